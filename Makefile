@@ -1,0 +1,54 @@
+# Two commands do everything: `make monitor` runs the program, `make test` checks it. Each installs what is missing.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# Debian packages: PortAudio is needed for the microphone, the others by tests that use the real thing.
+APT_RUN := libportaudio2
+APT_TEST := $(APT_RUN) mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins
+
+.PHONY: monitor test lint bench train clean system-run system-test
+
+monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
+	@$(BIN)/emotion-monitor run $(ARGS)
+
+test: .venv/.installed-dev system-test lint  ## Lint, types, import rules, then tests
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.installed  ## Latency of the shipped model on this machine
+	$(BIN)/emotion-monitor bench latency $(ARGS)
+
+train: .venv/.installed-dev  ## Train ltu-as-mini again: make train ARGS="--data DIR --whisper DIR --out DIR"
+	$(BIN)/emotion-eval train $(ARGS)
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "emotion-monitor needs Python 3.11 or newer (set PYTHON=...)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "python -m venv failed: on Debian, apt install python3-venv" >&2; exit 1; }
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing emotion-monitor into .venv (once; torch makes it large)" >&2
+	@$(PIP_INSTALL) torch >&2
+	@$(PIP_INSTALL) --editable . >&2
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo "Installing what the tests need" >&2
+	@$(PIP_INSTALL) --editable '.[dev]' >&2
+	@touch $@
+
+system-run:
+	@sh scripts/system_packages.sh $(APT_RUN)
+
+system-test:
+	@sh scripts/system_packages.sh $(APT_TEST)
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
