@@ -1,0 +1,277 @@
+"""Wire events: what sinks, MQTT subscribers and the dashboard receive.
+
+Every event is a frozen dataclass whose `schema` field names its JSON Schema. `encode` and `decode` are the only
+way to and from JSON. Readers ignore fields they do not know, so a new field is not a new version; a removed or
+changed one is.
+"""
+
+import functools
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
+
+from core.distribution import EmotionDistribution
+from core.errors import EmotionMonitorError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Emotion: TypeAlias = Literal["anger", "happiness", "sadness", "neutral"]
+Timestamp: TypeAlias = str
+"""UTC, ISO 8601 with milliseconds and Z: 2026-01-01T10:00:00.000Z."""
+
+
+def timestamp(seconds: float) -> Timestamp:
+    """Formats seconds since the epoch as the wire's UTC time."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStamp:
+    """What produced a reading, so that it can be reproduced.
+
+    `prompt`, `readout` and `calibration` name how logits became a distribution; `calibration` is null when the
+    reading is uncalibrated.
+    """
+
+    name: str
+    sha256: str
+    prompt: str
+    readout: str
+    calibration: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyMs:
+    """Where the time went between the last voiced frame and the event, in milliseconds.
+
+    `hangover` is the silence the segmenter waited for; the others are compute. `total` is their sum and what lies
+    between them.
+    """
+
+    hangover: float
+    queue: float
+    features: float
+    llm: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceEvent:
+    """One reading of one utterance. `final` is false for an interim reading while someone still speaks."""
+
+    id: str
+    """Stays the same when the event is sent again: drop repeats by it."""
+    seq: int
+    """Counts the stream's final readings from 1, so that a gap is a lost message; an interim reading has the number
+    of the final one that comes next."""
+    stream: str
+    source: str
+    utterance: int
+    """Number of the utterance within its stream; its interim and final readings share it."""
+    started_at: Timestamp
+    start_s: float
+    end_s: float
+    final: bool
+    status: Literal["ok", "invalid"]
+    reason: str | None
+    distribution: EmotionDistribution | None
+    smoothed: EmotionDistribution | None
+    entropy: float | None
+    margin: float | None
+    dominant: Emotion | None
+    model: ModelStamp
+    transcript: str | None
+    truncated_s: float
+    latency_ms: LatencyMs
+    schema: Literal["emotion-monitor/utterance/1"] = "emotion-monitor/utterance/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateEvent:
+    """The latest valid reading of a stream, interim ones included, made `at`; worthless after `valid_until`."""
+
+    stream: str
+    source: str
+    seq: int
+    at: Timestamp
+    valid_until: Timestamp
+    final: bool
+    distribution: EmotionDistribution
+    smoothed: EmotionDistribution
+    entropy: float
+    margin: float
+    dominant: Emotion
+    schema: Literal["emotion-monitor/state/1"] = "emotion-monitor/state/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelEvent:
+    """What the microphone hears right now; several a second, for displays, never queued for long."""
+
+    stream: str
+    source: str
+    at_s: float
+    rms_dbfs: float
+    peak_dbfs: float
+    voiced: bool
+    speaking: bool
+    schema: Literal["emotion-monitor/level/1"] = "emotion-monitor/level/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropEvent:
+    """Sound that will get no reading, and why."""
+
+    stream: str
+    source: str
+    at: Timestamp
+    reason: str
+    start_s: float
+    end_s: float
+    schema: Literal["emotion-monitor/drop/1"] = "emotion-monitor/drop/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorEvent:
+    """Something failed and the program goes on. `where` names the part: source, worker, mqtt, ..."""
+
+    at: Timestamp
+    where: str
+    message: str
+    hint: str | None = None
+    stream: str | None = None
+    schema: Literal["emotion-monitor/error/1"] = "emotion-monitor/error/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamHealth:
+    """The two sums of one stream.
+
+    Samples: captured = silence + segmented + pending + sum(dropped). Utterances: segments = published + failed +
+    in_flight + sum(segments_dropped).
+    """
+
+    stream: str
+    source: str
+    state: Literal["opening", "listening", "paused", "ended", "failed"]
+    captured: int = 0
+    silence: int = 0
+    segmented: int = 0
+    pending: int = 0
+    """Samples held by the segmenter that are not yet one or the other."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    segments: int = 0
+    published: int = 0
+    failed: int = 0
+    in_flight: int = 0
+    segments_dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether both sums hold."""
+        samples = self.silence + self.segmented + self.pending + sum(self.dropped.values())
+        segments = self.published + self.failed + self.in_flight + sum(self.segments_dropped.values())
+        return self.captured == samples and self.segments == segments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerHealth:
+    """The inference process: its model, device, and how often it had to be started again."""
+
+    state: Literal["starting", "ready", "busy", "restarting", "stopped", "failed"]
+    model: str
+    device: str
+    generation: int
+    queued: int
+    rss_mb: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkHealth:
+    """One sink: `detail` is a short text for people, such as the broker's address."""
+
+    name: str
+    state: Literal["starting", "ok", "degraded", "closed"]
+    detail: str
+    queued: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthEvent:
+    """Whether the node works: sums per stream, worker, sinks, latency of the last utterances."""
+
+    node: str
+    at: Timestamp
+    uptime_s: float
+    streams: tuple[StreamHealth, ...]
+    worker: WorkerHealth
+    sinks: tuple[SinkHealth, ...]
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    """Compute after the hangover, over the last 200 utterances."""
+    schema: Literal["emotion-monitor/health/1"] = "emotion-monitor/health/1"
+
+
+Event: TypeAlias = UtteranceEvent | StateEvent | LevelEvent | DropEvent | ErrorEvent | HealthEvent
+EVENT_TYPES: tuple[type[Event], ...] = get_args(Event)
+
+Availability: TypeAlias = Literal["online", "degraded", "offline"]
+"""Plain text on the availability topic, also the last will."""
+
+
+class EventError(EmotionMonitorError):
+    """Bytes that are not an event this version understands."""
+
+
+def schema_name(event_type: type[Event]) -> str:
+    """The value of the `schema` field of an event type, e.g. `emotion-monitor/utterance/1`."""
+    return str(event_type.__dataclass_fields__["schema"].default)
+
+
+def encode(event: Event) -> bytes:
+    """One event as compact UTF-8 JSON, `schema` first, without a newline."""
+    payload = asdict(event)
+    ordered = {"schema": payload.pop("schema"), **payload}
+    text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # A file name may hold bytes that are no Unicode; an event about it must still go out.
+    return text.encode(errors="replace")
+
+
+def decode(data: bytes | str) -> Event:
+    """The event in a JSON text; fields this version does not know are ignored.
+
+    Raises:
+        EventError: Not JSON, an unknown schema, a missing field or a wrong value.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return _adapter().validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        msg = f"not a valid event: {where}: {first['msg']}" if where else f"not a valid event: {first['msg']}"
+        raise EventError(msg) from error
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """Schema name to JSON Schema (draft 2020-12), generated from the dataclasses."""
+    from pydantic import TypeAdapter
+
+    schemas = {}
+    for event_type in EVENT_TYPES:
+        schema = TypeAdapter(event_type).json_schema()
+        schema["required"] = sorted({*schema.get("required", ()), "schema"})
+        name = schema_name(event_type)
+        schemas[name] = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": name, **schema}
+    return schemas
+
+
+@functools.cache
+def _adapter() -> "TypeAdapter[Event]":
+    from pydantic import Field, TypeAdapter
+
+    return TypeAdapter(Annotated[Event, Field(discriminator="schema")])

@@ -1,0 +1,213 @@
+"""What a model folder's config.json says: every size of the network, and how it is meant to be used."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal, Self
+
+from core.errors import ModelError
+from core.ltu_as.readout import Kind
+from core.model import SAMPLE_RATE_HZ
+
+HOP_LENGTH = 160
+"""Samples between two mel frames."""
+CONFIG_NAME = "config.json"
+FORMAT: Final = "emotion-monitor/ltu-as/1"
+
+DtypeName = Literal["float32", "float16", "bfloat16"]
+_FORBID = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhisperConfig:
+    """The Whisper encoder that gives the features; `positions` rows of its positional table are kept."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    n_mels: int = 80
+    d_model: int
+    layers: int
+    heads: int
+    ffn: int
+    positions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioConfig:
+    """The window that is heard, and how many encoder frames make one audio token."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    mel_frames: int = 1000
+    pool: int = 20
+
+    @property
+    def encoder_frames(self) -> int:
+        """Frames after the encoder's second convolution."""
+        return self.mel_frames // 2
+
+    @property
+    def tokens(self) -> int:
+        """Audio tokens in front of the prompt."""
+        return self.encoder_frames // self.pool
+
+    @property
+    def window_s(self) -> float:
+        """Longest stretch of sound that is heard, in seconds."""
+        return self.mel_frames * HOP_LENGTH / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLTRConfig:
+    """Attention heads of the block over time and of the block over encoder layers."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    time_heads: int = 1
+    layer_heads: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlamaConfig:
+    """Sizes of the language model."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    rms_norm_eps: float = 1e-6
+    rope_theta: float = 10_000.0
+    max_position_embeddings: int = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraConfig:
+    """Low-rank adapters of the language model's attention projections; scale is alpha / r."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    r: int = 8
+    alpha: float = 16.0
+    targets: tuple[Literal["q_proj", "k_proj", "v_proj", "o_proj"], ...] = ("q_proj", "v_proj")
+
+    @property
+    def scale(self) -> float:
+        """Factor of B @ A."""
+        return self.alpha / self.r
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriberConfig:
+    """A complete Whisper in a folder of the model folder; language null lets it detect the language."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    folder: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """The prompt and read-out the model was made for."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    prompt: str = "single"
+    readout: Kind = "seq_logprob"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LTUASConfig:
+    """Everything that tells one LTU-AS from another.
+
+    `feature_dtype` is the precision of the Whisper encoder on a GPU that the checkpoint was trained with; a CPU always
+    computes in float32. `lora` is None when the adapters are merged into the weights.
+
+    Raises:
+        ValueError: The sizes contradict each other.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    format: Literal["emotion-monitor/ltu-as/1"] = FORMAT
+    name: str
+    whisper: WhisperConfig
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    tltr: TLTRConfig = field(default_factory=TLTRConfig)
+    llama: LlamaConfig
+    lora: LoraConfig | None = None
+    feature_dtype: Literal["float32", "float16"] = "float32"
+    transcriber: TranscriberConfig | None = None
+    defaults: Defaults = field(default_factory=Defaults)
+
+    def __post_init__(self) -> None:
+        frames = self.audio.encoder_frames
+        divisions = (
+            ("audio.mel_frames", self.audio.mel_frames, "2 * audio.pool", 2 * self.audio.pool),
+            ("whisper.d_model", self.whisper.d_model, "whisper.heads", self.whisper.heads),
+            ("whisper.d_model", self.whisper.d_model, "tltr.time_heads", self.tltr.time_heads),
+            ("whisper.d_model", self.whisper.d_model, "tltr.layer_heads", self.tltr.layer_heads),
+            ("llama.hidden_size", self.llama.hidden_size, "llama.num_attention_heads", self.llama.num_attention_heads),
+        )
+        for name, value, by, divisor in divisions:
+            if divisor <= 0 or value <= 0 or value % divisor:
+                msg = f"{name} = {value} is not a multiple of {by} = {divisor}"
+                raise ValueError(msg)
+        if self.whisper.positions < frames:
+            msg = f"whisper.positions = {self.whisper.positions} is less than audio.mel_frames / 2 = {frames}"
+            raise ValueError(msg)
+
+    @classmethod
+    def from_json(cls, path: Path) -> Self:
+        """Reads and checks a config.json.
+
+        Raises:
+            ModelError: The file is absent, no JSON, of another format, or a value does not fit; names the key.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            msg = f"{path}: no such file"
+            raise ModelError(msg, hint="a model folder holds config.json, model.safetensors, tokenizer.json") from error
+        except (OSError, ValueError) as error:
+            msg = f"{path}: not readable as JSON: {error}"
+            raise ModelError(msg) from error
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            msg = f"{path}: not the configuration of an LTU-AS model folder (format {FORMAT!r} expected)"
+            raise ModelError(msg, hint="`emotion-monitor convert` makes a model folder from the authors' files")
+        try:
+            return TypeAdapter(cls).validate_python(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            msg = f"{path}: {where or 'config'}: {first['msg'].lower()}"
+            raise ModelError(msg) from error
+
+    def to_json(self, path: Path) -> None:
+        """Writes the file that `from_json` reads."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    def merged(self) -> Self:
+        """The same model with its adapters merged into the weights."""
+        return replace(self, lora=None)
+
+
+LTUAS_7B = LTUASConfig(
+    name="ltu-as",
+    whisper=WhisperConfig(d_model=1280, layers=32, heads=20, ffn=5120, positions=500),
+    llama=LlamaConfig(
+        vocab_size=32_000,
+        hidden_size=4096,
+        intermediate_size=11_008,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+    ),
+    lora=LoraConfig(),
+    feature_dtype="float16",
+)
+"""The published model: Whisper large-v1 encoder, TLTR, Vicuna-7B v1.1 with LoRA."""

@@ -1,0 +1,112 @@
+"""Sound to features: log-mel spectrogram, Whisper encoder, and the mean over short stretches of time."""
+
+import math
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import WhisperConfig as HfWhisperConfig
+from transformers.audio_utils import mel_filter_bank
+from transformers.models.whisper.modeling_whisper import WhisperEncoderLayer
+
+from core.errors import AudioError
+from core.ltu_as.config import HOP_LENGTH, AudioConfig, WhisperConfig
+from core.model import SAMPLE_RATE_HZ
+
+N_FFT = 400
+MIN_SAMPLES = N_FFT // 2 + 1
+"""The spectrogram reflects half a window at each end, so it needs more samples than that."""
+INT16_SCALE = 32_768.0
+
+
+def log_mel(waveform: NDArray[np.int16] | NDArray[np.float32], n_mels: int = 80) -> Tensor:
+    """Whisper's log-mel spectrogram of the whole sound, float32 [n_mels, samples // 160] on the CPU.
+
+    Unlike the feature extractor of transformers it neither pads nor cuts the sound; the loudest value that limits the
+    range is that of the whole sound, as in the original (whisper/audio.py).
+
+    Args:
+        waveform: 16 kHz mono; int16, or float32 in [-1, 1).
+        n_mels: Rows.
+
+    Raises:
+        AudioError: Fewer than 201 samples, or not one-dimensional.
+    """
+    if waveform.ndim != 1 or len(waveform) < MIN_SAMPLES:
+        shape = "x".join(map(str, waveform.shape))
+        msg = f"the sound is too short: {shape} samples, at least {MIN_SAMPLES} at {SAMPLE_RATE_HZ} Hz are needed"
+        raise AudioError(msg)
+    samples = torch.from_numpy(np.ascontiguousarray(waveform))
+    samples = samples.float() / INT16_SCALE if waveform.dtype == np.int16 else samples.float()
+    spectrum = torch.stft(samples, N_FFT, HOP_LENGTH, window=torch.hann_window(N_FFT), return_complex=True)
+    mel = _mel_filters(n_mels) @ (spectrum[:, :-1].abs() ** 2)
+    log_spectrum = mel.clamp(min=1e-10).log10()
+    log_spectrum = torch.maximum(log_spectrum, log_spectrum.max() - 8.0)
+    return (log_spectrum + 4.0) / 4.0
+
+
+def pad_or_trim(mel: Tensor, frames: int) -> Tensor:
+    """The first `frames` columns; what is missing is 0.0 (in mel space, not silence), as the original has it."""
+    return nn.functional.pad(mel[:, :frames], (0, max(0, frames - mel.shape[1])))
+
+
+@cache
+def _mel_filters(n_mels: int) -> Tensor:
+    filters = mel_filter_bank(
+        num_frequency_bins=N_FFT // 2 + 1,
+        num_mel_filters=n_mels,
+        min_frequency=0.0,
+        max_frequency=SAMPLE_RATE_HZ / 2,
+        sampling_rate=SAMPLE_RATE_HZ,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return torch.from_numpy(filters.T.astype(np.float32)).contiguous()
+
+
+class WhisperFeatures(nn.Module):
+    """The outputs of all blocks of a Whisper encoder, averaged over `pool` frames.
+
+    The final layer norm is left out, as in the original: its blocks' raw outputs are the features.
+    """
+
+    def __init__(self, config: WhisperConfig, audio: AudioConfig) -> None:
+        super().__init__()
+        self.pool = audio.pool
+        self.conv1 = nn.Conv1d(config.n_mels, config.d_model, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv1d(config.d_model, config.d_model, kernel_size=3, stride=2, padding=1)
+        self.embed_positions = nn.Embedding(config.positions, config.d_model).requires_grad_(requires_grad=False)
+        self.embed_positions.weight.copy_(sinusoids(config.positions, config.d_model))
+        layer_config = HfWhisperConfig(
+            d_model=config.d_model,
+            encoder_attention_heads=config.heads,
+            encoder_ffn_dim=config.ffn,
+            attn_implementation="sdpa",  # type: ignore[call-arg]
+        )
+        self.layers = nn.ModuleList(WhisperEncoderLayer(layer_config) for _ in range(config.layers))
+
+    def forward(self, mel: Tensor, pooled_dtype: torch.dtype | None = None) -> Tensor:
+        """Features of mel spectrograms [B, n_mels, frames]: float32 [B, layers, frames // 2 // pool, d_model].
+
+        The mean is taken in float32 and rounded to `pooled_dtype` (default: the encoder's own), as the original does.
+        """
+        dtype = self.conv1.weight.dtype
+        hidden = nn.functional.gelu(self.conv1(mel.to(dtype)))
+        hidden = nn.functional.gelu(self.conv2(hidden)).transpose(1, 2)
+        hidden = hidden + self.embed_positions.weight[: hidden.shape[1]]
+        pooled = []
+        for layer in self.layers:
+            hidden = layer(hidden, None)
+            rounded = hidden.to(pooled_dtype or dtype)
+            pooled.append(rounded.unflatten(1, (-1, self.pool)).mean(2, dtype=torch.float32).to(rounded.dtype))
+        return torch.stack(pooled, dim=1).float()
+
+
+def sinusoids(length: int, channels: int) -> Tensor:
+    """Whisper's positional table, float32 [length, channels]: sines, then cosines."""
+    half = channels // 2
+    inverse = torch.exp(-math.log(10_000) / (half - 1) * torch.arange(half))
+    scaled = torch.arange(length)[:, None] * inverse[None, :]
+    return torch.cat([scaled.sin(), scaled.cos()], dim=1)

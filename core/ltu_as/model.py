@@ -1,0 +1,357 @@
+"""LTU-AS (Gong et al. 2023): a language model that hears, as one torch module."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path
+from typing import Self, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import LlamaConfig as HfLlamaConfig
+from transformers import LlamaForCausalLM
+
+from core.errors import ModelError
+from core.ltu_as.checkpoint import load_into
+from core.ltu_as.config import CONFIG_NAME, DtypeName, LTUASConfig
+from core.ltu_as.decode import Decoding, write
+from core.ltu_as.features import WhisperFeatures, log_mel, pad_or_trim
+from core.ltu_as.lora import add_lora, merge_lora
+from core.ltu_as.prefix import Prefix, causal_mask, positions
+from core.ltu_as.prompt import render
+from core.ltu_as.steps import StepLogits
+from core.ltu_as.tltr import TLTR
+from core.ltu_as.tokenizer import TOKENIZER_NAME, Tokenizer
+from core.ltu_as.verbalizer import Verbalizer
+from core.model import SAMPLE_RATE_HZ
+
+Waveform = NDArray[np.int16] | NDArray[np.float32]
+"""16 kHz mono sound, one-dimensional, at least 201 samples."""
+
+_GREEDY = Decoding()
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Generated:
+    """An answer and what its tokens were chosen from.
+
+    Attributes:
+        tokens: J ids, without the end token.
+        logits: float32 [max(J, 1), V], as the model gave them; token j was chosen from row j.
+        scores: The same after penalty and, when sampling, temperature, top-k and top-p.
+    """
+
+    tokens: tuple[int, ...]
+    logits: Tensor
+    scores: Tensor
+
+
+class LTUAS(nn.Module):
+    """Whisper encoder features -> TLTR -> projection -> audio tokens in front of the prompt -> LLaMA.
+
+    Built from a configuration alone, it has random weights (also on torch's meta device) and can be trained; only the
+    Whisper encoder's positional table never takes a gradient. The language model may be half precision; TLTR, the
+    projection and LoRA adapters always compute in float32.
+
+    Args:
+        config: All sizes.
+        tokenizer: Needed by the methods that take text.
+    """
+
+    def __init__(self, config: LTUASConfig, tokenizer: Tokenizer | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self._tokenizer = tokenizer
+        dim, llama = config.whisper.d_model, config.llama
+        self.whisper = WhisperFeatures(config.whisper, config.audio)
+        self.audio_encoder = TLTR(dim, time_heads=config.tltr.time_heads, layer_heads=config.tltr.layer_heads)
+        self.audio_proj = nn.Sequential(nn.LayerNorm(dim, elementwise_affine=False), nn.Linear(dim, llama.hidden_size))
+        self.llama = LlamaForCausalLM(
+            HfLlamaConfig(
+                vocab_size=llama.vocab_size,
+                hidden_size=llama.hidden_size,
+                intermediate_size=llama.intermediate_size,
+                num_hidden_layers=llama.num_hidden_layers,
+                num_attention_heads=llama.num_attention_heads,
+                rms_norm_eps=llama.rms_norm_eps,
+                rope_parameters={"rope_type": "default", "rope_theta": llama.rope_theta},
+                max_position_embeddings=llama.max_position_embeddings,
+                attn_implementation="sdpa",  # type: ignore[call-arg]
+            )
+        )
+        if config.lora is not None:
+            add_lora(self.llama, config.lora)
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: Path | str, *, device: str = "cpu", dtype: DtypeName = "float32", merge: bool = True
+    ) -> Self:
+        """Loads a model folder.
+
+        Args:
+            folder: Holds config.json, model.safetensors (or shards with an index) and tokenizer.json.
+            device: Where to put it.
+            dtype: Precision of the language model.
+            merge: Merge LoRA into the weights.
+
+        Raises:
+            ModelError: A file is missing or damaged, or a tensor is missing, unexpected, mis-shaped or not finite.
+        """
+        folder = Path(folder)
+        config = LTUASConfig.from_json(folder / CONFIG_NAME)
+        tokenizer = Tokenizer.from_file(folder / TOKENIZER_NAME)
+        if tokenizer.vocab_size > config.llama.vocab_size:
+            msg = f"{folder / TOKENIZER_NAME}: {tokenizer.vocab_size} pieces, the model knows {config.llama.vocab_size}"
+            raise ModelError(msg, hint="does tokenizer.json belong to this model?")
+        with torch.device("meta"):
+            model = cls(config, tokenizer)
+        load_into(model, folder, device=device, dtype=dtype)
+        if merge:
+            model.merge_lora()
+        return model.eval()
+
+    def merge_lora(self) -> None:
+        """Merges the adapters into the weights; `config` then says so."""
+        merge_lora(self.llama)
+        self.config = self.config.merged()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return cast("nn.Linear", self.audio_proj[1]).weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the language model."""
+        return cast("torch.dtype", self.llama.lm_head.weight.dtype)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the model folder.
+
+        Raises:
+            RuntimeError: The model was built without one.
+        """
+        if self._tokenizer is None:
+            msg = "this LTUAS was built without a tokenizer"
+            raise RuntimeError(msg)
+        return self._tokenizer
+
+    @cached_property
+    def verbalizer(self) -> Verbalizer:
+        """The table from emotions to this tokenizer's pieces."""
+        return Verbalizer.from_tokenizer(self.tokenizer)
+
+    @torch.no_grad()
+    def features(self, waveforms: Sequence[Waveform]) -> Tensor:
+        """Encoder features of sounds of any length: float32 [B, layers, T, d_model]; the first `window_s` count.
+
+        Raises:
+            AudioError: A sound has fewer than 201 samples.
+        """
+        frames, n_mels = self.config.audio.mel_frames, self.config.whisper.n_mels
+        mel = torch.stack([pad_or_trim(log_mel(waveform, n_mels), frames) for waveform in waveforms])
+        with torch.backends.cudnn.flags(allow_tf32=False):  # a GPU would round the convolutions to 10 bits
+            return cast("Tensor", self.whisper(mel.to(self.device), self._pooled_dtype))
+
+    @property
+    def _pooled_dtype(self) -> torch.dtype:
+        # A float32 encoder in front of a half precision model rounds before pooling: the original's "old GPU" variant.
+        half = torch.float16 in {self.whisper.conv1.weight.dtype, self.dtype}
+        return torch.float16 if half else torch.float32
+
+    def tltr(self, features: Tensor) -> Tensor:
+        """[B, layers, T, d_model] -> [B, T, d_model]."""
+        return cast("Tensor", self.audio_encoder(features.float()))
+
+    def audio_embeddings(self, features: Tensor) -> Tensor:
+        """Audio tokens [B, T, hidden_size] of features [B, layers, T, d_model].
+
+        Raises:
+            ValueError: The features are of another shape than this model's.
+        """
+        expected = (self.config.whisper.layers, self.config.audio.tokens, self.config.whisper.d_model)
+        if features.shape[1:] != expected:
+            msg = f"features of shape [B, {', '.join(map(str, expected))}] expected, not {list(features.shape)}"
+            raise ValueError(msg)
+        return cast("Tensor", self.audio_proj(self.tltr(features)))
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        features: Tensor | None = None,
+        *,
+        audio_embeddings: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Logits [B, N, vocab_size] at the text positions.
+
+        The audio tokens stand before the text, BOS included, and attention is causal over all of it. Without features
+        and audio embeddings the model only reads.
+
+        Args:
+            input_ids: [B, N]; shorter rows are padded on the left with any id.
+            features: [B, layers, T, d_model].
+            audio_embeddings: [B, T, hidden_size], instead of features.
+            attention_mask: [B, N], 0 at pads; None means no pads. Logits at pads mean nothing.
+            position_ids: [B, T + N]; by default pads take up no position, so that a padded row equals a lone one.
+        """
+        if audio_embeddings is None and features is not None:
+            audio_embeddings = self.audio_embeddings(features)
+        embeds = self.splice(input_ids, audio_embeddings)
+        audio_tokens = embeds.shape[1] - input_ids.shape[1]
+        mask = None
+        if attention_mask is not None and not bool(attention_mask.all()):
+            keep = nn.functional.pad(attention_mask.bool(), (audio_tokens, 0), value=True)
+            mask = causal_mask(keep)
+            position_ids = positions(keep) if position_ids is None else position_ids
+        hidden = self.llama.model(
+            inputs_embeds=embeds, attention_mask=mask, position_ids=position_ids, use_cache=False
+        ).last_hidden_state
+        return cast("Tensor", self.llama.lm_head(hidden[:, audio_tokens:]))
+
+    @torch.inference_mode()
+    def generate(
+        self, prompt_ids: Sequence[Sequence[int]], features: Tensor | None = None, decoding: Decoding = _GREEDY
+    ) -> list[Generated]:
+        """Writes the answer to each prompt (ids, BOS first), hearing features [B, layers, T, d_model] or nothing.
+
+        Raises:
+            ModelError: A prompt is longer than the model's context.
+        """
+        ids, keep = self._pad(prompt_ids)
+        audio_embeddings = None if features is None else self.audio_embeddings(features)
+        prefix, decoding = self._prefix(ids, keep, audio_embeddings, (), decoding)
+        steps = write(ids, prefix.logits, prefix.append, decoding, eos_id=self.tokenizer.eos_id)
+        logits, scores, tokens = _columns([(step.logits, step.scores, step.tokens) for step in steps])
+        return [
+            Generated(tokens=written, logits=logits[row, :n], scores=scores[row, :n])
+            for row, (written, n) in enumerate(self._answers(tokens))
+        ]
+
+    def step_logits(
+        self,
+        waveform: Waveform | None,
+        *,
+        transcript: str | None = None,
+        prompt: str = "single",
+        decoding: Decoding = _GREEDY,
+    ) -> StepLogits:
+        """`step_logits_batch` of one sound."""
+        return self.step_logits_batch([waveform], transcripts=[transcript], prompt=prompt, decoding=decoding)[0]
+
+    @torch.inference_mode()
+    def step_logits_batch(
+        self,
+        waveforms: Sequence[Waveform | None],
+        *,
+        transcripts: Sequence[str | None] | None = None,
+        prompt: str = "single",
+        decoding: Decoding = _GREEDY,
+    ) -> list[StepLogits]:
+        """Raw logits of the emotion words' pieces at each token of the answer, and of the answers the prompt offers.
+
+        A batch gives each utterance what it gives alone.
+
+        Args:
+            waveforms: 16 kHz mono, int16 or float32; all None to ask about the transcripts only.
+            transcripts: What is said in each; None or white space counts as none.
+            prompt: A name in PROMPTS, or a question.
+            decoding: How the answer is written; `max_new_tokens=1` does for read-outs of the answer position.
+
+        Raises:
+            AudioError: A sound has fewer than 201 samples.
+            ModelError: Prompt and transcript are longer than the model's context.
+            ValueError: Sounds and None mixed.
+        """
+        transcripts = list(transcripts or [None] * len(waveforms))
+        sounds = [waveform for waveform in waveforms if waveform is not None]
+        if sounds and len(sounds) != len(waveforms):
+            msg = "a batch has a sound in every row or in none"
+            raise ValueError(msg)
+
+        started = time.perf_counter()
+        audio_embeddings = self.audio_embeddings(self.features(sounds)) if sounds else None
+        features_ms, started = self._elapsed_ms(started), time.perf_counter()
+        ids, keep = self._pad([self.tokenizer.encode(render(prompt, transcript)) for transcript in transcripts])
+        answers = tuple(self.verbalizer.answers(prompt).values())
+        prefix, fitting = self._prefix(ids, keep, audio_embeddings, answers, decoding)
+        pieces = torch.tensor(self.verbalizer.piece_ids, device=self.device)
+        steps = write(ids, prefix.logits, prefix.append, fitting, eos_id=self.tokenizer.eos_id)
+        logits, log_normalizer, minimum, tokens = _columns(
+            [(s.logits[:, pieces], s.logits.logsumexp(-1), s.logits.amin(-1), s.tokens) for s in steps]
+        )
+        answer_logprobs = [logprobs.cpu() for logprobs in prefix.answer_logprobs]
+        llm_ms = self._elapsed_ms(started)
+
+        return [
+            StepLogits(
+                piece_ids=np.array(self.verbalizer.piece_ids),
+                logits=logits[row, :n].numpy(),
+                log_normalizer=log_normalizer[row, :n].numpy(),
+                minimum=minimum[row, :n].numpy(),
+                tokens=np.array(written, dtype=np.int64),
+                token_pieces=self.tokenizer.spellings(written),
+                text=self.tokenizer.decode(written),
+                answer_logprobs=tuple(logprobs[row].numpy() for logprobs in answer_logprobs),
+                prompt=prompt,
+                verbalizer=self.verbalizer,
+                decoding=asdict(decoding),
+                transcript=transcripts[row],
+                truncated_s=max(0.0, len(sounds[row]) / SAMPLE_RATE_HZ - self.config.audio.window_s) if sounds else 0.0,
+                features_ms=features_ms / len(waveforms),
+                llm_ms=llm_ms / len(waveforms),
+            )
+            for row, (written, n) in enumerate(self._answers(tokens))
+        ]
+
+    def _pad(self, prompt_ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Ids and mask [B, N], padded on the left with BOS: a penalty then sees no id that is not in the prompt."""
+        longest = max(map(len, prompt_ids))
+        ids = [[self.tokenizer.bos_id] * (longest - len(row)) + list(row) for row in prompt_ids]
+        keep = [[False] * (longest - len(row)) + [True] * len(row) for row in prompt_ids]
+        return torch.tensor(ids, device=self.device), torch.tensor(keep, device=self.device)
+
+    def _prefix(
+        self,
+        ids: Tensor,
+        keep: Tensor,
+        audio_embeddings: Tensor | None,
+        answers: Sequence[Sequence[int]],
+        decoding: Decoding,
+    ) -> tuple[Prefix, Decoding]:
+        """Reads audio and prompt; the decoding with no more new tokens than fit behind them."""
+        embeds = self.splice(ids, audio_embeddings)
+        length, limit = embeds.shape[1], self.config.llama.max_position_embeddings
+        if length + max(map(len, answers), default=1) > limit:
+            msg = f"audio, prompt and transcript take {length} tokens; {self.config.name} reads at most {limit}"
+            raise ModelError(msg, hint="give a shorter transcript, or none")
+        keep = nn.functional.pad(keep, (length - ids.shape[1], 0), value=True)
+        fitting = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, limit - length))
+        return Prefix(self.llama, embeds, keep, answers), fitting
+
+    def _answers(self, tokens: Tensor) -> list[tuple[tuple[int, ...], int]]:
+        """Of each row [B, J] the ids up to the end of the answer, and how many steps count (at least one)."""
+        eos_id = self.tokenizer.eos_id
+        answers = [tuple(takewhile(lambda token: token != eos_id, row)) for row in tokens.tolist()]
+        return [(answer, max(len(answer), 1)) for answer in answers]
+
+    def _elapsed_ms(self, started: float) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return (time.perf_counter() - started) * 1000
+
+    def splice(self, input_ids: Tensor, audio_embeddings: Tensor | None) -> Tensor:
+        """Input embeddings of audio (if any) and text: [B, T + N, hidden_size]."""
+        text = self.llama.model.embed_tokens(input_ids)
+        return text if audio_embeddings is None else torch.cat([audio_embeddings.to(text.dtype), text], dim=1)
+
+
+def _columns(steps: list[tuple[Tensor, ...]]) -> list[Tensor]:
+    """Joins what was kept of each step along a new second dimension, on the CPU."""
+    return [torch.stack(column, dim=1).cpu() for column in zip(*steps, strict=True)]

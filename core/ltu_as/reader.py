@@ -1,0 +1,130 @@
+"""A model folder as an EmotionModel: waveforms in, readings out."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import EmotionMonitorError
+from core.events import ModelStamp
+from core.ltu_as.checkpoint import folder_sha256, stored_dtype
+from core.ltu_as.config import DtypeName
+from core.ltu_as.decode import Decoding
+from core.ltu_as.features import MIN_SAMPLES
+from core.ltu_as.model import LTUAS
+from core.ltu_as.readout import InvalidReading, Kind, Pool, Scope, check_options, readout
+from core.ltu_as.steps import StepLogits
+from core.ltu_as.transcriber import Transcriber
+from core.model import SAMPLE_RATE_HZ, Reading
+
+_AT_ANSWER_POSITION = ("seq_logprob", "first_piece")
+"""Read-outs that need no generated token."""
+
+
+class LTUASReader:
+    """Reads utterances with LTU-AS; see `core.model.EmotionModel`.
+
+    The read-outs of the answer position run the language model once per batch, over the prompt and the answers it
+    offers; the others write the answer, greedily.
+
+    Args:
+        folder: Model folder.
+        device: `cpu`, `cuda` or `cuda:N`.
+        dtype: Precision of the language model; None: as stored on a GPU, float32 on a CPU.
+        prompt: A name in PROMPTS; None: the folder's default.
+        readout: How logits become a distribution; None: the folder's default.
+        pool: See `core.ltu_as.readout.readout`.
+        scope: The same.
+
+    Raises:
+        ModelError: The folder cannot be used.
+        UsageError: The options do not fit each other.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: str = "cpu",
+        dtype: DtypeName | None = None,
+        prompt: str | None = None,
+        readout: Kind | None = None,
+        pool: Pool = "mean",
+        scope: Scope = "all",
+    ) -> None:
+        if dtype is None:
+            dtype = "float32" if device == "cpu" else stored_dtype(folder)
+        with ThreadPoolExecutor(max_workers=1) as thread:  # hashing gigabytes takes as long as loading them
+            digest = thread.submit(folder_sha256, folder)
+            self._model = LTUAS.from_pretrained(folder, device=device, dtype=dtype)
+            sha256 = digest.result()
+        config = self._model.config
+        self._prompt: str = prompt or config.defaults.prompt
+        self._kind: Kind = readout or config.defaults.readout
+        self._pool, self._scope = pool, scope
+        check_options(self._kind, pool, scope)
+        short = self._kind in _AT_ANSWER_POSITION or scope == "answer_position"
+        self._decoding = Decoding(max_new_tokens=1) if short else Decoding()
+        self._transcriber = None
+        if config.transcriber is not None:
+            self._transcriber = Transcriber(
+                folder / config.transcriber.folder, device=device, language=config.transcriber.language
+            )
+        options = [] if (pool, scope) == ("mean", "all") else [pool, scope]
+        self._stamp = ModelStamp(
+            name=config.name, sha256=sha256, prompt=self._prompt, readout="/".join([self._kind, *options])
+        )
+        self._steps([np.zeros(SAMPLE_RATE_HZ, np.int16)], [None])  # the first pass is slow: not the user's first words
+
+    @property
+    def stamp(self) -> ModelStamp:
+        """Name, hash, prompt and read-out (with pool and scope, unless they are mean and all)."""
+        return self._stamp
+
+    @property
+    def device(self) -> str:
+        """Where it runs: `cpu` or `cuda:0`."""
+        return str(self._model.device)
+
+    @property
+    def window_s(self) -> float:
+        """Longest stretch of sound it hears, in seconds."""
+        return self._model.config.audio.window_s
+
+    def read(self, waveforms: Sequence[NDArray[np.int16]]) -> list[Reading]:
+        """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound."""
+        heard = [waveform for waveform in waveforms if len(waveform) >= MIN_SAMPLES]
+        transcripts = [self._transcriber.transcribe(w) if self._transcriber else None for w in heard]
+        readings = iter(self._read(heard, transcripts) if heard else [])
+        too_short = Reading(distribution=None, reason="too short")
+        return [next(readings) if len(waveform) >= MIN_SAMPLES else too_short for waveform in waveforms]
+
+    def _read(self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None]) -> list[Reading]:
+        try:
+            return [self._reading(steps) for steps in self._steps(waveforms, transcripts)]
+        except EmotionMonitorError as error:  # a transcript that does not fit: only its own utterance pays for it
+            if len(waveforms) == 1:
+                return [Reading(distribution=None, reason=str(error), transcript=transcripts[0])]
+            return [self._read([w], [t])[0] for w, t in zip(waveforms, transcripts, strict=True)]
+
+    def _steps(self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None]) -> list[StepLogits]:
+        return self._model.step_logits_batch(
+            waveforms, transcripts=transcripts, prompt=self._prompt, decoding=self._decoding
+        )
+
+    def _reading(self, steps: StepLogits) -> Reading:
+        distribution, reason = None, None
+        try:
+            distribution = readout(steps, kind=self._kind, pool=self._pool, scope=self._scope)
+        except InvalidReading as error:
+            reason = error.reason
+        return Reading(
+            distribution=distribution,
+            reason=reason,
+            transcript=steps.transcript,
+            truncated_s=steps.truncated_s,
+            features_ms=steps.features_ms,
+            llm_ms=steps.llm_ms,
+        )

@@ -1,0 +1,61 @@
+"""TLTR, the time and layer-wise transformer that turns encoder features into audio tokens (Gong et al. 2023)."""
+
+from typing import cast
+
+from torch import Tensor, nn
+
+
+class TLTR(nn.Module):
+    """One block over time, one over encoder layers, then the mean over layers.
+
+    There is no positional embedding, mask, or final norm. Parameter names are those of the published checkpoints.
+    """
+
+    def __init__(self, dim: int, *, time_heads: int, layer_heads: int) -> None:
+        super().__init__()
+        self.time_tr = ResidualAttentionBlock(dim, time_heads)
+        self.layer_tr = ResidualAttentionBlock(dim, layer_heads)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, layers, T, dim] -> [B, T, dim]."""
+        batch = features.shape[0]
+        by_layer = self.time_tr(features.flatten(0, 1)).unflatten(0, (batch, -1))
+        by_time = self.layer_tr(by_layer.transpose(1, 2).flatten(0, 1)).unflatten(0, (batch, -1))
+        return cast("Tensor", by_time.mean(dim=2))
+
+
+class ResidualAttentionBlock(nn.Module):
+    """Whisper's pre-norm transformer block."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.attn = MultiHeadAttention(dim, heads)
+        self.attn_ln = nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+        self.mlp_ln = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, N, dim] -> [B, N, dim]."""
+        x = x + self.attn(self.attn_ln(x))
+        return cast("Tensor", x + self.mlp(self.mlp_ln(x)))
+
+
+class MultiHeadAttention(nn.Module):
+    """Self-attention without a mask; the key has no bias."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.value = nn.Linear(dim, dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, N, dim] -> [B, N, dim]."""
+        query, key, value = (
+            projection(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for projection in (self.query, self.key, self.value)
+        )
+        heads = nn.functional.scaled_dot_product_attention(query, key, value)
+        return cast("Tensor", self.out(heads.transpose(1, 2).flatten(2)))

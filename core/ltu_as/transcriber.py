@@ -1,0 +1,113 @@
+"""What was said, by a complete Whisper, for LTU-AS to read along while it listens."""
+
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer as TextTokenizer
+from transformers import GenerationConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers.utils import logging as transformers_logging
+
+from core.errors import ModelError
+from core.ltu_as.features import INT16_SCALE
+from core.model import SAMPLE_RATE_HZ
+
+_FALLBACK = {
+    "temperature": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+    "compression_ratio_threshold": 1.35,  # over token ids, where OpenAI's 2.4 is over text
+    "logprob_threshold": -1.0,
+    "no_speech_threshold": 0.6,
+    "condition_on_prev_tokens": True,
+    "return_timestamps": True,
+}
+"""OpenAI's defaults: greedy, and warmer where the result repeats itself or is unlikely."""
+
+_WINDOW_SAMPLES = 30 * SAMPLE_RATE_HZ
+_THANKS = re.compile("|".join(
+    re.escape(form + end)
+    for end in (".", "!", "")
+    for words in ("thank you for watching", "thanks for watching")
+    for form in (words, words.capitalize(), words.upper())
+))  # fmt: skip
+
+
+class Transcriber:
+    """Whisper over the whole sound, not only over the part LTU-AS hears.
+
+    Args:
+        folder: A Whisper in the transformers layout: config.json, generation_config.json, model.safetensors,
+            preprocessor_config.json and tokenizer.json.
+        device: Where it runs; half precision on a GPU, as the original.
+        language: For a multilingual Whisper; None detects it.
+
+    Raises:
+        ModelError: The folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, *, device: str = "cpu", language: str | None = None) -> None:
+        dtype = torch.float32 if device == "cpu" else torch.float16
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.getLogger("transformers.generation.utils").addFilter(_is_ours_to_mend)
+        try:
+            settings = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+            model: Any = WhisperForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True)
+            self._extractor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
+            self._tokenizer = TextTokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the libraries raise whatever they please
+            msg = f"{folder}: not a usable Whisper folder: {error}"
+            raise ModelError(msg, hint="it needs the files of a Whisper model in the transformers layout") from error
+        self._model = model.to(device).eval()
+        self._device, self._dtype = device, dtype
+        _restore(self._model.generation_config, settings)
+        self._end_of_text: int = settings["eos_token_id"]
+        multilingual = bool(settings.get("is_multilingual", True))
+        self._task = {"language": language, "task": "transcribe"} if multilingual else {}
+
+    @torch.inference_mode()
+    def transcribe(self, waveform: NDArray[np.int16] | NDArray[np.float32]) -> str:
+        """What is said in 16 kHz mono sound of any length; the same sound always gives the same text."""
+        if not len(waveform):
+            return ""
+        samples = waveform / np.float32(INT16_SCALE) if waveform.dtype == np.int16 else waveform
+        long = len(samples) > _WINDOW_SAMPLES
+        inputs = self._extractor(
+            samples,
+            sampling_rate=SAMPLE_RATE_HZ,
+            return_tensors="pt",
+            truncation=False,
+            padding="longest" if long else "max_length",
+            return_attention_mask=True,
+        )
+        gpus = [] if self._device == "cpu" else [self._device]
+        with torch.random.fork_rng(devices=gpus):  # warmer attempts draw tokens
+            torch.manual_seed(0)
+            ids = self._model.generate(
+                inputs.input_features.to(self._device, self._dtype),
+                attention_mask=inputs.attention_mask.to(self._device),
+                **_FALLBACK,
+                **self._task,
+            )[0].tolist()
+        text = self._tokenizer.decode([i for i in ids if i < self._end_of_text])
+        return remove_thanks_for_watching(text.lstrip())
+
+
+def remove_thanks_for_watching(text: str) -> str:
+    """The transcript without what Whisper makes of silence, as the original cleans it."""
+    return _THANKS.sub("", text)
+
+
+def _restore(config: GenerationConfig, settings: dict[str, Any]) -> None:
+    """Gives back what transformers drops on loading: the keys of generation_config.json that only Whisper knows."""
+    for key, value in settings.items():
+        if not key.startswith("_") and not hasattr(config, key):
+            setattr(config, key, value)
+
+
+def _is_ours_to_mend(record: logging.LogRecord) -> bool:
+    """False for a deprecation that transformers' own Whisper causes at every call."""
+    return "Passing `generation_config` together with" not in record.getMessage()

@@ -1,0 +1,49 @@
+"""What a model of heard emotion offers to the rest of the program."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.distribution import EmotionDistribution
+from core.events import ModelStamp
+
+SAMPLE_RATE_HZ = 16_000
+"""Rate of every waveform inside the program; sources resample to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a model heard in one utterance.
+
+    `distribution` is None when there is no valid reading; `reason` then says why in a few words. `truncated_s` is
+    speech beyond the model's window. Times are wall-clock milliseconds of this utterance's share of the work.
+    """
+
+    distribution: EmotionDistribution | None
+    reason: str | None = None
+    transcript: str | None = None
+    truncated_s: float = 0.0
+    features_ms: float = 0.0
+    llm_ms: float = 0.0
+
+
+class EmotionModel(Protocol):
+    """Turns utterances into readings."""
+
+    @property
+    def stamp(self) -> ModelStamp:
+        """Name, hash, prompt, read-out and calibration, for events."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs: `cpu` or `cuda:0`."""
+
+    @property
+    def window_s(self) -> float:
+        """Longest stretch of sound it hears, in seconds."""
+
+    def read(self, waveforms: Sequence[NDArray[np.int16]]) -> list[Reading]:
+        """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound."""

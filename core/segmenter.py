@@ -1,0 +1,347 @@
+"""From sound to utterances: a pure state machine whose only clock is the count of samples.
+
+`Segmenter` judges frames that a detector has called voiced or not; `SpeechSegmenter` puts a detector and the cutting
+into frames before it, so that blocks of any length may come in.
+
+Every sample has one fate, and at every moment captured = silence + segmented + pending + sum(dropped).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UsageError
+from core.frames import Frame, HeldFrames
+from core.model import SAMPLE_RATE_HZ
+from core.settings import SegmenterSettings, VadSettings
+from core.utterance import Utterance
+from core.vad import Vad, VoiceActivityDetector
+
+TOO_SHORT = "too_short"
+"""Reason of a drop: speech began, but less than min_utterance_s of it was voiced."""
+OVERFLOW = "overflow"
+"""Reason of a drop: the capture lost these samples."""
+PAUSED = "paused"
+"""Reason of a drop: the user asked not to listen."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Someone began to speak; the utterance, if it becomes one, starts at sample `at` of the stream."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Samples from `start` up to `end` of the stream will get no reading."""
+
+    start: int
+    end: int
+    reason: str
+
+
+Output: TypeAlias = SpeechStarted | Utterance | Dropped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleCounts:
+    """Where the samples of a stream went. `pending` are held and not yet one or the other."""
+
+    captured: int
+    silence: int
+    segmented: int
+    pending: int
+    dropped: Mapping[str, int]
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every captured sample has exactly one fate."""
+        return self.captured == self.silence + self.segmented + self.pending + sum(self.dropped.values())
+
+
+class Segmenter:
+    """Cuts the frames of one stream into utterances.
+
+    Speech begins when enough of the start window is voiced; the utterance takes the pre-roll before that window
+    along. It ends after a hangover without a voiced frame, of which it keeps the post-pad. Speech that exceeds the
+    longest utterance is cut after the quietest frame of its last stretch and goes on at once as the next utterance.
+    While it lasts, interim utterances repeat it from its start; each is a prefix of the final one.
+
+    Args:
+        settings: Times become whole frames. A forced cut leaves at least half of the longest utterance.
+        frame_ms: Length of a frame.
+
+    Raises:
+        UsageError: The longest utterance cannot hold what begins one, or the shortest one.
+    """
+
+    def __init__(self, settings: SegmenterSettings, frame_ms: int) -> None:
+        frame = frame_ms * SAMPLE_RATE_HZ // 1000
+
+        def whole_frames(seconds: float) -> int:
+            return round(seconds * SAMPLE_RATE_HZ / frame) * frame
+
+        self._frame = frame
+        self._window = max(whole_frames(settings.start_window_s), frame)
+        self._needed = max(round(settings.start_ratio * self._window), 1)
+        self._pre_roll = whole_frames(settings.pre_roll_s)
+        self._hangover = max(whole_frames(settings.hangover_s), frame)
+        self._post_pad = whole_frames(settings.post_pad_s)
+        self._min_voiced = max(round(settings.min_utterance_s * SAMPLE_RATE_HZ), 1)
+        self._max = round(settings.max_utterance_s * SAMPLE_RATE_HZ) // frame * frame
+        self._cut_search = max(min(whole_frames(settings.cut_search_s), self._max // 2), frame)
+        self._interim_every = round(settings.interim_every_s * SAMPLE_RATE_HZ)
+        if self._max < max(self._pre_roll + self._window, self._min_voiced):
+            msg = f"segmenter.max_utterance_s = {settings.max_utterance_s} is too small for the other settings"
+            raise UsageError(msg, hint="it must hold pre_roll_s + start_window_s, and min_utterance_s")
+
+        self._held = HeldFrames()
+        self._speaking = False
+        self._number = 0
+        self._next_interim = self._interim_every
+        self._silence = 0
+        self._segmented = 0
+        self._dropped: Counter[str] = Counter()
+
+    @property
+    def position(self) -> int:
+        """Samples of the stream so far, lost and skipped ones included."""
+        return self._held.end
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance is running."""
+        return self._speaking
+
+    @property
+    def counts(self) -> SampleCounts:
+        """Where the samples went so far."""
+        return SampleCounts(
+            captured=self.position,
+            silence=self._silence,
+            segmented=self._segmented,
+            pending=sum(frame.counted for frame in self._held.frames),
+            dropped=dict(self._dropped),
+        )
+
+    def push(self, frame: NDArray[np.int16], *, voiced: bool) -> list[Output]:
+        """Takes the next frame. Only the last one before a gap or the end may be shorter than the others."""
+        return self._take(Frame(frame, voiced))
+
+    def lose(self, samples: int) -> list[Output]:
+        """Moves the clock over samples that the capture lost.
+
+        A gap as long as the hangover ends a running utterance. A shorter one is bridged with zeros that count as
+        unvoiced, so that positions inside an utterance stay true.
+        """
+        if samples >= self._hangover:
+            return self.skip(samples, OVERFLOW)
+        outputs: list[Output] = [Dropped(self.position, self.position + samples, OVERFLOW)]
+        self._dropped[OVERFLOW] += samples
+        for offset in range(0, samples, self._frame):
+            zeros = np.zeros(min(self._frame, samples - offset), np.int16)
+            outputs += self._take(Frame(zeros, voiced=False, lost=True))
+        return outputs
+
+    def skip(self, samples: int, reason: str) -> list[Output]:
+        """Ends a running utterance, then moves the clock over samples that are dropped for `reason`."""
+        outputs = self.flush()
+        start = self.position
+        self._held.skip(samples)
+        self._dropped[reason] += samples
+        return [*outputs, Dropped(start, self.position, reason)]
+
+    def flush(self) -> list[Output]:
+        """Ends a running utterance now. Nothing is pending afterwards, and the stream may go on."""
+        outputs = self._end() if self._speaking else []
+        self._hold_at_most(0)
+        return outputs
+
+    def _take(self, frame: Frame) -> list[Output]:
+        self._held.append(frame)
+        if self._speaking:
+            return self._while_speaking()
+        self._hold_at_most(self._pre_roll + self._window)
+        if self._held.voiced_in_last(self._window) < self._needed:
+            return []
+        self._speaking = True
+        return [SpeechStarted(self._held.start), *self._while_speaking()]
+
+    def _while_speaking(self) -> list[Output]:
+        outputs = []
+        while self._held.voiced_end > self._max:
+            outputs += self._release(self._forced_cut())
+        if self._held.trailing >= self._hangover:
+            outputs += self._end()
+        elif self._interim_every:
+            outputs += self._interim()
+        return outputs
+
+    def _forced_cut(self) -> list[Frame]:
+        """The frames up to the quietest one of the last stretch; of equals the last, so that the piece is long."""
+        frames = self._held.first(self._max)
+        end = cut = 0
+        lowest = math.inf
+        for number, frame in enumerate(frames, start=1):
+            end += len(frame.samples)
+            if end > self._max - self._cut_search and frame.power <= lowest:
+                lowest, cut = frame.power, number
+        return frames[:cut]
+
+    def _end(self) -> list[Output]:
+        outputs = self._release(self._kept(), hangover=self._held.trailing)
+        self._speaking = False
+        return outputs
+
+    def _kept(self) -> list[Frame]:
+        """The running utterance if it ended now: without the part of the hangover that is not padding."""
+        post_pad = min(self._held.trailing, self._post_pad)
+        return self._held.first(min(self._held.voiced_end + post_pad, self._max))
+
+    def _release(self, frames: list[Frame], *, hangover: int = 0) -> list[Output]:
+        """Decides the fate of the first held frames: an utterance, too short, or silence left over by a forced cut."""
+        start = self._held.start
+        counted = sum(frame.counted for frame in frames)
+        voiced = self._held.voiced
+        for _ in frames:
+            self._held.pop()
+        voiced -= self._held.voiced
+        self._next_interim = self._interim_every
+        if not voiced:
+            self._silence += counted
+            return []
+        if voiced < self._min_voiced:
+            self._dropped[TOO_SHORT] += counted
+            return [Dropped(start, self._held.start, TOO_SHORT)]
+        self._segmented += counted
+        self._number += 1
+        return [_utterance(self._number - 1, start, frames, final=True, hangover=hangover)]
+
+    def _interim(self) -> list[Output]:
+        """The utterance so far, if it is time for it, it would not be too short, and no forced cut is near."""
+        if self._held.length < self._next_interim or self._held.voiced < self._min_voiced:
+            return []
+        frames = self._kept()
+        length = sum(len(frame.samples) for frame in frames)
+        if not self._next_interim <= length <= self._max - self._cut_search:
+            return []
+        self._next_interim = (length // self._interim_every + 1) * self._interim_every
+        return [_utterance(self._number, self._held.start, frames, final=False)]
+
+    def _hold_at_most(self, samples: int) -> None:
+        while self._held.length > samples:
+            self._silence += self._held.pop().counted
+
+
+def _utterance(number: int, start: int, frames: list[Frame], *, final: bool, hangover: int = 0) -> Utterance:
+    samples = np.concatenate([frame.samples for frame in frames])
+    return Utterance(number=number, start=start, samples=samples, final=final, hangover=hangover)
+
+
+class SpeechSegmenter:
+    """Detector and segmenter of one stream: blocks of any length in, utterances out.
+
+    What comes out depends on the samples alone, not on how they were cut into blocks.
+
+    Args:
+        settings: How voiced frames become utterances.
+        vad: Settings of the WebRTC detector, or another detector.
+    """
+
+    def __init__(self, settings: SegmenterSettings, vad: VadSettings | VoiceActivityDetector) -> None:
+        self._vad = Vad(vad) if isinstance(vad, VadSettings) else vad
+        self._segmenter = Segmenter(settings, self._vad.frame_ms)
+        self._frame = self._vad.frame_ms * SAMPLE_RATE_HZ // 1000
+        self._rest = np.empty(0, np.int16)
+        self._voiced = False
+        self._paused = False
+        self._skipped = 0
+
+    @property
+    def position(self) -> int:
+        """Samples of the stream so far: heard, lost and skipped."""
+        return self._segmenter.position + len(self._rest) + self._skipped
+
+    @property
+    def voiced(self) -> bool:
+        """The detector's verdict on the last whole frame."""
+        return self._voiced
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance is running."""
+        return self._segmenter.speaking
+
+    @property
+    def paused(self) -> bool:
+        """Whether sound is being dropped."""
+        return self._paused
+
+    @property
+    def counts(self) -> SampleCounts:
+        """Where the samples went so far."""
+        counts = self._segmenter.counts
+        dropped = Counter(counts.dropped)
+        if self._skipped:
+            dropped[PAUSED] += self._skipped
+        pending = counts.pending + len(self._rest)
+        return replace(counts, captured=self.position, pending=pending, dropped=dict(dropped))
+
+    def push(self, block: NDArray[np.int16], *, lost: int = 0) -> list[Output]:
+        """Takes the next samples of the stream.
+
+        Args:
+            block: int16, 16 kHz mono, any length. It is copied: the caller may use the array again.
+            lost: Samples that the capture lost just before this block.
+
+        Raises:
+            ValueError: The block is not a one-dimensional int16 array, or `lost` is negative.
+        """
+        if block.dtype != np.int16 or block.ndim != 1 or lost < 0:
+            msg = f"expected int16 in one dimension and lost >= 0: got {block.dtype}, {block.shape}, lost {lost}"
+            raise ValueError(msg)
+        if self._paused:
+            self._skipped += lost + len(block)
+            return []
+        outputs = [*self._push_rest(), *self._segmenter.lose(lost)] if lost else []
+        samples = np.concatenate((self._rest, block))
+        whole = len(samples) // self._frame * self._frame
+        for frame in samples[:whole].reshape(-1, self._frame):
+            self._voiced = self._vad.is_voiced(frame)
+            outputs += self._segmenter.push(frame, voiced=self._voiced)
+        self._rest = samples[whole:]
+        return outputs
+
+    def flush(self) -> list[Output]:
+        """Ends what is running, the rest of a partial frame included; nothing is pending afterwards."""
+        if self._skipped:
+            skipped, self._skipped = self._skipped, 0
+            return self._segmenter.skip(skipped, PAUSED)
+        outputs = [*self._push_rest(), *self._segmenter.flush()]
+        self._voiced = False
+        return outputs
+
+    def pause(self) -> list[Output]:
+        """Stops listening: what was said up to now still becomes an utterance, what follows is dropped."""
+        if self._paused:
+            return []
+        self._paused = True
+        return self.flush()
+
+    def resume(self) -> list[Output]:
+        """Listens again; the whole pause comes out as one drop."""
+        if not self._paused:
+            return []
+        self._paused = False
+        return self.flush()
+
+    def _push_rest(self) -> list[Output]:
+        """Hands on a partial frame, too short for the detector, with the verdict of the frame before it."""
+        rest, self._rest = self._rest, self._rest[:0]
+        return self._segmenter.push(rest, voiced=self._voiced) if len(rest) else []

@@ -1,0 +1,261 @@
+"""Settings: defaults here, then a TOML file, then the environment, then flags.
+
+The dataclasses are the truth; config/default.toml is their commented copy, held equal by a test. Environment
+variables are named EMOTION_MONITOR_SECTION__KEY.
+"""
+
+import difflib
+import math
+import os
+import socket
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Interval, MinLen
+
+from core.errors import UsageError
+
+ENV_PREFIX = "EMOTION_MONITOR_"
+
+Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
+NotNegative = Annotated[float, Interval(ge=0, lt=math.inf)]
+Share = Annotated[float, Interval(gt=0, le=1)]
+Count = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """Where sound comes from."""
+
+    sources: Annotated[tuple[str, ...], MinLen(1)] = ("auto",)
+    """auto | mic | mic:NAME | file:PATH | stdin; auto is the default microphone, or the shipped sample."""
+    speed: Literal["max"] | Positive = 1.0
+    """How fast files and stdin are played: 1 is real time; max waits for the model and drops nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VadSettings:
+    """Voice activity detection by webrtcvad."""
+
+    mode: Annotated[int, Interval(ge=0, le=3)] = 2
+    """0 lets most through, 3 is the most careful about calling a frame speech."""
+    frame_ms: Literal[10, 20, 30] = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmenterSettings:
+    """How voiced frames become utterances."""
+
+    start_window_s: Positive = 0.24
+    """Window looked at to decide that speech has begun."""
+    start_ratio: Share = 0.9
+    """Share of voiced frames in the start window that begins an utterance."""
+    hangover_s: Positive = 0.6
+    """Silence that ends an utterance."""
+    pre_roll_s: NotNegative = 0.3
+    """Sound kept from before the start window, so that onsets are not clipped."""
+    post_pad_s: NotNegative = 0.2
+    """Part of the hangover kept at the end of the utterance."""
+    min_utterance_s: NotNegative = 0.4
+    """Less voiced sound than this is dropped as too short."""
+    max_utterance_s: Positive = 10.0
+    """Longer speech is cut; the default is what LTU-AS hears."""
+    cut_search_s: NotNegative = 2.0
+    """A forced cut falls on the quietest frame of this last stretch."""
+    interim_every_s: NotNegative = 3.0
+    """While speech lasts, an interim reading after each such stretch; 0 turns them off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothingSettings:
+    """Exponential moving average of log-probabilities, per stream."""
+
+    tau_s: NotNegative = 7.0
+    """Time constant; 0 turns smoothing off."""
+    reset_gap_s: Positive = 2.0
+    """Silence after which the average starts anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """Which model listens, and how its logits are read."""
+
+    name: str = "ltu-as-mini"
+    """ltu-as-mini, or the path of a model folder made by `emotion-monitor convert`."""
+    device: str = "auto"
+    """auto | cpu | cuda | cuda:N"""
+    prompt: Literal["auto", "single", "ambiguous"] = "auto"
+    """The paper's prompts; auto: the one the model folder names."""
+    readout: Literal[
+        "auto",
+        "seq_logprob", "paper_linear", "paper_linear_strict", "shifted_linear",
+        "softmax_mean", "mean_softmax", "vocab_prob", "first_piece",
+    ] = "auto"  # fmt: skip
+    pool: Literal["mean", "sum", "first"] = "mean"
+    scope: Literal["all", "emotion_tokens", "answer_position"] = "all"
+    transcript: bool = False
+    """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """The inference process."""
+
+    queue_per_stream: Count = 4
+    """Utterances of a stream that may wait; beyond it the oldest is dropped and counted."""
+    max_wait_s: Positive = 10.0
+    """An utterance that waited longer is dropped and counted."""
+    max_batch: Count = 1
+    """Utterances read at once; more pays on a GPU only."""
+    threads: Annotated[int, Ge(0)] = 0
+    """CPU threads of the model; 0 lets torch choose."""
+    start_timeout_s: Positive = 300.0
+    read_timeout_s: Positive = 60.0
+    """A batch that takes longer counts as hung: the process is replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttSettings:
+    """Where events are published. The password comes from password_file or EMOTION_MONITOR_MQTT__PASSWORD."""
+
+    url: str = "embedded"
+    """embedded | off | mqtt://[user@]HOST[:PORT] | mqtts://..."""
+    base: Annotated[str, MinLen(1)] = "emotion"
+    node: Annotated[str, MinLen(1)] = field(default_factory=socket.gethostname)
+    password_file: str = ""
+    keepalive_s: Count = 15
+    queue: Count = 1000
+    """Events kept while the broker is away; beyond it the oldest is dropped and counted."""
+    health_every_s: Positive = 10.0
+    state_valid_s: Positive = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSettings:
+    """Sinks besides MQTT, and the dashboard."""
+
+    headless: bool = False
+    sinks: tuple[str, ...] = ()
+    """jsonl (standard output) | jsonl:PATH"""
+    jsonl_events: tuple[Literal["utterance", "drop", "error", "state", "health", "level"], ...] = (
+        "utterance", "drop", "error",
+    )  # fmt: skip
+    jsonl_interim: bool = False
+    """Also write readings of utterances that are not over yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings; see each section."""
+
+    source: SourceSettings = field(default_factory=SourceSettings)
+    vad: VadSettings = field(default_factory=VadSettings)
+    segmenter: SegmenterSettings = field(default_factory=SegmenterSettings)
+    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+
+
+Values = Mapping[str, Mapping[str, Any]]
+"""Section to key to value, for the keys that are set."""
+
+
+def load_settings(
+    *, file: Path | None = None, environ: Mapping[str, str] = os.environ, flags: Values | None = None
+) -> Settings:
+    """Merges defaults < file < environment < flags and checks every value.
+
+    Raises:
+        UsageError: Unreadable file, unknown key or unfit value; the message names where it was set.
+    """
+    layers: list[tuple[str, Values]] = []
+    if file is not None:
+        layers.append((str(file), _read_toml(file)))
+    layers.append(("environment", _from_environment(environ)))
+    layers.append(("command line", flags or {}))
+    merged: dict[str, dict[str, Any]] = {}
+    origin: dict[tuple[str, str], str] = {}
+    for name, layer in layers:
+        for section, values in layer.items():
+            _check_known(name, section, values)
+            for key, value in values.items():
+                merged.setdefault(section, {})[key] = value
+                origin[section, key] = name
+    return _validate(merged, origin)
+
+
+def default_user_file() -> Path:
+    """Where a user's own settings are looked for when no --config is given."""
+    from platformdirs import user_config_path
+
+    return user_config_path("emotion-monitor") / "config.toml"
+
+
+def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        msg = f"{path}: no such settings file"
+        raise UsageError(msg, hint="config/default.toml in the repository is a commented start") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path}: not readable as TOML: {error}"
+        raise UsageError(msg) from error
+    return data
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    values: dict[str, dict[str, Any]] = {}
+    for name, text in environ.items():
+        if not name.startswith(ENV_PREFIX) or name == f"{ENV_PREFIX}MQTT__PASSWORD":
+            continue
+        section, separator, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
+        if not separator:
+            msg = f"environment: {name} is not of the form {ENV_PREFIX}SECTION__KEY"
+            raise UsageError(msg)
+        is_list = section in _SECTIONS and key in _LISTS[section]
+        values.setdefault(section, {})[key] = text.split(",") if is_list else text
+    return values
+
+
+def _check_known(origin: str, section: str, values: object) -> None:
+    if section not in _SECTIONS:
+        raise _unknown(origin, f"[{section}]", section, _SECTIONS)
+    if not isinstance(values, Mapping):
+        msg = f"{origin}: {section} must be a section with keys"
+        raise UsageError(msg, hint=f"write [{section}] on a line of its own")
+    for key in values:
+        if key not in _SECTIONS[section]:
+            raise _unknown(origin, f"{section}.{key}", key, _SECTIONS[section])
+
+
+def _unknown(origin: str, shown: str, word: str, known: Mapping[str, Any]) -> UsageError:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    msg = f"{origin}: unknown setting {shown}"
+    return UsageError(msg, hint=hint)
+
+
+def _validate(merged: Values, origin: Mapping[tuple[str, str], str]) -> Settings:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Settings).validate_python(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        section, key = str(first["loc"][0]), str(first["loc"][1])
+        msg = f"{origin[section, key]}: {section}.{key} = {first['input']!r}: {first['msg'].lower()}"
+        raise UsageError(msg) from error
+
+
+_SECTIONS: dict[str, dict[str, Any]] = {
+    section.name: {f.name: f for f in fields(section.default_factory)}  # type: ignore[arg-type]
+    for section in fields(Settings)
+}
+_LISTS = {
+    section: {key for key, f in keys.items() if isinstance(f.default, tuple)} for section, keys in _SECTIONS.items()
+}

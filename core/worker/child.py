@@ -1,0 +1,99 @@
+"""The inference process itself: loads a model, then answers batches until its standard input ends."""
+
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import asdict, replace
+from typing import Any, BinaryIO, NoReturn
+
+from core.errors import EmotionMonitorError
+from core.settings import ModelSettings
+from core.worker.batches import BatchReader
+from core.worker.frames import FrameError, pack, read_frame
+from core.worker.messages import Waveform, error_to_json, reading_to_json, waveforms_from_payload
+from core.worker.models import load_model
+
+log = logging.getLogger(__name__)
+
+Request = tuple[dict[str, Any], bytearray]
+
+
+def main() -> None:
+    """Serves requests from standard input on standard output; ends with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the parent's to handle.
+    faulthandler.enable()
+    requests, answers = _own_pipes()
+    inbox: queue.Queue[Request] = queue.Queue(maxsize=4)
+    threading.Thread(target=_receive, args=(requests, inbox), name="requests", daemon=True).start()
+    threading.Thread(target=_follow_parent, args=(os.getppid(),), name="parent", daemon=True).start()
+    try:
+        _serve(inbox, answers)
+    except BaseException:  # noqa: BLE001 - whatever it was, the parent reads the last line and starts anew
+        traceback.print_exc()
+        _leave(1)
+
+
+def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Takes standard input and output away from everyone else: stray prints go to standard error."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def _receive(requests: BinaryIO, inbox: queue.Queue[Request]) -> NoReturn:
+    """Its own thread, so that the end of the pipe ends the process even in the middle of a long batch."""
+    try:
+        while (frame := read_frame(requests)) is not None:
+            inbox.put(frame)
+    except FrameError as error:
+        log.error("%s", error)  # noqa: TRY400 - one line says it
+        _leave(1)
+    _leave(0)
+
+
+def _follow_parent(parent: int) -> NoReturn:
+    """A second way to see that the parent is gone, should some other process still hold the pipe open."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends at once: no atexit handlers or destructors of libraries, which may hang after a fault."""
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _serve(inbox: queue.Queue[Request], answers: BinaryIO) -> None:
+    reader: BatchReader | None = None
+    show_transcript = False
+    while True:
+        header, payload = inbox.get()
+        answer: dict[str, Any]
+        if reader is None:
+            settings = ModelSettings(**header["model"])
+            show_transcript = settings.transcript
+            try:
+                model = load_model(settings, threads=header["threads"])
+            except EmotionMonitorError as error:
+                answer = {"error": error_to_json(error)}
+            else:
+                reader = BatchReader(model)
+                answer = {"stamp": asdict(model.stamp), "device": model.device, "window_s": model.window_s}
+        else:
+            waveforms: list[Waveform] = waveforms_from_payload(header["lengths"], payload)
+            readings = reader.read(waveforms)
+            if not show_transcript:
+                readings = [replace(reading, transcript=None) for reading in readings]
+            answer = {"readings": [reading_to_json(reading) for reading in readings]}
+        answers.write(pack({"id": header["id"]} | answer))
+        answers.flush()

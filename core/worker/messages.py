@@ -1,0 +1,70 @@
+"""Values that cross the pipe: waveforms one way, readings and errors the other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.distribution import EmotionDistribution
+from core.errors import EmotionMonitorError, ModelError, UsageError
+from core.model import Reading
+from core.worker.frames import FrameError
+
+Waveform = NDArray[np.int16]
+
+
+def waveforms_to_payload(waveforms: Sequence[Waveform]) -> tuple[list[int], bytes]:
+    """Length of each waveform in samples, and all samples as little-endian int16.
+
+    Raises:
+        ValueError: A waveform is not one-dimensional int16.
+    """
+    for waveform in waveforms:
+        if waveform.dtype != np.int16 or waveform.ndim != 1:
+            msg = f"a waveform must be one-dimensional int16, not {waveform.ndim}-dimensional {waveform.dtype}"
+            raise ValueError(msg)
+    return [len(w) for w in waveforms], b"".join(w.astype("<i2", copy=False).tobytes() for w in waveforms)
+
+
+def waveforms_from_payload(lengths: Sequence[int], payload: bytearray) -> list[Waveform]:
+    """The waveforms again, as writable views of the payload.
+
+    Raises:
+        FrameError: The lengths do not add up to the payload.
+    """
+    if any(n < 0 for n in lengths) or 2 * sum(lengths) != len(payload):
+        msg = f"{len(payload)} bytes of sound for waveforms of {sum(lengths)} samples"
+        raise FrameError(msg)
+    samples = np.frombuffer(payload, dtype="<i2").astype(np.int16, copy=False)
+    return np.split(samples, np.cumsum(lengths)[:-1]) if lengths else []
+
+
+def reading_to_json(reading: Reading) -> dict[str, Any]:
+    """A reading as plain JSON values; the distribution is a list in the order of EMOTIONS."""
+    distribution = reading.distribution
+    return asdict(reading) | {"distribution": None if distribution is None else list(distribution)}
+
+
+def reading_from_json(values: Mapping[str, Any]) -> Reading:
+    """The reading again; probabilities that are no distribution, NaN for one, become a reading without one."""
+    fields = dict(values)
+    probabilities = fields.pop("distribution")
+    if probabilities is None:
+        return Reading(distribution=None, **fields)
+    try:
+        return Reading(distribution=EmotionDistribution(*probabilities), **fields)
+    except (TypeError, ValueError) as error:
+        return Reading(distribution=None, **(fields | {"reason": f"no valid distribution: {error}"}))
+
+
+def error_to_json(error: EmotionMonitorError) -> dict[str, Any]:
+    """What a user needs of an error."""
+    return {"type": type(error).__name__, "message": str(error), "hint": error.hint}
+
+
+def error_from_json(values: Mapping[str, Any]) -> EmotionMonitorError:
+    """The error again; kinds that only the inference process knows become ModelError."""
+    kind = UsageError if values["type"] == UsageError.__name__ else ModelError
+    return kind(values["message"], hint=values["hint"])

@@ -1,0 +1,114 @@
+"""Utterances that wait for the inference process: bounded, fair, and every one accounted for."""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+from core.settings import WorkerSettings
+from core.utterance import Utterance
+
+OVERLOAD = "overload"
+"""Reason of a drop: more utterances came than the model can read."""
+SUPERSEDED = "superseded"
+"""Reason of a drop: an interim utterance waited so long that a newer version of it came."""
+TOO_LATE = "too_late"
+"""Reason of a drop: the utterance waited longer than max_wait_s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """An utterance to be read.
+
+    `queued_at` is monotonic time in seconds. `paced` is false where the source waits for the model: such an utterance
+    is never too late.
+    """
+
+    stream: str
+    utterance: Utterance
+    queued_at: float
+    paced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedJob:
+    """An utterance that will not be read, and why."""
+
+    job: Job
+    reason: str
+
+
+class UtteranceQueue:
+    """A queue per stream, served in turn.
+
+    At most `queue_per_stream` utterances of a stream wait. When one more comes, the first of these goes: the interim
+    version it supersedes, else the oldest interim one, else the oldest. (The stream that overflows is full, so no
+    stream has a longer backlog.) Within a stream the order is kept.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._bound = settings.queue_per_stream
+        self._max_wait_s = settings.max_wait_s
+        # The next stream to be served comes first; a stream without jobs has no entry.
+        self._streams: OrderedDict[str, deque[Job]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return sum(len(jobs) for jobs in self._streams.values())
+
+    def has_room(self, stream: str) -> bool:
+        """Whether a push would drop nothing; a source that can wait waits for it."""
+        return len(self._streams.get(stream, ())) < self._bound
+
+    def push(self, job: Job, now: float) -> list[DroppedJob]:
+        """Adds an utterance; returns those that had to go, this one among them at times.
+
+        Args:
+            job: Of its stream the newest.
+            now: Monotonic time in seconds.
+        """
+        dropped = self._drop_late(now)
+        jobs = self._streams.setdefault(job.stream, deque())
+        superseded = [old for old in jobs if _same_utterance(old, job) and not old.utterance.final]
+        for old in superseded:
+            jobs.remove(old)
+            dropped.append(DroppedJob(old, SUPERSEDED))
+        jobs.append(job)
+        if len(jobs) > self._bound:
+            victim = next((waiting for waiting in jobs if not waiting.utterance.final), jobs[0])
+            jobs.remove(victim)
+            dropped.append(DroppedJob(victim, OVERLOAD))
+        return dropped
+
+    def pop(self, now: float, max_batch: int) -> tuple[list[Job], list[DroppedJob]]:
+        """The next utterances to read, one stream after the other, and those that waited too long.
+
+        Args:
+            now: Monotonic time in seconds.
+            max_batch: Most utterances to return.
+        """
+        dropped = self._drop_late(now)
+        batch: list[Job] = []
+        while self._streams and len(batch) < max_batch:
+            stream, jobs = self._streams.popitem(last=False)
+            batch.append(jobs.popleft())
+            if jobs:
+                self._streams[stream] = jobs
+        return batch, dropped
+
+    def clear(self, reason: str, stream: str | None = None) -> list[DroppedJob]:
+        """Drops what waits, of one stream or of all."""
+        gone = list(self._streams) if stream is None else [stream]
+        return [DroppedJob(job, reason) for name in gone for job in self._streams.pop(name, ())]
+
+    def _drop_late(self, now: float) -> list[DroppedJob]:
+        dropped = []
+        for stream, jobs in list(self._streams.items()):
+            late = [job for job in jobs if job.paced and now - job.queued_at > self._max_wait_s]
+            for job in late:
+                jobs.remove(job)
+                dropped.append(DroppedJob(job, TOO_LATE))
+            if not jobs:
+                del self._streams[stream]
+        return dropped
+
+
+def _same_utterance(one: Job, other: Job) -> bool:
+    return one.utterance.number == other.utterance.number

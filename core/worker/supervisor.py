@@ -1,0 +1,271 @@
+"""Keeps an inference process alive behind an asyncio interface; whatever happens to it, reads are answered."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self, TypeAlias
+
+import psutil
+
+from core.errors import EmotionMonitorError, WorkerError
+from core.model import SAMPLE_RATE_HZ, Reading
+from core.settings import ModelSettings, WorkerSettings
+from core.worker.breaker import CircuitBreaker
+from core.worker.messages import Waveform
+from core.worker.process import ModelReady, WorkerDied, WorkerProcess
+
+log = logging.getLogger(__name__)
+
+MAX_WAVEFORM_S = 60
+"""Longer sound is cut before it is sent; the rest counts as truncated."""
+MAX_REQUEST = 32
+"""Utterances sent at once; longer batches go in several requests."""
+
+WorkerState: TypeAlias = Literal["starting", "ready", "busy", "restarting", "failed", "stopped"]
+"""`failed`: it kept dying and is left alone for a while; reads are then answered without a distribution."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """How the inference process is doing.
+
+    `generation` counts the processes started, from 1. `error` says in one line why the last one ended, if that is why
+    the state is what it is.
+    """
+
+    state: WorkerState
+    model: str
+    device: str
+    generation: int
+    rss_mb: float
+    error: str | None = None
+
+    @property
+    def restarts(self) -> int:
+        """Processes started beyond the first."""
+        return max(self.generation - 1, 0)
+
+
+class InferenceWorker:
+    """Reads utterances in a process of its own, one batch at a time, and replaces the process when it fails.
+
+    A process that dies or gives no answer within `worker.read_timeout_s` is replaced; the new one must read a probe
+    before it counts. The batch is then tried once more, utterance by utterance, so that only one that kills the process
+    twice stays without a reading.
+
+        async with InferenceWorker(settings.model, settings.worker) as worker:
+            readings = await worker.read([samples])
+
+    Args:
+        model: The model to load, in the inference process.
+        worker: Threads and time limits.
+        breaker: Decides when restarting is given up for a while.
+        on_change: Called in the event loop with each new state but `busy`.
+    """
+
+    def __init__(
+        self,
+        model: ModelSettings,
+        worker: WorkerSettings | None = None,
+        *,
+        breaker: CircuitBreaker | None = None,
+        on_change: Callable[[WorkerStatus], None] | None = None,
+    ) -> None:
+        self._model = model
+        self._worker = worker or WorkerSettings()
+        self._breaker = breaker or CircuitBreaker()
+        self._on_change = on_change
+        self._state: WorkerState = "starting"
+        self._error: str | None = None
+        self._generation = 0
+        self._loading_s = 0.0
+        self._ready: ModelReady | None = None
+        self._process: WorkerProcess | None = None
+        self._supervision: asyncio.Task[None] | None = None
+        self._one_batch = asyncio.Lock()
+        self._settled = asyncio.Event()  # a read may be answered, if only with `model unavailable`
+        self._serving = asyncio.Event()
+
+    async def start(self) -> ModelReady:
+        """Starts the process; returns when the model is loaded and has read a probe.
+
+        Raises:
+            UsageError: No such model or device.
+            ModelError: The model folder cannot be used.
+            WorkerError: The process ended while loading, took longer than `worker.start_timeout_s`, or the worker was
+                closed meanwhile.
+        """
+        if self._generation:
+            msg = "an inference worker is started once"
+            raise WorkerError(msg)
+        try:
+            process, ready = await self._launch()
+        except BaseException:
+            self._change("stopped")
+            raise
+        if self._state == "stopped":
+            await process.close()
+            msg = "the inference worker was closed while it started"
+            raise WorkerError(msg)
+        self._serve(process, ready)
+        self._supervision = asyncio.create_task(self._supervise(process), name="worker supervision")
+        return ready
+
+    async def read(self, waveforms: Sequence[Waveform], *, patient: bool = False) -> list[Reading]:
+        """One reading per waveform (int16 [n], 16 kHz mono), in order.
+
+        `patient` waits for as long as the model is unavailable, for callers whose sound can wait.
+
+        A failure of the process is never raised; it becomes a reading without distribution, with the reason `worker
+        failed` (this utterance ended the process twice), `model unavailable` (state `failed`) or `worker stopped`.
+        Cancelling a read gives its result up; the process finishes the work first, in the next read's time.
+
+        Raises:
+            ValueError: A waveform is not one-dimensional int16.
+            WorkerError: The worker was never started.
+        """
+        if self._state == "starting":
+            msg = "the inference worker is not started"
+            raise WorkerError(msg)
+        longest = MAX_WAVEFORM_S * SAMPLE_RATE_HZ
+        cut = [waveform[:longest] for waveform in waveforms]
+        async with self._one_batch:
+            readings: list[Reading] = []
+            for start in range(0, len(cut), MAX_REQUEST):
+                readings += await self._read(cut[start : start + MAX_REQUEST], patient=patient)
+        return [
+            replace(reading, truncated_s=reading.truncated_s + max(len(waveform) - longest, 0) / SAMPLE_RATE_HZ)
+            for reading, waveform in zip(readings, waveforms, strict=True)
+        ]
+
+    @property
+    def health(self) -> WorkerStatus:
+        """State, generation and memory right now."""
+        return self._status("busy" if self._state == "ready" and self._one_batch.locked() else self._state)
+
+    async def close(self) -> None:
+        """Ends the process within two seconds; reads that still wait are answered `worker stopped`."""
+        self._change("stopped")
+        if self._supervision is not None:
+            self._supervision.cancel()
+            await asyncio.wait([self._supervision])
+        if self._process is not None:
+            await self._process.close()
+            self._process = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _read(self, batch: list[Waveform], *, patient: bool) -> list[Reading]:
+        try:
+            return await self._attempt(batch, patient=patient)
+        except WorkerDied:
+            return [await self._read_alone(waveform, patient=patient) for waveform in batch]
+
+    async def _read_alone(self, waveform: Waveform, *, patient: bool) -> Reading:
+        try:
+            return (await self._attempt([waveform], patient=patient))[0]
+        except WorkerDied:
+            return Reading(distribution=None, reason="worker failed")
+
+    async def _attempt(self, batch: list[Waveform], *, patient: bool) -> list[Reading]:
+        await (self._serving if patient else self._settled).wait()
+        process = None if self._state == "stopped" else self._process
+        if process is None:
+            reason = "worker stopped" if self._state == "stopped" else "model unavailable"
+            return [Reading(distribution=None, reason=reason)] * len(batch)
+        try:
+            return await process.read(batch, timeout_s=self._worker.read_timeout_s)
+        except WorkerDied:
+            self._lose(process)
+            raise
+
+    def _lose(self, process: WorkerProcess) -> None:
+        """Nobody gets a dead process to read with, whoever learns of its death first."""
+        if self._process is process and self._state != "stopped":
+            self._process = None
+            self._settled.clear()
+            self._serving.clear()
+
+    async def _supervise(self, process: WorkerProcess) -> None:
+        while True:
+            reason = await asyncio.shield(process.end)
+            self._lose(process)
+            process, ready = await self._replace(f"the inference process ended: {reason}")
+            self._serve(process, ready)
+
+    async def _replace(self, error: str) -> tuple[WorkerProcess, ModelReady]:
+        while True:
+            # Loading does not count as time: a model that takes long to load and then dies trips the breaker too.
+            delay_s = self._breaker.record(asyncio.get_running_loop().time() - self._loading_s)
+            self._change("failed" if delay_s else "restarting", error)
+            if delay_s:
+                log.error("%s; next try in %g s", error, delay_s)
+                await asyncio.sleep(delay_s)
+            else:
+                log.warning("%s; starting another", error)
+            try:
+                return await self._launch()
+            except EmotionMonitorError as failure:
+                error = failure.one_line()
+
+    async def _launch(self) -> tuple[WorkerProcess, ModelReady]:
+        clock = asyncio.get_running_loop().time
+        started_s = clock()
+        self._generation += 1
+        process = await WorkerProcess.spawn()
+        try:
+            ready = await process.load(
+                self._model, threads=self._worker.threads, timeout_s=self._worker.start_timeout_s
+            )
+        except WorkerDied as error:
+            msg = f"the inference process did not get ready: {error}"
+            raise WorkerError(msg, hint="see the log; a slow disk needs a longer worker.start_timeout_s") from error
+        except BaseException:
+            await process.close()
+            raise
+        finally:
+            self._loading_s += clock() - started_s
+        return process, ready
+
+    def _serve(self, process: WorkerProcess, ready: ModelReady) -> None:
+        self._process, self._ready = process, ready
+        self._change("ready")
+
+    def _change(self, state: WorkerState, error: str | None = None) -> None:
+        if self._state == "stopped":
+            return
+        self._state, self._error = state, error
+        if state in ("ready", "failed", "stopped"):
+            self._settled.set()
+        if state in ("ready", "stopped"):
+            self._serving.set()
+        if self._on_change is None:
+            return
+        try:
+            self._on_change(self._status(state))
+        except Exception:
+            log.exception("a listener to the worker's state failed")  # the worker must outlive it
+
+    def _status(self, state: WorkerState) -> WorkerStatus:
+        return WorkerStatus(
+            state=state,
+            model=self._ready.stamp.name if self._ready else self._model.name,
+            device=self._ready.device if self._ready else self._model.device,
+            generation=self._generation,
+            rss_mb=self._rss_mb(),
+            error=self._error,
+        )
+
+    def _rss_mb(self) -> float:
+        if self._process is None:
+            return 0.0
+        try:
+            return float(psutil.Process(self._process.pid).memory_info().rss) / 1e6
+        except psutil.Error:
+            return 0.0

@@ -1,0 +1,23 @@
+"""Fixtures every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+pytest_plugins = ["tests.mosquitto"]
+
+SHARED = Path(os.environ.get("SPEECH_DATA", Path(__file__).parents[2] / "shared"))
+
+# A slow machine must not fail a test.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The data folder beside the checkout; tests that need it skip, saying so, where it is absent."""
+    if not (SHARED / "data.md").exists():
+        pytest.skip(f"the data folder beside the checkout is absent ({SHARED.name}/)")
+    return SHARED

@@ -1,0 +1,70 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from core.errors import ModelError
+from core.ltu_as.config import LTUAS_7B, AudioConfig, LTUASConfig, TranscriberConfig
+
+
+def test_a_configuration_survives_its_file(tmp_path):
+    config = replace(LTUAS_7B, transcriber=TranscriberConfig(folder="whisper-large-v2", language="en"))
+    config.to_json(tmp_path / "config.json")
+    assert LTUASConfig.from_json(tmp_path / "config.json") == config
+
+
+def test_the_published_model_hears_ten_seconds_as_25_tokens():
+    assert LTUAS_7B.audio.window_s == 10
+    assert LTUAS_7B.audio.tokens == 25
+    assert LTUAS_7B.lora.scale == 2
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a changed configuration; the error that reading it gives."""
+
+    def write(change):
+        path = tmp_path / "config.json"
+        LTUAS_7B.to_json(path)
+        values = json.loads(path.read_text())
+        change(values)
+        path.write_text(json.dumps(values))
+        with pytest.raises(ModelError) as error:
+            LTUASConfig.from_json(path)
+        return error.value.one_line()
+
+    return write
+
+
+def test_an_unknown_key_is_named(written):
+    assert "config.json: llama.hidden_sise" in written(lambda c: c["llama"].update(hidden_sise=3))
+
+
+def test_a_missing_key_is_named(written):
+    assert "config.json: whisper.layers: field required" in written(lambda c: c["whisper"].pop("layers"))
+
+
+def test_a_value_of_the_wrong_kind_is_named(written):
+    assert "config.json: lora.r" in written(lambda c: c["lora"].update(r="eight"))
+
+
+def test_sizes_that_contradict_each_other_are_named(written):
+    assert "hidden_size = 4097 is not a multiple of" in written(lambda c: c["llama"].update(hidden_size=4097))
+    assert "positions = 100 is less than" in written(lambda c: c["whisper"].update(positions=100))
+    assert "pool = 0" in written(lambda c: c["audio"].update(pool=0))
+
+
+def test_another_programs_configuration_is_refused(written):
+    assert "not the configuration of an LTU-AS model folder" in written(lambda c: c.update(format="llama"))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null"])
+def test_what_is_no_configuration_is_refused(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ModelError, match=r"config\.json"):
+        LTUASConfig.from_json(tmp_path / "config.json")
+
+
+def test_a_window_that_does_not_divide_into_tokens_is_refused():
+    with pytest.raises(ValueError, match="mel_frames = 1001"):
+        replace(LTUAS_7B, audio=AudioConfig(mel_frames=1001))

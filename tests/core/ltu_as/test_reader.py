@@ -1,0 +1,164 @@
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+import torch
+from safetensors.torch import load_file, save_file
+
+from core.errors import ModelError, UsageError
+from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
+from core.ltu_as.decode import Decoding
+from core.ltu_as.model import LTUAS
+from core.ltu_as.reader import LTUASReader
+from core.ltu_as.readout import readout
+from core.ltu_as.tiny import save_tiny
+from core.model import EmotionModel
+
+RATE = 16_000
+
+
+def noise(n_samples, seed=0):
+    return (np.random.default_rng(seed).normal(size=n_samples) * 3000).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    save_tiny(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reader(folder) -> EmotionModel:
+    return LTUASReader(folder)
+
+
+def test_the_stamp_says_what_made_a_reading(folder, reader):
+    assert reader.stamp.name == "tiny"
+    assert reader.stamp.sha256 == folder_sha256(folder)
+    assert (reader.stamp.prompt, reader.stamp.readout, reader.stamp.calibration) == ("single", "seq_logprob", None)
+    assert (reader.device, reader.window_s) == ("cpu", 10.0)
+
+
+def test_the_stamp_names_pool_and_scope_when_they_are_not_the_usual(folder):
+    reader = LTUASReader(folder, readout="paper_linear", pool="sum", prompt="ambiguous")
+    assert (reader.stamp.prompt, reader.stamp.readout) == ("ambiguous", "paper_linear/sum/all")
+
+
+def test_a_reading_is_that_of_the_python_api(folder, reader):
+    steps = LTUAS.from_pretrained(folder).step_logits(noise(RATE))
+    (reading,) = reader.read([noise(RATE)])
+    np.testing.assert_allclose(list(reading.distribution), list(readout(steps, kind="seq_logprob")), atol=1e-5)
+
+
+def test_a_readout_over_the_answer_writes_the_answer(folder):
+    reader = LTUASReader(folder, readout="softmax_mean")
+    steps = LTUAS.from_pretrained(folder).step_logits(noise(RATE), decoding=Decoding.greedy())
+    assert len(steps.tokens) > 1
+    (reading,) = reader.read([noise(RATE)])
+    np.testing.assert_allclose(list(reading.distribution), list(readout(steps, kind="softmax_mean")), atol=1e-5)
+
+
+def test_readings_keep_the_order_of_sounds_and_short_ones_say_so(reader):
+    sounds = [noise(RATE), noise(200), noise(0), noise(11 * RATE, seed=1), noise(201)]
+    readings = reader.read(sounds)
+    assert [reading.reason for reading in readings] == [None, "too short", "too short", None, None]
+    assert [reading.truncated_s for reading in readings] == [0, 0, 0, 1, 0]
+    for sound, reading in zip(sounds, readings, strict=True):
+        (alone,) = reader.read([sound])
+        if alone.distribution:
+            np.testing.assert_allclose(list(reading.distribution), list(alone.distribution), atol=1e-5)
+
+
+def test_no_sound_no_reading(reader):
+    assert reader.read([]) == []
+
+
+def test_silence_and_full_scale_are_read(reader):
+    full = np.full(RATE, -32768, np.int16)
+    full[::2] = 32767
+    assert all(reading.distribution for reading in reader.read([np.zeros(RATE, np.int16), full]))
+
+
+def test_time_is_shared_among_the_utterances_of_a_batch(reader):
+    readings = reader.read([noise(RATE)] * 3)
+    assert len({(reading.features_ms, reading.llm_ms) for reading in readings}) == 1
+    assert readings[0].features_ms > 0
+    assert readings[0].llm_ms > 0
+
+
+def test_numbers_that_overflow_give_no_distribution_but_a_reason(tmp_path):
+    save_tiny(tmp_path)
+    tensors = load_file(tmp_path / WEIGHTS_NAME)
+    tensors["llama.lm_head.weight"] = tensors["llama.lm_head.weight"] + torch.finfo(torch.float32).max / 2
+    (tmp_path / WEIGHTS_NAME).unlink()
+    save_file(tensors, tmp_path / WEIGHTS_NAME)
+    (reading,) = LTUASReader(tmp_path).read([noise(RATE)])
+    assert (reading.distribution, reading.reason) == (None, "not finite")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"readout": "guess"}, "guess"), ({"readout": "seq_logprob", "pool": "first"}, "pool"), ({"pool": "max"}, "max")],
+)
+def test_options_that_do_not_fit_are_refused(folder, options, word):
+    with pytest.raises(UsageError, match=word):
+        LTUASReader(folder, **options)
+
+
+def test_the_folders_own_prompt_and_readout_are_the_defaults(tmp_path):
+    save_tiny(tmp_path)
+    values = json.loads((tmp_path / "config.json").read_text())
+    values["defaults"] = {"prompt": "ambiguous", "readout": "first_piece"}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert LTUASReader(tmp_path).stamp.prompt == "ambiguous"
+    assert LTUASReader(tmp_path).stamp.readout == "first_piece"
+    assert LTUASReader(tmp_path, prompt="single", readout="seq_logprob").stamp.prompt == "single"
+
+
+@pytest.fixture
+def transcribing(tmp_path, shared):
+    """A reader whose folder names a Whisper; the folder itself, to spoil it."""
+
+    def build(**options):
+        save_tiny(tmp_path)
+        values = json.loads((tmp_path / "config.json").read_text())
+        values["transcriber"] = {"folder": "whisper"}
+        (tmp_path / "config.json").write_text(json.dumps(values))
+        (tmp_path / "whisper").symlink_to(shared / "whisper" / "tiny.en")
+        return LTUASReader(tmp_path, **options)
+
+    return build
+
+
+@pytest.mark.shared
+def test_a_folder_with_a_transcriber_reads_the_words_too(transcribing, reader, shared):
+    samples, rate = soundfile.read(shared / "sample" / "two_cities.flac", dtype="float32", stop=3 * 48_000)
+    sound = (soxr.resample(samples, rate, RATE) * 32767).astype(np.int16)
+    (reading,), (without,) = transcribing().read([sound]), reader.read([sound])
+    assert reading.transcript.startswith("It was the best of times")
+    assert without.transcript is None
+    assert abs(reading.distribution.anger - without.distribution.anger) > 1e-3
+
+
+@pytest.mark.shared
+def test_a_transcript_that_does_not_fit_costs_only_its_own_utterance(transcribing, monkeypatch):
+    heard = transcribing()
+    words = {RATE: "so " * 3000, 2 * RATE: "so sad"}
+    monkeypatch.setattr(heard._transcriber, "transcribe", lambda sound: words[len(sound)])
+    long, short = heard.read([noise(RATE), noise(2 * RATE)])
+    assert long.distribution is None
+    assert "reads at most 2048" in long.reason
+    assert short.distribution is not None
+    assert short.transcript == "so sad"
+
+
+def test_a_missing_transcriber_is_named(tmp_path):
+    save_tiny(tmp_path)
+    values = json.loads((tmp_path / "config.json").read_text())
+    values["transcriber"] = {"folder": "whisper"}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(ModelError, match="whisper: not a usable Whisper folder"):
+        LTUASReader(tmp_path)

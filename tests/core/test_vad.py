@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.model import SAMPLE_RATE_HZ
+from core.settings import VadSettings
+from core.vad import Vad
+
+FRAME_MS = (10, 20, 30)
+
+
+def buzz(seconds: float) -> np.ndarray:
+    """A sawtooth of 120 Hz that swells four times a second: what a voice is to the detector."""
+    at_s = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    return (0.3 * 32767 * (2 * (at_s * 120 % 1) - 1) * np.sin(2 * np.pi * 4 * at_s) ** 2).astype(np.int16)
+
+
+def frames(sound: np.ndarray, frame_ms: int) -> np.ndarray:
+    size = frame_ms * SAMPLE_RATE_HZ // 1000
+    return sound[: len(sound) // size * size].reshape(-1, size)
+
+
+@pytest.mark.parametrize("frame_ms", FRAME_MS)
+def test_a_voice_like_sound_is_voiced_and_silence_is_not(frame_ms):
+    vad = Vad(VadSettings(frame_ms=frame_ms))
+    verdicts = [vad.is_voiced(frame) for frame in frames(buzz(1.0), frame_ms)]
+    assert np.mean(verdicts) > 0.9
+
+    vad = Vad(VadSettings(frame_ms=frame_ms))
+    assert not any(vad.is_voiced(frame) for frame in frames(np.zeros(16_000, np.int16), frame_ms))
+
+
+def test_the_noise_of_a_quiet_converter_is_not_voiced():
+    hiss = np.random.default_rng(0).normal(0, 3, 32_000).astype(np.int16)
+    vad = Vad(VadSettings())
+    assert not any(vad.is_voiced(frame) for frame in frames(hiss, 30))
+
+
+@given(st.integers(0, 2**32), st.sampled_from(FRAME_MS), st.integers(0, 3))
+def test_after_a_reset_the_same_sound_gets_the_same_verdicts(seed, frame_ms, mode):
+    levels = np.random.default_rng(seed).choice([1, 30, 1000, 8000], 30)
+    noise = np.random.default_rng(seed + 1).normal(0, 1, (30, 480)) * levels[:, None]
+    sound = frames(np.clip(noise, -32768, 32767).astype(np.int16).ravel(), frame_ms)
+
+    vad = Vad(VadSettings(mode=mode, frame_ms=frame_ms))
+    first = [vad.is_voiced(frame) for frame in sound]
+    vad.reset()
+    assert [vad.is_voiced(frame) for frame in sound] == first
+
+
+@pytest.mark.shared
+def test_a_careful_mode_lets_less_through(shared):
+    sound, rate = soundfile.read(shared / "data" / "vad" / "ami_dev00.flac", dtype="int16")
+    assert rate == SAMPLE_RATE_HZ
+    shares = []
+    for mode in range(4):
+        vad = Vad(VadSettings(mode=mode))
+        shares.append(np.mean([vad.is_voiced(frame) for frame in frames(sound, 30)]))
+    assert shares == sorted(shares, reverse=True)
+    assert shares[3] < shares[0]
+
+
+@pytest.mark.parametrize(
+    "frame", [np.zeros(479, np.int16), np.zeros((1, 480), np.int16), np.zeros(480, np.float32)], ids=str
+)
+def test_a_frame_of_another_length_or_type_is_refused(frame):
+    with pytest.raises(ValueError, match="expected 480 int16 samples"):
+        Vad(VadSettings(frame_ms=30)).is_voiced(frame)

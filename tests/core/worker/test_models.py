@@ -1,0 +1,57 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from core.errors import ModelError, UsageError
+from core.settings import ModelSettings
+from core.worker.models import load_model
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A model folder with random weights."""
+    from core.ltu_as.tiny import save_tiny
+
+    save_tiny(tmp_path)
+    return tmp_path
+
+
+def test_a_truncated_checkpoint_is_refused_by_name(tiny: Path):
+    weights = tiny / "model.safetensors"
+    os.truncate(weights, weights.stat().st_size // 2)
+    with pytest.raises(ModelError, match=r"model\.safetensors"):
+        load_model(ModelSettings(name=str(tiny)), threads=0)
+
+
+def test_a_gpu_that_is_not_there_is_a_usage_error(tiny: Path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(UsageError, match=r"device cuda:1: torch .* finds no CUDA GPU"):
+        load_model(ModelSettings(name=str(tiny), device="cuda:1"), threads=0)
+    assert load_model(ModelSettings(name=str(tiny), device="auto"), threads=0).device == "cpu"
+
+
+def test_threads_are_what_torch_uses(tiny: Path):
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        load_model(ModelSettings(name=str(tiny)), threads=before + 1)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_an_error_nobody_foresaw_is_still_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object, **__: object) -> None:
+        msg = "disk\non fire"
+        raise OSError(msg)
+
+    (tmp_path / "config.json").touch()
+    monkeypatch.setattr("core.ltu_as.reader.LTUASReader", fail)
+    with pytest.raises(ModelError) as caught:
+        load_model(ModelSettings(name=str(tmp_path)), threads=0)
+    assert caught.value.one_line() == f"{tmp_path} cannot be loaded: OSError: disk on fire"
