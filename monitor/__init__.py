@@ -1,0 +1,1 @@
+"""The live program: sources, pipeline, sinks, dashboard and command line."""

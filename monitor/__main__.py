@@ -1,0 +1,5 @@
+"""`python -m monitor` is `emotion-monitor`."""
+
+from monitor.cli import main
+
+main()

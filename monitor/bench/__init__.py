@@ -1,0 +1,1 @@
+"""Measurements of the live program on the machine at hand."""

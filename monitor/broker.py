@@ -1,0 +1,357 @@
+"""An MQTT broker of our own, for when no other is given."""
+
+import asyncio
+import logging
+import os
+import secrets
+import shlex
+import shutil
+import socket
+import sys
+import tempfile
+import warnings
+from contextlib import ExitStack, suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from core.errors import BrokerError
+from monitor.mqtt.address import BrokerAddress
+from monitor.mqtt.connection import Connector
+
+logger = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+USER = "emotion"
+START_S = 10.0
+STOP_S = 2.0
+RESTART_S = (0.5, 30.0)
+
+REASON_LENGTH = 300
+PROBE_S = 0.02
+CLOCK_SLACK_S = 60.0
+
+_PREFIX = "broker-"  # then the process id of the program that owns the folder
+_CONFIGURATION = "rumqttd.toml"
+_LISTENING = "emotion-monitor: listening"
+
+# Runs until its standard input closes: when we say so, or when this process is gone, however it went. Signals do not
+# stop it, because a Ctrl-C reaches the whole process group and the sink still has to say `offline`.
+_PROGRAM = """
+import logging, os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+logging.getLogger("rumqttd").setLevel(logging.CRITICAL)  # it logs every packet as an error
+try:
+    from iotcore import IotCoreBroker
+    IotCoreBroker(config_path=sys.argv[1]).start()
+except Exception as error:
+    print(error, flush=True)
+    os._exit(1)
+print("emotion-monitor: listening", flush=True)
+sys.stdin.buffer.read()
+os._exit(0)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of the three listeners; rumqttd speaks one protocol version on each."""
+
+    mqtt311: int = 1883
+    mqtt5: int = 1884
+    websocket: int = 9001
+
+
+DEFAULT_PORTS = Ports()
+
+
+class EmbeddedBroker:
+    """rumqttd, from the wheel iotcore, as a child process that listens on 127.0.0.1 only.
+
+    Three listeners share all topics: MQTT 3.1.1, MQTT 5, and MQTT 3.1.1 over WebSocket. They take the usual ports
+    where those are free, else others. It is a broker for this machine and no security boundary: anything shared
+    deserves a real one (`--mqtt mqtt://...`).
+
+    *Credentials.* Without a password, every account of the machine could read along, and so could any web page in a
+    browser here, since browsers let pages open WebSockets to 127.0.0.1. So there is one user, `emotion`, with a
+    password made for each run. Nobody has to type it: it stands in a file of mode 600 that mosquitto_sub reads by
+    itself, and `subscribe_command` is the line to copy. A wrong password is not refused but left unanswered: that is
+    how rumqttd does it.
+
+    *No MQTT 5 properties.* rumqttd 0.20 crashes the connection of a 3.1.1 subscriber when it is to pass on a message
+    with properties. 3.1.1 is what most clients speak unless told otherwise, so `address` asks the sink for none here.
+    Whatever a consumer needs is in the JSON anyway.
+
+    The child reads our end of a pipe: it ends when we do, even by kill -9. If it dies itself it is started again, on
+    the same ports with the same password. What it prints never reaches our standard output or error; the debug log
+    has it.
+
+    Args:
+        ports: Wishes; a port that is taken is replaced.
+        runtime: Folder for configuration and password; by default the user's runtime folder.
+
+    Raises:
+        BrokerError: On entering: it cannot be started.
+    """
+
+    def __init__(self, *, ports: Ports = DEFAULT_PORTS, runtime: Path | None = None) -> None:
+        self._wishes = ports
+        self._runtime = runtime
+        self._password = secrets.token_hex(8)
+        self._child: _Child
+        self._supervisor: asyncio.Task[None]
+        self.ports: Ports
+        """Those in use."""
+        self.folder: Path
+        """Private to this run; holds the configuration and the credentials."""
+
+    async def __aenter__(self) -> Self:
+        try:
+            self.folder = _make_folder(self._runtime)
+        except OSError as error:
+            msg = f"no folder for the embedded broker: {error}"
+            raise BrokerError(msg) from error
+        try:
+            self._child = await self._start_on_free_ports()
+        except BaseException as error:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                msg = f"the embedded broker cannot start: {error}"
+                raise BrokerError(msg) from error
+            raise
+        self._supervisor = asyncio.create_task(self._supervise(), name="embedded broker")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._supervisor.cancel()
+        await asyncio.wait([self._supervisor])
+        await self._child.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def address(self) -> BrokerAddress:
+        """For MqttSink: the MQTT 5 listener, with credentials."""
+        return BrokerAddress(host=HOST, port=self.ports.mqtt5, user=USER, password=self._password, properties=False)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Protocol to URL, for people; user and password are in `credentials`."""
+        return {
+            "MQTT 3.1.1": f"mqtt://{HOST}:{self.ports.mqtt311}",
+            "MQTT 5": f"mqtt://{HOST}:{self.ports.mqtt5}",
+            "WebSocket": f"ws://{HOST}:{self.ports.websocket}",
+        }
+
+    @property
+    def credentials(self) -> Path:
+        """File with address, user and password, readable by this account only; mosquitto_sub reads it by itself."""
+        return self.folder / "mosquitto_sub"
+
+    def subscribe_command(self, topic: str = "emotion/#") -> str:
+        """A shell command that prints all events, to copy; it holds no password."""
+        return f"XDG_CONFIG_HOME={shlex.quote(str(self.folder))} mosquitto_sub -v -t {shlex.quote(topic)}"
+
+    def _write_files(self) -> None:
+        _write_private(self.folder / _CONFIGURATION, _configuration(self.ports, self._password))
+        lines = [f"# {protocol}: {url}" for protocol, url in self.urls.items()]
+        lines += [f"-h {HOST}", f"-p {self.ports.mqtt311}", f"-u {USER}", f"-P {self._password}"]
+        _write_private(self.credentials, "\n".join(lines) + "\n")
+
+    async def _start_on_free_ports(self) -> "_Child":
+        self.ports = _free(self._wishes)
+        while True:
+            self._write_files()
+            try:
+                return await self._start()
+            except BrokerError:
+                taken = self.ports
+                self.ports = _free(taken)
+                if self.ports == taken:
+                    raise
+                # Another program took one of them before our child did: try again with what is free now.
+
+    async def _start(self) -> "_Child":
+        """Starts the child and proves that it serves."""
+        child = await _Child.spawn(self.folder / _CONFIGURATION)
+        try:
+            await child.listening()
+            await self._prove()
+        except BaseException:
+            await child.stop()
+            raise
+        return child
+
+    async def _prove(self) -> None:
+        probe = Connector(self.address, client_id=f"emotion-probe-{os.getpid()}", keepalive_s=15)
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + START_S
+        while True:
+            try:
+                async with probe.connect():
+                    return
+            except BrokerError as error:
+                if clock() > deadline:
+                    msg = f"the embedded broker does not serve: {error}"
+                    raise BrokerError(msg) from error
+            await asyncio.sleep(PROBE_S)
+
+    async def _supervise(self) -> None:
+        clock = asyncio.get_running_loop().time
+        first_s, longest_s = RESTART_S
+        pause_s = first_s
+        while True:
+            began = clock()
+            code = await self._child.ended()
+            logger.warning("the embedded broker ended (status %s) and is started again", code)
+            pause_s = first_s if clock() - began > longest_s else pause_s
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, longest_s)
+            try:
+                self._child = await self._start()
+            except (BrokerError, OSError) as error:
+                logger.warning("%s", error)
+
+
+class _Child:
+    """The broker's process and the end of what it said."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._said = ""
+        self._settled = asyncio.Event()
+        self._reader = asyncio.create_task(self._read(), name="embedded broker's output")
+
+    @classmethod
+    async def spawn(cls, configuration: Path) -> Self:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-c", _PROGRAM, str(configuration)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "RUST_BACKTRACE": "0"},
+        )
+        return cls(process)
+
+    async def listening(self) -> None:
+        """Returns once the ports are open.
+
+        Raises:
+            BrokerError: They do not open.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), START_S)
+        if _LISTENING not in self._said:
+            reason = " ".join(self._said.split())[-REASON_LENGTH:] or f"it says nothing within {START_S:.0f} s"
+            msg = f"the embedded broker cannot start: {reason}"
+            raise BrokerError(msg)
+
+    async def ended(self) -> int:
+        """Exit status, once there is one."""
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """Asks it to end, then makes it."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), STOP_S)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        await asyncio.wait([self._reader])
+
+    async def _read(self) -> None:
+        output = self._process.stdout
+        while output is not None and (chunk := await output.read(4096)):
+            text = chunk.decode(errors="replace")
+            logger.debug("embedded broker: %s", text.strip())
+            self._said = (self._said + text)[-4096:]
+            if _LISTENING in self._said:
+                self._settled.set()
+        self._settled.set()
+
+
+def _make_folder(runtime: Path | None) -> Path:
+    if runtime is None:
+        from platformdirs import user_runtime_path
+
+        with warnings.catch_warnings(action="ignore"):  # where there is no XDG_RUNTIME_DIR it says so, and finds a way
+            runtime = user_runtime_path("emotion-monitor", ensure_exists=True)
+    _sweep(runtime)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=runtime))
+
+
+def _sweep(runtime: Path) -> None:
+    """Removes what runs that were killed have left: folders, and a broker that did not notice."""
+    for folder in runtime.glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if not owner.isdecimal() or _is_owner_alive(int(owner), folder):
+            continue
+        for process in psutil.process_iter(["cmdline"]):
+            if str(folder / _CONFIGURATION) in (process.info["cmdline"] or ()):
+                with suppress(psutil.Error):
+                    process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_owner_alive(pid: int, folder: Path) -> bool:
+    try:
+        # A process that is younger than the folder was given the number of one that is gone.
+        return psutil.Process(pid).create_time() < folder.stat().st_mtime + CLOCK_SLACK_S
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False
+    except psutil.Error:
+        return True
+
+
+def _free(wishes: Ports) -> Ports:
+    """The wished ports, where they are free."""
+    with ExitStack() as held:
+        return Ports(*(_bind(held, wish) for wish in astuple(wishes)))
+
+
+def _bind(held: ExitStack, wish: int) -> int:
+    listener = held.enter_context(socket.socket())
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as rumqttd does: ports of a run just ended
+    try:
+        listener.bind((HOST, wish))
+    except OSError:
+        listener.bind((HOST, 0))
+    return int(listener.getsockname()[1])
+
+
+def _configuration(ports: Ports, password: str) -> str:
+    router = """\
+id = 0
+[router]
+id = 0
+max_connections = 1000
+max_outgoing_packet_count = 200
+max_segment_size = 1048576
+max_segment_count = 10
+"""
+    listeners = (("v4", ports.mqtt311), ("v5", ports.mqtt5), ("ws", ports.websocket))
+    return router + "".join(
+        f"""
+[{kind}.1]
+name = "{kind}"
+listen = "{HOST}:{port}"
+next_connection_delay_ms = 1
+[{kind}.1.connections]
+connection_timeout_ms = 5000
+max_payload_size = 1048576
+max_inflight_count = 100
+dynamic_filters = true
+[{kind}.1.connections.auth]
+{USER} = "{password}"
+"""
+        for kind, port in listeners
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")

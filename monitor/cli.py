@@ -1,0 +1,173 @@
+"""Command line of emotion-monitor: parses, calls one function per command, turns errors into one line.
+
+Commands import what they need when they run, so that `--help` costs neither torch nor Textual.
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from core.command import Parser, end_with, whole_number
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Entry point; exits with 0 done, 1 failed while running, 2 usage or configuration, 130 interrupted."""
+    arguments = _parser().parse_args(argv)
+    _log_to_stderr(verbose=arguments.verbose)
+    end_with("emotion-monitor", lambda: arguments.command(arguments))
+
+
+def _log_to_stderr(*, verbose: bool) -> None:
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+        return
+    logging.basicConfig(level=logging.WARNING, format="emotion-monitor: %(message)s")
+    logging.getLogger("monitor").setLevel(logging.INFO)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="emotion-monitor",
+        description="Listens to speech and reports, live, how likely anger, happiness, sadness and neutral are to be "
+        "heard in every utterance. It estimates what listeners hear, not what a person feels.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('emotion-monitor')}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log details to standard error")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add(commands, "devices", _devices, "list the microphones")
+    doctor = _add(commands, "doctor", _doctor, "check audio, model, GPU and broker: what works, what to do")
+    _add_settings_flags(doctor)
+    _add(commands, "schema", _schema, "print the JSON Schemas of all events")
+    _add_convert(commands)
+    _add_bench(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _add_settings_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML (see config/default.toml)")
+    parser.add_argument("--model", metavar="NAME|DIR", help="ltu-as-mini (shipped) or a converted model folder")
+    parser.add_argument("--device", metavar="auto|cpu|cuda", help="where the model runs")
+    parser.add_argument("--mqtt", metavar="embedded|off|URL", help="where events are published")
+
+
+def _add_run(commands: Any) -> None:
+    run = _add(commands, "run", _run, "listen and report")
+    run.add_argument(
+        "--source",
+        action="append",
+        metavar="SPEC",
+        help="mic | mic:NAME | file:PATH | stdin; may repeat: each is a stream of its own. "
+        "Default: the microphone, or the shipped sample where there is none",
+    )
+    run.add_argument("--speed", metavar="1|N|max", help="how fast files are played; max waits for the model")
+    run.add_argument(
+        "--headless",
+        action="store_true",
+        default=None,
+        help="no dashboard; events go to standard output, or to the sinks you name",
+    )
+    run.add_argument(
+        "--sink", action="append", metavar="jsonl[:PATH]", help="write events, one JSON object a line; may repeat"
+    )
+    _add_settings_flags(run)
+
+
+def _add_convert(commands: Any) -> None:
+    convert = _add(commands, "convert", _convert, "turn the authors' LTU-AS files into one model folder")
+    convert.add_argument("--base", type=Path, required=True, metavar="VICUNA_DIR", help="Vicuna-7B v1.1 folder")
+    convert.add_argument("--ltu-as", type=Path, required=True, metavar="FILE.bin", help="LTU-AS checkpoint")
+    convert.add_argument("--whisper", type=Path, required=True, metavar="large-v1.pt", help="OpenAI Whisper file")
+    convert.add_argument("--transcriber", type=Path, metavar="DIR", help="Whisper folder that writes transcripts")
+    convert.add_argument("--out", type=Path, required=True, metavar="DIR", help="model folder to make")
+
+
+def _add_bench(commands: Any) -> None:
+    bench = _add(commands, "bench", _bench, "measure this machine")
+    bench.add_argument("name", choices=["latency"], help="latency: utterance to reading by stage, start-up, memory")
+    bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    bench.add_argument(
+        "--repeat", type=whole_number(1), default=15, metavar="N", help="readings per length (default 15)"
+    )
+    _add_settings_flags(bench)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from monitor.live import run
+
+    flags: dict[str, dict[str, Any]] = {
+        "source": {"sources": arguments.source, "speed": arguments.speed},
+        "output": {"headless": arguments.headless, "sinks": arguments.sink},
+    }
+    return run(_settings(arguments, flags))
+
+
+def _settings(arguments: argparse.Namespace, flags: dict[str, dict[str, Any]] | None = None) -> Any:
+    from core.settings import default_user_file, load_settings
+
+    values = flags or {}
+    values["model"] = {"name": arguments.model, "device": arguments.device}
+    values["mqtt"] = {"url": arguments.mqtt}
+    given = {section: {k: v for k, v in keys.items() if v is not None} for section, keys in values.items()}
+    file = arguments.config
+    if file is None and default_user_file().exists():
+        file = default_user_file()
+    return load_settings(file=file, flags=given)
+
+
+def _devices(_: argparse.Namespace) -> int:
+    from monitor.sources.portaudio import list_microphones
+
+    microphones = list_microphones()
+    for microphone in microphones:
+        mark = "*" if microphone.is_default else " "
+        rate_khz = microphone.default_rate_hz / 1000
+        print(f"{mark} {microphone.name}  ({microphone.host_api}, {microphone.channels} ch, {rate_khz:g} kHz)")
+    if not microphones:
+        print("no microphone found: connect one, or play a file with --source file:PATH")
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from monitor.doctor import examine
+
+    logging.getLogger("monitor").setLevel(logging.WARNING)  # the report says it all
+    return examine(_settings(arguments))
+
+
+def _schema(_: argparse.Namespace) -> int:
+    import json
+
+    from core.events import json_schemas
+
+    print(json.dumps(json_schemas(), indent=2))
+    return 0
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from core.ltu_as.convert import convert
+
+    convert(
+        base=arguments.base,
+        ltu_as=arguments.ltu_as,
+        whisper=arguments.whisper,
+        transcriber=arguments.transcriber,
+        out=arguments.out,
+    )
+    print(f"wrote {arguments.out}; try: emotion-monitor run --model {arguments.out}")
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from monitor.bench.latency import report
+
+    return report(_settings(arguments), repeat=arguments.repeat, as_json=arguments.json)

@@ -1,0 +1,216 @@
+"""The terminal dashboard: shows wire events, gives commands back."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widgets import Footer
+
+from core.events import Event, LevelEvent
+from monitor.commands import Command
+from monitor.dashboard import paint, themes, wording
+from monitor.dashboard.help import HelpScreen
+from monitor.dashboard.history import History, HistoryRows, Table
+from monitor.dashboard.layout import Layout, fit
+from monitor.dashboard.paint import NARROW
+from monitor.dashboard.panel import Painted, StreamPanel
+from monitor.dashboard.view_model import DashboardState, Session
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+REPAINT_S = 1 / 12
+"""At most twelve repaints a second: smooth for a level meter, quiet for the processor."""
+QUIET_FACTOR = 3
+"""How much rarer the repaints are while nobody speaks."""
+TICK_S = 1.0
+"""How often what depends on time alone (a notice fading, sound that stopped) is looked at."""
+
+
+class DashboardApp(App[None]):
+    """Shows every event given to `post_event` and calls `on_command` for every wish of the user.
+
+    The app and the pipeline share one event loop, as two tasks:
+
+        async with asyncio.TaskGroup() as tasks:
+            pipeline = tasks.create_task(run_pipeline(sinks=[DashboardSink(app), ...]))
+            await app.run_async()
+            pipeline.cancel()
+
+    `run_async` returns when the user quits (after `on_command(Command.QUIT)`) or when someone calls `exit()`; it does
+    not end by itself when a source ends, so that the last readings can be read. A pause shows at once; the next health
+    event, which should follow a command promptly, says what really is.
+
+    Args:
+        on_command: Called on the event loop; must return quickly.
+        title: First words of the header.
+        session: What is known before the first event.
+        clock: Steady seconds that notices fade by; tests pass their own.
+        repaint_s: Shortest time between two repaints; events in between are shown together.
+    """
+
+    CSS_PATH = "dashboard.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]  # noqa: RUF012 - declared by Textual
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "quit", id="quit", tooltip="End listening and the program"),
+        Binding("ctrl+c,ctrl+q", "quit", "quit", id="quit-now", show=False, priority=True),
+        Binding("space,p", "pause", "pause", key_display="p", id="pause", tooltip="Stop listening, or go on"),
+        Binding("question_mark,f1", "help", "help", key_display="?", id="help", tooltip="What the bars mean; keys"),
+        Binding("t", "theme", "light/dark", id="theme", tooltip="Switch between the dark and the light theme"),
+        Binding("up,k", "scroll('up')", "history", key_display="↑↓", id="scroll-up", tooltip="Scroll the history"),
+        Binding("down,j", "scroll('down')", "newer", id="scroll-down", show=False),
+        Binding("pageup", "scroll('page_up')", "page up", id="scroll-page-up", show=False),
+        Binding("pagedown", "scroll('page_down')", "page down", id="scroll-page-down", show=False),
+        Binding("home", "scroll('home')", "newest", id="scroll-newest", show=False),
+        Binding("end", "scroll('end')", "oldest", id="scroll-oldest", show=False),
+        Binding("escape", "dismiss_message", "dismiss message", id="dismiss", show=False),
+    ]
+
+    class News(Message):
+        """Something changed since the last repaint."""
+
+    def __init__(
+        self,
+        *,
+        on_command: Callable[[Command], None],
+        title: str = "emotion-monitor",
+        session: Session | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        repaint_s: float = REPAINT_S,
+    ) -> None:
+        super().__init__()
+        self.title = title
+        self.state = DashboardState(session=session or Session())
+        self._on_command = on_command
+        self._clock = clock
+        self._repaint_s = repaint_s
+        self._painted_s, self._repaint_at_s = -math.inf, math.inf
+        self._timer: Timer | None = None
+        self.register_theme(themes.DARK)
+        self.register_theme(themes.LIGHT)
+        self.theme = themes.DARK.name
+
+    def post_event(self, event: Event) -> None:
+        """Takes one event, before, while or after the app runs; call it on the app's event loop."""
+        self.state = self.state.push(event, now_s=self._clock())
+        calm = isinstance(event, LevelEvent) and not event.speaking
+        self._changed(self._repaint_s * QUIET_FACTOR if calm else self._repaint_s)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our colour names for themes that do not define them."""
+        return themes.DARK_COLOURS if self.current_theme.dark else themes.LIGHT_COLOURS
+
+    def compose(self) -> ComposeResult:
+        """Header, streams, history, health, message line, keys."""
+        yield Painted(id="header")
+        with VerticalScroll(id="streams", can_focus=False):
+            yield Painted(id="welcome")
+        yield History()
+        yield Painted(id="health")
+        yield Painted(id="message")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Shows what arrived before the screen was there."""
+        self.set_interval(TICK_S, self._repaint)
+        self.call_after_refresh(self._repaint)
+
+    def on_resize(self) -> None:
+        """Chooses what fits."""
+        self.call_after_refresh(self._repaint)
+
+    @on(News)
+    def _schedule_repaint(self) -> None:
+        wait_s = self._repaint_at_s - time.monotonic()
+        if self._timer:
+            self._timer.stop()
+        if wait_s <= 0:
+            self._repaint()
+        elif wait_s < math.inf:
+            self._timer = self.set_timer(wait_s, self._repaint)
+
+    def _changed(self, within_s: float) -> None:
+        """Repaints when `within_s` have passed since the last time, or as planned if that is sooner."""
+        at_s = self._painted_s + within_s
+        if self.is_running and at_s < self._repaint_at_s:
+            self._repaint_at_s = at_s
+            self.post_message(self.News())
+
+    def _repaint(self) -> None:
+        self._painted_s, self._repaint_at_s = time.monotonic(), math.inf
+        if not (self.is_running and self.screen_stack and self.screen_stack[0].is_mounted):
+            return
+        main = self.screen_stack[0]
+        state, now_s = self.state, self._clock()
+        layout = fit(self.size.height, len(state.streams))
+        self._arrange(layout)
+        numbers = {s.stream: f"{i}" if len(state.streams) > 1 else "" for i, s in enumerate(state.streams, start=1)}
+        panels = self._panels()
+        for stream in state.streams:
+            panels[stream.stream].show(state, stream, layout.density, now_s, numbers[stream.stream])
+        main.query_one("#header", Painted).show(paint.header, state, self.title)
+        main.query_one("#health", Painted).show(paint.health, state)
+        main.query_one("#message", Painted).show(paint.message, state, state.current_notice(now_s))
+        shown = tuple(numbers.items()) if len(numbers) > 1 else ()
+        main.query_one(History).show(Table(state.history, shown))
+
+    def _arrange(self, layout: Layout) -> None:
+        main = self.screen_stack[0]
+        main.query_one(History).display = layout.history
+        main.query_one("#streams").set_class(not layout.history, "-alone")
+        main.query_one("#health").display = layout.health
+        welcome = main.query_one("#welcome", Painted)
+        welcome.display = not self.state.streams
+        headline, detail = wording.expectation(self.state, None)
+        welcome.show(paint.line, f"{headline}\n{detail}", "")
+
+    def _panels(self) -> dict[str, StreamPanel]:
+        """A panel for every stream, in the order of the streams; new ones are being mounted."""
+        main = self.screen_stack[0]
+        wanted = [stream.stream for stream in self.state.streams]
+        panels = {panel.stream: panel for panel in main.query(StreamPanel)}
+        for name in panels.keys() - set(wanted):
+            panels.pop(name).remove()
+        new = {name: StreamPanel(name) for name in wanted if name not in panels}
+        if new:
+            main.query_one("#streams").mount(*new.values())
+        return panels | new
+
+    async def action_quit(self) -> None:
+        """Says that the user is leaving, and leaves."""
+        self._on_command(Command.QUIT)
+        self.exit()
+
+    def action_pause(self) -> None:
+        """Stops listening, or goes on."""
+        if self.state.ended:
+            return
+        paused = not self.state.paused
+        self.state = self.state.ask_pause(paused=paused)
+        self._on_command(Command.PAUSE if paused else Command.RESUME)
+        self._repaint()
+
+    def action_help(self) -> None:
+        """Shows what the bars mean."""
+        self.push_screen(HelpScreen())
+
+    def action_theme(self) -> None:
+        """Switches between dark and light."""
+        self.theme = (themes.LIGHT if self.current_theme.dark else themes.DARK).name
+
+    def action_dismiss_message(self) -> None:
+        """Clears the message line."""
+        self.state = self.state.dismiss_notice()
+        self._repaint()
+
+    def action_scroll(self, where: str) -> None:
+        """Scrolls the history: up, down, page_up, page_down, home or end."""
+        rows = self.screen_stack[0].query_one(HistoryRows)
+        getattr(rows, f"scroll_{where}")(animate=False)

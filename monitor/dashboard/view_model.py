@@ -1,0 +1,379 @@
+"""What the dashboard knows, as a pure fold over wire events.
+
+`DashboardState.push(event, now_s=...)` returns the next state and never raises for an event, whatever its order. There
+is no clock here: `now_s` is any steadily growing time of the caller and serves only to let notices fade and to see
+that sound stopped arriving. Positions in a stream are seconds of the stream's own sample clock.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Self, TypeAlias
+
+from core.distribution import EmotionDistribution
+from core.events import (
+    DropEvent,
+    ErrorEvent,
+    Event,
+    HealthEvent,
+    LevelEvent,
+    ModelStamp,
+    SinkHealth,
+    StateEvent,
+    StreamHealth,
+    UtteranceEvent,
+    WorkerHealth,
+)
+from core.model import SAMPLE_RATE_HZ
+
+HISTORY_LIMIT = 500
+"""Rows of history kept; older ones are forgotten."""
+STREAM_LIMIT = 8
+"""Streams kept; beyond it the one that was silent longest is forgotten."""
+REASON_LIMIT = 8
+"""Reasons for drops told apart per stream; further ones count as `other`."""
+NOTICE_S = 15.0
+"""How long an error stays on the message line."""
+SILENT_SOURCE_S = 3.0
+"""A listening stream without a level for so long is not delivering sound."""
+PEAK_FALL_DB_PER_S = 18.0
+"""How fast the peak mark of the level meter falls back."""
+FLOOR_DBFS = -60.0
+"""Left end of the level meter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What is known before the first event; empty where it is not."""
+
+    model: str = ""
+    prompt: str = ""
+    readout: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The latest input level, with a peak that falls back slowly."""
+
+    at_s: float
+    rms_dbfs: float
+    peak_dbfs: float
+    voiced: bool
+    speaking: bool
+    received_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One reading. `raw` is None when there is none, and `reason` then says why."""
+
+    seq: int
+    utterance: int | None
+    """None when it came from a state event, which does not say."""
+    start_s: float | None
+    end_s: float | None
+    final: bool
+    raw: EmotionDistribution | None
+    smoothed: EmotionDistribution | None
+    reason: str | None = None
+    latency_ms: float | None = None
+
+    @property
+    def order(self) -> tuple[int, bool]:
+        """Later readings have greater ones; an interim reading has the number of the final one that comes next."""
+        return self.seq, self.final
+
+    @property
+    def length_s(self) -> float | None:
+        """Duration of the utterance so far."""
+        return None if self.start_s is None or self.end_s is None else self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Sound that got no reading for one reason: how often, and how long in all where that is known."""
+
+    times: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One source of sound."""
+
+    stream: str
+    source: str
+    state: str = "listening"
+    level: Level | None = None
+    heard: Heard | None = None
+    lost: dict[str, Lost] = field(default_factory=dict)
+    trouble: str | None = None
+    """The latest error of this stream, in one line."""
+    touched_s: float = 0.0
+
+    def sound_stopped(self, now_s: float) -> bool:
+        """Whether a stream that should deliver sound does not."""
+        return self.state == "listening" and self.level is not None and now_s - self.level.received_s > SILENT_SOURCE_S
+
+    @property
+    def age_s(self) -> float | None:
+        """Seconds of the stream's clock since the end of the latest reading."""
+        if self.level is None or self.heard is None or self.heard.end_s is None:
+            return None
+        return max(self.level.at_s - self.heard.end_s, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingRow:
+    """An utterance in the history; a later reading of the same utterance replaces it."""
+
+    stream: str
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostRow:
+    """Sound in the history that got no reading; neighbours with the same reason are one row."""
+
+    stream: str
+    reason: str
+    start_s: float
+    length_s: float
+    """Of all of them together."""
+    times: int = 1
+
+
+Row: TypeAlias = ReadingRow | LostRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """An error on the message line."""
+
+    text: str
+    times: int
+    received_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardState:
+    """Everything the screen shows. Streams are in order of appearance, history from old to new."""
+
+    session: Session = Session()
+    streams: tuple[Stream, ...] = ()
+    history: tuple[Row, ...] = ()
+    health: HealthEvent | None = None
+    stamp: ModelStamp | None = None
+    """The model of the latest reading."""
+    notice: Notice | None = None
+    errors: int = 0
+    pause_wanted: bool | None = None
+    """What a key asked for, until a health event says what is."""
+
+    def push(self, event: Event, *, now_s: float) -> Self:
+        """The state after one event."""
+        match event:
+            case LevelEvent():
+                return self._with_stream(_hear_level(self._stream(event.stream, event.source), event, now_s), now_s)
+            case UtteranceEvent():
+                return self._push_utterance(event, now_s)
+            case StateEvent():
+                return self._push_latest(event, now_s)
+            case DropEvent():
+                return self._push_drop(event, now_s)
+            case ErrorEvent():
+                return self._push_error(event, now_s)
+            case HealthEvent():
+                return self._push_health(event, now_s)
+
+    def ask_pause(self, *, paused: bool) -> Self:
+        """The state after someone asked to pause or to go on; the next health event settles it."""
+        return replace(self, pause_wanted=paused)
+
+    def dismiss_notice(self) -> Self:
+        """The state without a message."""
+        return replace(self, notice=None)
+
+    @property
+    def paused(self) -> bool:
+        """Whether listening is paused, or about to be."""
+        if self.pause_wanted is not None:
+            return self.pause_wanted
+        return any(stream.state == "paused" for stream in self.streams)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no stream will deliver anything any more."""
+        return bool(self.streams) and all(stream.state in {"ended", "failed"} for stream in self.streams)
+
+    @property
+    def worker(self) -> WorkerHealth | None:
+        """The inference process, once its health is known."""
+        return self.health.worker if self.health else None
+
+    @property
+    def mqtt(self) -> SinkHealth | None:
+        """The MQTT sink, if there is one."""
+        return next((sink for sink in self.sinks if sink.name.startswith("mqtt")), None)
+
+    @property
+    def sinks(self) -> tuple[SinkHealth, ...]:
+        """Every sink but the dashboard itself."""
+        return tuple(sink for sink in self.health.sinks if sink.name != "dashboard") if self.health else ()
+
+    @property
+    def lost(self) -> dict[str, Lost]:
+        """What got no reading, by reason, over all streams."""
+        total: dict[str, Lost] = {}
+        for stream in self.streams:
+            for reason, lost in stream.lost.items():
+                before = total.get(reason, Lost())
+                total[reason] = Lost(times=before.times + lost.times, seconds=before.seconds + lost.seconds)
+        return total
+
+    def current_notice(self, now_s: float) -> Notice | None:
+        """The error to show now; it fades after a while."""
+        return self.notice if self.notice and now_s - self.notice.received_s < NOTICE_S else None
+
+    def _stream(self, name: str, source: str) -> Stream:
+        known = next((stream for stream in self.streams if stream.stream == name), None)
+        return known or Stream(stream=name, source=one_line(source))
+
+    def _with_stream(self, changed: Stream, now_s: float) -> Self:
+        changed = replace(changed, touched_s=now_s)
+        if any(stream.stream == changed.stream for stream in self.streams):
+            streams = tuple(changed if stream.stream == changed.stream else stream for stream in self.streams)
+        else:
+            streams = self.streams
+            if len(streams) >= STREAM_LIMIT:
+                quietest = min(streams, key=lambda stream: stream.touched_s)
+                streams = tuple(stream for stream in streams if stream is not quietest)
+            streams = (*streams, changed)
+        return replace(self, streams=streams)
+
+    def _push_utterance(self, event: UtteranceEvent, now_s: float) -> Self:
+        valid = event.status == "ok" and event.distribution is not None
+        heard = Heard(
+            seq=event.seq,
+            utterance=event.utterance,
+            start_s=event.start_s,
+            end_s=event.end_s,
+            final=event.final,
+            raw=event.distribution if valid else None,
+            smoothed=event.smoothed,
+            reason=None if valid else one_line(event.reason or "the model gave none"),
+            latency_ms=event.latency_ms.total,
+        )
+        stream = self._stream(event.stream, event.source)
+        if stream.heard is None or heard.order >= stream.heard.order:
+            stream = replace(stream, heard=heard)
+        history = _with_reading(self.history, ReadingRow(stream=event.stream, heard=heard))
+        return replace(self._with_stream(stream, now_s), history=history, stamp=event.model)
+
+    def _push_latest(self, event: StateEvent, now_s: float) -> Self:
+        stream = self._stream(event.stream, event.source)
+        if stream.heard is None or (event.seq, event.final) > stream.heard.order:
+            heard = Heard(
+                seq=event.seq,
+                utterance=None,
+                start_s=None,
+                end_s=None,
+                final=event.final,
+                raw=event.distribution,
+                smoothed=event.smoothed,
+            )
+            stream = replace(stream, heard=heard)
+        return self._with_stream(stream, now_s)
+
+    def _push_drop(self, event: DropEvent, now_s: float) -> Self:
+        stream = self._stream(event.stream, event.source)
+        reason = _bounded(one_line(event.reason), stream.lost)
+        before = stream.lost.get(reason, Lost())
+        length_s = max(event.end_s - event.start_s, 0.0)
+        counted = Lost(times=before.times + 1, seconds=before.seconds + length_s)
+        stream = replace(stream, lost={**stream.lost, reason: counted})
+        row = LostRow(stream=event.stream, reason=reason, start_s=event.start_s, length_s=length_s)
+        return replace(self._with_stream(stream, now_s), history=_with_loss(self.history, row))
+
+    def _push_error(self, event: ErrorEvent, now_s: float) -> Self:
+        text = f"{event.message} ({event.hint})" if event.hint else event.message
+        text = one_line(text)
+        same = self.notice is not None and self.notice.text == text
+        notice = Notice(text=text, times=self.notice.times + 1 if same and self.notice else 1, received_s=now_s)
+        streams = tuple(
+            replace(stream, trouble=text) if stream.stream == event.stream else stream for stream in self.streams
+        )
+        return replace(self, notice=notice, errors=self.errors + 1, streams=streams)
+
+    def _push_health(self, event: HealthEvent, now_s: float) -> Self:
+        state = replace(self, health=event, pause_wanted=None)
+        for health in event.streams:
+            stream = state._stream(health.stream, health.source)  # noqa: SLF001 - same class
+            known = replace(
+                stream, source=one_line(health.source), state=health.state, lost=_merged(stream.lost, health)
+            )
+            state = state._with_stream(known, now_s)  # noqa: SLF001
+        return state
+
+
+def one_line(text: str) -> str:
+    """Text from outside without line breaks, short enough to show."""
+    return " ".join(text.split())[:200]
+
+
+def _hear_level(stream: Stream, event: LevelEvent, now_s: float) -> Stream:
+    before = stream.level
+    fallen = (
+        max(before.peak_dbfs - PEAK_FALL_DB_PER_S * max(event.at_s - before.at_s, 0.0), FLOOR_DBFS)
+        if before
+        else FLOOR_DBFS
+    )
+    level = Level(
+        at_s=event.at_s,
+        rms_dbfs=event.rms_dbfs,
+        peak_dbfs=max(event.peak_dbfs, fallen),
+        voiced=event.voiced,
+        speaking=event.speaking,
+        received_s=now_s,
+    )
+    return replace(stream, level=level, state="listening" if stream.state == "opening" else stream.state)
+
+
+def _with_reading(history: tuple[Row, ...], row: ReadingRow) -> tuple[Row, ...]:
+    for index in range(len(history) - 1, -1, -1):
+        known = history[index]
+        if (
+            isinstance(known, ReadingRow)
+            and known.stream == row.stream
+            and known.heard.utterance == row.heard.utterance
+        ):
+            late = known.heard.final and not row.heard.final
+            return history if late else (*history[:index], row, *history[index + 1 :])
+    return (*history, row)[-HISTORY_LIMIT:]
+
+
+def _with_loss(history: tuple[Row, ...], row: LostRow) -> tuple[Row, ...]:
+    for index in range(len(history) - 1, -1, -1):
+        known = history[index]
+        if known.stream == row.stream:
+            if not isinstance(known, LostRow) or known.reason != row.reason:
+                break
+            row = replace(known, length_s=known.length_s + row.length_s, times=known.times + 1)
+            return (*history[:index], row, *history[index + 1 :])
+    return (*history, row)[-HISTORY_LIMIT:]
+
+
+def _merged(lost: dict[str, Lost], health: StreamHealth) -> dict[str, Lost]:
+    """Drop events seen so far, raised to what the stream itself counted since its start."""
+    merged = dict(lost)
+    for reason, times in health.segments_dropped.items():
+        name = _bounded(one_line(reason), merged)
+        before = merged.get(name, Lost())
+        merged[name] = replace(before, times=max(before.times, times))
+    for reason, samples in health.dropped.items():
+        name = _bounded(one_line(reason), merged)
+        before = merged.get(name, Lost())
+        merged[name] = replace(before, seconds=max(before.seconds, samples / SAMPLE_RATE_HZ))
+    return {reason: count for reason, count in merged.items() if count.times or count.seconds}
+
+
+def _bounded(reason: str, known: dict[str, Lost]) -> str:
+    return reason if reason in known or len(known) < REASON_LIMIT else "other"

@@ -1,0 +1,233 @@
+"""What the dashboard says, in words for people: always what is heard in a voice, never what anyone feels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+
+from core.distribution import EmotionDistribution
+from core.events import SinkHealth, WorkerHealth
+from monitor.dashboard.view_model import DashboardState, Lost, LostRow, Stream
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+"""Stands where a number is not known."""
+
+UNCLEAR_ENTROPY = 0.95
+"""From this normalised entropy on, nothing in particular is heard."""
+MIXED_MARGIN = 0.15
+"""Emotions closer than this to the most likely one are named together."""
+LEANING_SHARE = 0.5
+"""Below this, the most likely emotion is only a tendency."""
+NOTED_SHARE = 0.2
+"""From this share on, the second emotion is mentioned."""
+
+SHORT = {"anger": "ang", "happiness": "hap", "sadness": "sad", "neutral": "neu"}
+"""Abbreviations, as papers on speech emotion use them."""
+STILL_SPEAKING = "still speaking"
+
+REASONS = {
+    "too_short": "too short",
+    "overflow": "sound lost",
+    "overload": "too much speech at once",
+    "too_late": "waited too long",
+}
+"""Reasons of drops in words; others are shown as they are."""
+CONTINUOUS = frozenset({"overflow", "paused"})
+"""Reasons that are told in seconds, not in times."""
+EXPECTED = frozenset({"too_short", "paused", "superseded"})
+"""Reasons that are no cause for worry."""
+
+ABOUT = (
+    "A reading is how likely each emotion is to be heard in a voice. It is not what anyone feels, and it can be wrong.",
+    "How likely each emotion is to be heard in the voice; not what anyone feels.",
+    "What is heard in a voice, not what anyone feels.",
+    "Heard, not felt.",
+)
+"""What a reading is and is not, from long to short."""
+
+
+def verdict(distribution: EmotionDistribution) -> str:
+    """A distribution in a few words: clear, mostly, leaning, mixed, or no clear emotion."""
+    (first, share), (second, runner_up), *_ = distribution.ranked
+    if distribution.entropy >= UNCLEAR_ENTROPY:
+        return "no clear emotion heard"
+    if distribution.margin < MIXED_MARGIN:
+        return f"mixed: {_either([name for name, p in distribution.ranked if share - p < MIXED_MARGIN])}"
+    if share < LEANING_SHARE:
+        return f"leaning to {first}"
+    if runner_up >= NOTED_SHARE:
+        return f"mostly {first}, some {second}"
+    return f"clear: {first}"
+
+
+def position(seconds: float) -> str:
+    """A place in a stream: 0:41, 12:05, 1:02:03."""
+    whole = max(int(seconds), 0)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def age(seconds: float) -> str:
+    """How long ago something was: just now, 4 s ago, 3 min ago."""
+    if seconds < 1:
+        return "just now"
+    return f"{int(seconds)} s ago" if seconds < 60 else f"{int(seconds // 60)} min ago"  # noqa: PLR2004 - a minute
+
+
+def milliseconds(value: float) -> str:
+    """A latency: 182 ms, 1.2 s."""
+    return f"{value:.0f} ms" if value < 999.5 else f"{value / 1000:.1f} s"  # noqa: PLR2004 - rounds to a second
+
+
+def percent(share: float) -> str:
+    """A probability as a whole percentage, without the sign."""
+    return f"{share * 100:.0f}"
+
+
+def decibels(dbfs: float) -> str:
+    """A level, with a real minus sign."""
+    return f"{dbfs:.0f} dBFS".replace("-", MINUS)
+
+
+def ended(source: str) -> str:
+    """What to say when a source has no more sound."""
+    kind = {"file": "The file has ended", "stdin": "The input has ended"}.get(source.partition(":")[0], "It has ended")
+    return f"{kind}; q quits."
+
+
+def expectation(state: DashboardState, stream: Stream | None) -> tuple[str, str]:
+    """What stands in place of a reading while there is none: a headline and a line below it."""
+    worker = state.worker.state if state.worker else "starting"
+    match stream.state if stream else "opening", worker:
+        case "ended" | "failed", _:
+            return "Nothing was heard", "There was no utterance to read."
+        case _, "starting":
+            return f"Loading the model {model_name(state)}".rstrip(), "Readings begin as soon as it is ready."
+        case _, "failed" | "stopped":
+            return "No model is running", "There are no readings without it."
+        case "opening", _:
+            return "Opening the source", "Listening begins in a moment."
+    if stream and stream.level and stream.level.speaking and not state.paused:
+        return "Someone is speaking", "A reading follows in a moment."
+    hint = "Paused; p goes on." if state.paused else "Say something: a reading follows each utterance."
+    return "Nothing heard yet", hint
+
+
+def model_name(state: DashboardState) -> str:
+    """The model as people call it: its name, or that of its folder."""
+    worker = state.worker.model if state.worker else ""
+    return PurePath((state.stamp.name if state.stamp else "") or worker or state.session.model).name
+
+
+def headline(state: DashboardState, stream: Stream) -> str:
+    """The current reading of a stream in words, or what stands in its place."""
+    heard = stream.heard
+    if heard is None:
+        return expectation(state, stream)[0]
+    if heard.raw is None:
+        return f"no reading: {heard.reason}"
+    return verdict(heard.raw) if heard.final else f"so far {verdict(heard.raw)}"
+
+
+def detail(state: DashboardState, stream: Stream) -> list[str]:
+    """Where and when the current reading was heard, and how sure it is, in parts from left to right."""
+    heard = stream.heard
+    if heard is None:
+        return [expectation(state, stream)[1]]
+    parts = []
+    if heard.length_s is not None and heard.start_s is not None:
+        parts.append(f"{heard.length_s:.1f} s of speech at {position(heard.start_s)}")
+    if not heard.final:
+        parts.append(STILL_SPEAKING)
+    elif stream.age_s is not None:
+        parts.append(age(stream.age_s))
+    if heard.raw is not None:
+        parts += [f"entropy {heard.raw.entropy:.2f}", f"margin {heard.raw.margin:.2f}"]
+    return parts
+
+
+def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
+    """Why there is no level to show, in one line; None when there is one."""
+    instead = {
+        "opening": "Opening the source",
+        "ended": ended(stream.source),
+        "failed": f"The source failed: {stream.trouble or 'no more is known'}",
+    }
+    if stream.state in instead:
+        return instead[stream.state]
+    if state.paused:
+        return "Paused: not listening. p goes on."
+    if stream.sound_stopped(now_s):
+        return "No sound is arriving."
+    return "Waiting for sound" if stream.level is None else None
+
+
+def worker_state(worker: WorkerHealth) -> str:
+    """The inference process in two words."""
+    words = {"starting": "loading", "ready": "ready", "busy": "reading", "restarting": "restarting"}
+    return words.get(worker.state, worker.state)
+
+
+def mqtt_state(sink: SinkHealth | None) -> str:
+    """The MQTT connection in a word."""
+    if sink is None:
+        return "off"
+    return {"starting": "connecting", "ok": "connected", "degraded": "lost"}.get(sink.state, sink.state)
+
+
+def reason_words(reason: str) -> str:
+    """Why sound got no reading, in words."""
+    return REASONS.get(reason, reason.replace("_", " "))
+
+
+def losses(lost: Mapping[str, Lost]) -> str:
+    """What got no reading, by reason: too short x2, sound lost 0.4 s; or nothing."""
+    parts = [
+        f"{reason_words(reason)} {count.seconds:.1f} s"
+        if reason in CONTINUOUS or not count.times
+        else f"{reason_words(reason)} {TIMES}{count.times}"
+        for reason, count in lost.items()
+    ]
+    return ", ".join(parts) or "nothing"
+
+
+def loss(row: LostRow) -> str:
+    """One row of sound without a reading."""
+    words = reason_words(row.reason)
+    if row.reason in CONTINUOUS:
+        return f"{words}, {row.length_s:.1f} s"
+    return f"not read: {words}" + (f" {TIMES}{row.times}" if row.times > 1 else "")
+
+
+def worrying(lost: Mapping[str, Lost]) -> bool:
+    """Whether speech was lost that should have been read."""
+    return not lost.keys() <= EXPECTED
+
+
+def condition(state: DashboardState) -> str | None:
+    """What is wrong for now and being worked on, in one line; None when all is well."""
+    worker = state.worker
+    if worker and worker.state == "restarting":
+        return f"The model stopped answering and is being started again{_waiting(worker.queued)}."
+    if worker and worker.state == "failed":
+        return "The model kept failing and rests for a while; until it is tried again there are no readings."
+    away = next((sink for sink in state.sinks if sink.state == "degraded"), None)
+    if away:
+        name = "MQTT" if away is state.mqtt else away.name
+        return f"{name} does not take events: {away.detail}{_waiting(away.queued)}"
+    return None
+
+
+def fitting(width: int, choices: Sequence[str]) -> str:
+    """The first choice that fits, else the last one."""
+    return next((choice for choice in choices if len(choice) <= width), choices[-1])
+
+
+def _waiting(count: int) -> str:
+    return f" ({count} waiting)" if count else ""
+
+
+def _either(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -1,0 +1,177 @@
+"""Puts a live run together from settings: sources, sinks, model, and the dashboard or a plain terminal."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from platformdirs import user_log_path
+
+from core.command import INTERRUPTED
+from core.errors import BrokerError, UsageError
+from core.settings import Settings
+from monitor.commands import Command
+from monitor.pipeline import Pipeline
+from monitor.sinks.jsonl import JsonlSink, jsonl_target
+from monitor.sinks.sink import Sink
+from monitor.sources.opening import open_source
+from monitor.sources.portaudio import in_thread
+from monitor.sources.source import Source
+
+if TYPE_CHECKING:
+    from monitor.dashboard import DashboardApp
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Listens until the sources end or someone stops it; returns the exit status.
+
+    The dashboard needs a terminal; without one, or when asked to do without, events go to standard output unless
+    other sinks are named.
+
+    Raises:
+        EmotionMonitorError: It could not start, or behind the dashboard its only sources failed.
+    """
+    headless = settings.output.headless or not _is_terminal()
+    if headless and not settings.output.sinks:
+        settings = replace(settings, output=replace(settings.output, sinks=("jsonl",)))
+    _check(settings, headless=headless)
+    return asyncio.run(_run(settings, headless=headless))
+
+
+def _is_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def _check(settings: Settings, *, headless: bool) -> None:
+    """Refuses what would fight over one standard stream."""
+    for key, values in (("source.sources", settings.source.sources), ("output.sinks", settings.output.sinks)):
+        twice = [value for value, count in Counter(values).items() if count > 1 and value in {"stdin", "jsonl"}]
+        if twice:
+            msg = f"{key}: {twice[0]} is given twice"
+            raise UsageError(msg)
+    if not headless and any(jsonl_target(spec) is None for spec in settings.output.sinks):
+        msg = "the dashboard and --sink jsonl cannot share one terminal"
+        raise UsageError(msg, hint="add --headless, or write to a file with --sink jsonl:PATH")
+    if not headless and "stdin" in settings.source.sources:
+        msg = "the dashboard reads its keys from standard input"
+        raise UsageError(msg, hint="add --headless to read sound from there")
+
+
+async def _run(settings: Settings, *, headless: bool) -> int:
+    """Listens; a signal stops it, whatever it is doing."""
+    signals: list[int] = []
+    gently: list[Callable[[], None]] = []  # how to stop once there is something that wants to end well
+    listening = asyncio.create_task(_listen(settings, headless=headless, gently=gently))
+
+    def stop(number: int) -> None:
+        signals.append(number)
+        if not gently:
+            listening.cancel()
+        for end in gently:
+            end()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    try:
+        code = await listening
+    except asyncio.CancelledError:
+        if not signals:
+            raise
+        code = 0
+    return INTERRUPTED if signal.SIGINT in signals else code
+
+
+async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[], None]]) -> int:
+    sources = [
+        await in_thread(partial(open_source, spec, speed=settings.source.speed)) for spec in settings.source.sources
+    ]
+    async with AsyncExitStack() as stack:
+        # The pipeline needs the sinks, the dashboard among them, so the dashboard gets to know it later.
+        app = None if headless else _dashboard(settings, lambda command: pipeline.command(command))  # noqa: PLW0108
+        sinks = await _open_sinks(settings, sources, app, stack)
+        pipeline = Pipeline(settings, sources, sinks)
+        gently.append(pipeline.stop)
+        if app is None:
+            await pipeline.run()
+        else:
+            gently.append(app.exit)
+            await _show(app, pipeline)
+    if pipeline.errors and app is not None and len(pipeline.errors) == len(sources):
+        raise pipeline.errors[0]
+    if pipeline.errors:
+        return pipeline.errors[0].exit_code  # it was said when it happened
+    return int(any(isinstance(sink, JsonlSink) and sink.failed for sink in sinks))
+
+
+def _dashboard(settings: Settings, on_command: Callable[[Command], None]) -> "DashboardApp":
+    from monitor.dashboard import DashboardApp, Session
+
+    model = settings.model
+    prompt, readout = ("" if word == "auto" else word for word in (model.prompt, model.readout))
+    session = Session(model=model.name, prompt=prompt, readout=readout)
+    return DashboardApp(on_command=on_command, session=session)
+
+
+async def _open_sinks(
+    settings: Settings, sources: Sequence[Source], app: "DashboardApp | None", stack: AsyncExitStack
+) -> list[Sink]:
+    """The sinks, open; what cannot be opened but may be done without stays visible as a failed sink."""
+    sinks: list[Sink] = []
+    if app is not None:
+        from monitor.dashboard import DashboardSink
+
+        sinks.append(DashboardSink(app))
+    lossless = not any(source.realtime for source in sources)
+    sinks += [JsonlSink(spec, settings.output, lossless=lossless) for spec in settings.output.sinks]
+    if settings.mqtt.url != "off":
+        sinks.append(await _mqtt_sink(settings, stack))
+    for sink in sinks:
+        await stack.enter_async_context(sink)
+    return sinks
+
+
+async def _mqtt_sink(settings: Settings, stack: AsyncExitStack) -> Sink:
+    from monitor.mqtt.address import broker_address
+    from monitor.sinks.mqtt import MqttSink
+
+    if settings.mqtt.url != "embedded":
+        return MqttSink(settings.mqtt, broker_address(settings.mqtt))
+    from monitor.broker import EmbeddedBroker
+    from monitor.sinks.sink import FailedSink
+
+    try:
+        broker = await stack.enter_async_context(EmbeddedBroker())
+    except BrokerError as error:
+        log.warning("mqtt: %s", error.one_line())
+        return FailedSink("mqtt", error.one_line())
+    log.info("mqtt: read along with: %s", broker.subscribe_command(f"{settings.mqtt.base}/#"))
+    return MqttSink(settings.mqtt, broker.address)
+
+
+async def _show(app: "DashboardApp", pipeline: Pipeline) -> None:
+    """Runs the pipeline behind the dashboard; what has ended stays on screen until the user quits."""
+    from monitor.dashboard.terminal import own_terminal
+
+    async def listen() -> None:
+        try:
+            await pipeline.run()
+        except BaseException:
+            app.exit()
+            raise
+        if pipeline.heard_nothing:
+            app.exit()
+
+    with own_terminal(user_log_path("emotion-monitor") / "monitor.log"):
+        listening = asyncio.create_task(listen(), name="pipeline")
+        await app.run_async()
+        pipeline.stop()
+        await asyncio.wait({listening})
+    await listening

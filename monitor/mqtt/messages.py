@@ -1,0 +1,121 @@
+"""What is said on which topic: events and availability as MQTT messages. No I/O."""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.errors import UsageError
+from core.events import Availability, Event, HealthEvent, LevelEvent, StateEvent, UtteranceEvent, encode
+
+EVENT_EXPIRY_S = 3600
+"""A broker keeps an undelivered utterance, drop or error event for a subscriber at most this long."""
+
+_UNFIT_FOR_A_LEVEL = re.compile(r"[+#/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNFIT_FOR_A_BASE = re.compile(r"[+#\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\$|^/|/$|//")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One publication, always QoS 1.
+
+    A retained message replaces the one before it on its topic. It is void after `valid_until` (seconds since the
+    epoch), where that is set. `schema` and `model` become MQTT 5 user properties.
+    """
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    schema: str | None = None
+    model: str | None = None
+    expiry_s: int | None = None
+    valid_until: float | None = None
+
+    def remaining_s(self, now: float) -> int | None:
+        """Message expiry interval, in whole seconds, if it is published `now`; None for ever, 0 when it is void."""
+        if self.valid_until is None:
+            return self.expiry_s
+        return max(0, math.ceil(self.valid_until - now))
+
+
+class Topics:
+    """The topics of one node.
+
+    Args:
+        base: First level or levels, `emotion` or `home/emotion`.
+        node: Name of the node; what a level cannot hold becomes `_`.
+
+    Raises:
+        UsageError: `base` has wildcards, empty levels or a leading `$`.
+    """
+
+    def __init__(self, base: str, node: str) -> None:
+        if not base or _UNFIT_FOR_A_BASE.search(base):
+            msg = f"mqtt.base = {base!r}: a topic without +, #, empty levels, control characters or a leading $"
+            raise UsageError(msg, hint="for example emotion or home/emotion")
+        self.everything = f"{base}/#"
+        self._root = f"{base}/{topic_level(node)}"
+        self.availability = f"{self._root}/availability"
+        self.health = f"{self._root}/health"
+        self.error = f"{self._root}/error"
+
+    def utterance(self, stream: str) -> str:
+        """Readings of finished utterances of a stream."""
+        return f"{self._root}/{topic_level(stream)}/utterance"
+
+    def state(self, stream: str) -> str:
+        """Latest reading of a stream."""
+        return f"{self._root}/{topic_level(stream)}/state"
+
+
+def topic_level(name: str) -> str:
+    """`name` as one topic level: wildcards, slashes and control characters become `_`."""
+    return _UNFIT_FOR_A_LEVEL.sub("_", name) or "_"
+
+
+def message_of(event: Event, topics: Topics) -> Message | None:
+    """The publication of an event; None for what is not published: levels and interim readings."""
+    match event:
+        case LevelEvent() | UtteranceEvent(final=False):
+            return None
+        case UtteranceEvent():
+            topic = topics.utterance(event.stream)
+            model = event.model.name
+            return Message(
+                topic=topic, payload=encode(event), schema=event.schema, model=model, expiry_s=EVENT_EXPIRY_S
+            )
+        case StateEvent():
+            valid_until = datetime.fromisoformat(event.valid_until).timestamp()
+            return Message(
+                topic=topics.state(event.stream),
+                payload=encode(event),
+                retain=True,
+                schema=event.schema,
+                valid_until=valid_until,
+            )
+        case HealthEvent():
+            return Message(
+                topic=topics.health,
+                payload=encode(event),
+                retain=True,
+                schema=event.schema,
+                model=event.worker.model,
+            )
+        case _:
+            return Message(topic=topics.error, payload=encode(event), schema=event.schema, expiry_s=EVENT_EXPIRY_S)
+
+
+def availability_message(availability: Availability, topics: Topics) -> Message:
+    """Retained plain text; `offline` is also the last will."""
+    return Message(topic=topics.availability, payload=availability.encode(), retain=True)
+
+
+def availability_of(health: HealthEvent, *, without: str) -> Availability:
+    """`degraded` when a part of the node has failed or is being started again, else `online`.
+
+    The sink named `without` does not count: it is the one that says so.
+    """
+    worker_fails = health.worker.state in {"restarting", "failed"}
+    stream_fails = any(stream.state == "failed" for stream in health.streams)
+    sink_fails = any(sink.state == "degraded" and sink.name != without for sink in health.sinks)
+    return "degraded" if worker_fails or stream_fails or sink_fails else "online"

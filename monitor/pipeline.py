@@ -1,0 +1,307 @@
+"""The flow of the live program, on one screen: sound is cut into utterances, utterances are read, events go out."""
+
+import asyncio
+import logging
+import statistics
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from core.errors import EmotionMonitorError
+from core.events import ErrorEvent, Event, HealthEvent, ModelStamp, StreamHealth, WorkerHealth, timestamp
+from core.model import SAMPLE_RATE_HZ
+from core.settings import Settings
+from core.worker import InferenceWorker, ModelReady, WorkerStatus
+from core.worker.queue import DroppedJob, Job, UtteranceQueue
+from monitor.commands import Command
+from monitor.sinks.sink import Sink
+from monitor.sources.source import Source
+from monitor.stream import Pushed, Stream
+
+log = logging.getLogger(__name__)
+
+HEALTH_EVERY_S = 1.0
+STOP_S = 1.0
+"""Time given to what is still waiting or being read when the user stops the program."""
+SHUTDOWN = "shutdown"
+"""Reason of a drop: the program was stopped before the utterance was read."""
+_LATENCIES = 200
+
+
+class Pipeline:
+    """Runs sources through one model into sinks until every source has ended or `stop` is called.
+
+    Capture never waits for the model, unless the source can wait. Nobody waits for a sink.
+
+    Args:
+        settings: All settings.
+        sources: Not yet opened; each becomes a stream of its own.
+        sinks: Open.
+
+    Attributes:
+        errors: Why sources failed. The program goes on while one is left.
+    """
+
+    def __init__(self, settings: Settings, sources: Sequence[Source], sinks: Sequence[Sink]) -> None:
+        self.errors: list[EmotionMonitorError] = []
+        self._settings = settings
+        self._sinks = sinks
+        run = uuid.uuid4().hex[:8]
+        self._sources = {f"{run}-{number}": source for number, source in enumerate(sources, start=1)}
+        self._streams = {
+            name: Stream(stream=name, source=source.name, paced=source.realtime, settings=settings)
+            for name, source in self._sources.items()
+        }
+        self._queue = UtteranceQueue(settings.worker)
+        self._reading: list[Job] = []
+        self._worker = InferenceWorker(settings.model, settings.worker, on_change=self._on_worker_change)
+        self._changed = asyncio.Condition()
+        self._stop = asyncio.Event()
+        self._going = asyncio.Event()  # cleared by a pause
+        self._going.set()
+        self._background: set[asyncio.Task[None]] = set()
+        self._compute_ms: deque[float] = deque(maxlen=_LATENCIES)
+        self._started_s = time.monotonic()
+
+    async def run(self) -> None:
+        """Loads the model, then listens.
+
+        Raises:
+            EmotionMonitorError: The model cannot be loaded.
+        """
+        async with self._reporting_health(), self._worker_started() as model:
+            if model is None:
+                return
+            log.info("ready: %s on %s in %.1f s", model.stamp.name, model.device, model.load_s)
+            longest_s = self._settings.segmenter.max_utterance_s
+            if longest_s > model.window_s:
+                msg = f"{model.stamp.name} hears {model.window_s:g} s; utterances may last {longest_s:g} s"
+                hint = "what is beyond counts as truncated_s; lower segmenter.max_utterance_s"
+                await self._report_error("model", EmotionMonitorError(msg, hint=hint))
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(self._read(model.stamp), name="reader")
+                listeners = [tasks.create_task(self._listen(name), name=name) for name in self._streams]
+                await self._unless_stopped(asyncio.wait(listeners))
+                for listener in listeners:
+                    listener.cancel()
+                await asyncio.wait(listeners)
+                await self._finish(reader)
+            for stream in self._streams.values():
+                log.info("%s", account(stream.health()))
+
+    @property
+    def heard_nothing(self) -> bool:
+        """Whether every source failed before any sound came."""
+        health = [stream.health() for stream in self._streams.values()]
+        return all(stream.state == "failed" and not stream.captured for stream in health)
+
+    def stop(self) -> None:
+        """Ends the run soon: what was heard is read if it takes no longer than a moment, and otherwise counted."""
+        self._stop.set()
+        for sink in self._sinks:
+            sink.hurry()
+
+    def command(self, command: Command) -> None:
+        """Does what a user asked for; returns at once."""
+        match command:
+            case Command.QUIT:
+                self.stop()
+            case Command.PAUSE:
+                self._going.clear()
+                self._spawn(self._for_every_stream(Stream.pause))
+            case Command.RESUME:
+                self._going.set()
+                self._spawn(self._for_every_stream(Stream.resume))
+
+    def health(self) -> HealthEvent:
+        """How everything is doing right now."""
+        worker = self._worker.health
+        latencies = sorted(self._compute_ms)
+        cuts = statistics.quantiles(latencies, n=20) if len(latencies) > 1 else latencies * 19
+        return HealthEvent(
+            node=self._settings.mqtt.node,
+            at=timestamp(time.time()),
+            uptime_s=round(time.monotonic() - self._started_s, 3),
+            streams=tuple(stream.health() for stream in self._streams.values()),
+            worker=WorkerHealth(
+                state=worker.state,
+                model=worker.model,
+                device=worker.device,
+                generation=worker.generation,
+                queued=len(self._queue),
+                rss_mb=round(worker.rss_mb, 1),
+            ),
+            sinks=tuple(sink.health() for sink in self._sinks),
+            latency_p50_ms=round(cuts[9], 1) if cuts else None,
+            latency_p95_ms=round(cuts[18], 1) if cuts else None,
+        )
+
+    async def _listen(self, name: str) -> None:
+        """From one source to the queue."""
+        source, stream = self._sources[name], self._streams[name]
+        try:
+            async with source:
+                stream.open(time.time())
+                log.info("listening to %s", source.name)
+                await self._report_notices(name)
+                async for block in source.blocks():
+                    if not stream.paced:
+                        await self._going.wait()
+                    await self._take(stream, stream.push(block, time.monotonic()), may_wait=True)
+        except EmotionMonitorError as error:
+            self.errors.append(error)
+            await self._report_error("source", error, stream=name)
+            await self._take(stream, stream.end("failed", time.monotonic()), may_wait=True)
+        except asyncio.CancelledError:
+            await self._take(stream, stream.end("ended", time.monotonic()), may_wait=False)
+            raise
+        else:
+            await self._take(stream, stream.end("ended", time.monotonic()), may_wait=True)
+        await self._report_notices(name)
+
+    async def _read(self, stamp: ModelStamp) -> None:
+        """From the queue through the model to the sinks."""
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: len(self._queue) > 0)
+                self._reading, late = self._queue.pop(time.monotonic(), self._settings.worker.max_batch)
+                self._changed.notify_all()
+            await self._drop(late)
+            started_s = time.monotonic()
+            batch = list(self._reading)
+            patient = not any(job.paced for job in batch)
+            readings = await self._worker.read([job.utterance.samples for job in batch], patient=patient)
+            now_s = time.monotonic()
+            for job, reading in zip(batch, readings, strict=True):
+                self._compute_ms.append((now_s - started_s) * 1000)
+                self._reading.remove(job)
+                stream = self._streams[job.stream]
+                times = {"started_s": started_s, "now_s": now_s, "read_at": time.time()}
+                await self._send(stream.read(job, reading, stamp, **times))
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _take(self, stream: Stream, pushed: Pushed, *, may_wait: bool) -> None:
+        await self._send(pushed.events)
+        waiting = deque(pushed.jobs)
+        try:
+            while waiting:
+                async with self._changed:
+                    if may_wait and not stream.paced:
+                        await self._changed.wait_for(lambda: self._queue.has_room(stream.stream))
+                    dropped = self._queue.push(waiting.popleft(), time.monotonic())
+                    self._changed.notify_all()
+                await self._drop(dropped)
+        except asyncio.CancelledError:
+            await self._drop(DroppedJob(job, SHUTDOWN) for job in waiting)
+            raise
+
+    async def _finish(self, reader: asyncio.Task[None]) -> None:
+        """Waits until all is read; once stopped, no longer than a moment, and the rest is dropped."""
+        drained = asyncio.create_task(self._drained())
+        await self._unless_stopped(asyncio.wait({drained}))
+        await asyncio.wait({drained}, timeout=STOP_S)
+        drained.cancel()
+        reader.cancel()
+        await asyncio.wait({reader})
+        unread = [DroppedJob(job, SHUTDOWN) for job in self._reading]
+        await self._drop([*unread, *self._queue.clear(SHUTDOWN)])
+
+    async def _drained(self) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._queue and not self._reading)
+
+    async def _unless_stopped(self, awaitable: Coroutine[Any, Any, Any]) -> None:
+        """Waits for something, or for `stop`, whichever comes first."""
+        tasks = {asyncio.create_task(awaitable), asyncio.create_task(self._stop.wait())}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    @asynccontextmanager
+    async def _worker_started(self) -> AsyncIterator[ModelReady | None]:
+        """The model, ready; or None, if the user stopped the program before it was."""
+        start = asyncio.create_task(self._worker.start())
+        try:
+            await self._unless_stopped(asyncio.wait({start}))
+            yield start.result() if start.done() else None
+        finally:
+            start.cancel()
+            await asyncio.wait({start})
+            await self._worker.close()
+
+    @asynccontextmanager
+    async def _reporting_health(self) -> AsyncIterator[None]:
+        """Health at intervals, and a last time when all is over."""
+
+        async def report() -> None:
+            while True:
+                await self._send_health()
+                if all(sink.health().state == "closed" for sink in self._sinks):
+                    log.info("nobody is left to listen to us")
+                    self.stop()
+                await asyncio.sleep(HEALTH_EVERY_S)
+
+        reports = asyncio.create_task(report(), name="health")
+        try:
+            yield
+        finally:
+            reports.cancel()
+            await self._send([self.health()])
+
+    def _on_worker_change(self, status: WorkerStatus) -> None:
+        if status.error:
+            self._spawn(self._send_error("worker", EmotionMonitorError(status.error)))  # the worker has logged it
+        self._spawn(self._send_health())
+
+    async def _for_every_stream(self, change: Callable[[Stream, float], Pushed]) -> None:
+        for stream in self._streams.values():
+            await self._take(stream, change(stream, time.monotonic()), may_wait=False)
+        await self._send_health()
+
+    async def _send_health(self) -> None:
+        await self._send([self.health()])
+
+    async def _report_notices(self, name: str) -> None:
+        notices = self._sources[name].notices
+        while notices:
+            await self._report_error("source", EmotionMonitorError(notices.pop(0)), stream=name)
+
+    async def _report_error(self, where: str, error: EmotionMonitorError, *, stream: str | None = None) -> None:
+        log.warning("%s: %s", where, error.one_line())
+        await self._send_error(where, error, stream=stream)
+
+    async def _send_error(self, where: str, error: EmotionMonitorError, *, stream: str | None = None) -> None:
+        at = timestamp(time.time())
+        await self._send([ErrorEvent(at=at, where=where, message=str(error), hint=error.hint, stream=stream)])
+
+    async def _drop(self, dropped: Iterable[DroppedJob]) -> None:
+        for each in dropped:
+            await self._send(self._streams[each.job.stream].dropped(each))
+
+    async def _send(self, events: Iterable[Event]) -> None:
+        for event in events:
+            for sink in self._sinks:
+                await sink.send(event)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def account(stream: StreamHealth) -> str:
+    """The two sums of a stream in one line for people."""
+    dropped = "".join(f" + {count / SAMPLE_RATE_HZ:.1f} s {reason}" for reason, count in stream.dropped.items())
+    lost = "".join(f" + {count} dropped ({reason})" for reason, count in stream.segments_dropped.items())
+    lost += f" + {stream.in_flight} in flight" if stream.in_flight else ""
+    return (
+        f"{stream.source}: {stream.captured / SAMPLE_RATE_HZ:.1f} s = {stream.silence / SAMPLE_RATE_HZ:.1f} s silence"
+        f" + {stream.segmented / SAMPLE_RATE_HZ:.1f} s speech{dropped}; "
+        f"{stream.segments} utterances = {stream.published} read + {stream.failed} without reading{lost}"
+    )

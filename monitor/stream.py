@@ -1,0 +1,262 @@
+"""One source's sound on its way to events: cutting, counting, smoothing. No I/O; time comes in as arguments."""
+
+import math
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Literal, cast
+
+from core.events import (
+    DropEvent,
+    Emotion,
+    Event,
+    LatencyMs,
+    LevelEvent,
+    ModelStamp,
+    StateEvent,
+    StreamHealth,
+    UtteranceEvent,
+    timestamp,
+)
+from core.level import measure_level
+from core.model import SAMPLE_RATE_HZ, Reading
+from core.segmenter import TOO_SHORT, Dropped, Output, SpeechSegmenter
+from core.settings import Settings
+from core.smoothing import Smoother
+from core.utterance import Utterance
+from core.worker.queue import DroppedJob, Job
+from monitor.sources.source import AudioBlock
+
+LEVEL_EVERY_S = 0.1
+
+StreamState = Literal["opening", "listening", "paused", "ended", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What sound led to: utterances to read, and events to send now."""
+
+    jobs: list[Job]
+    events: list[Event]
+
+
+@dataclass(slots=True)
+class _Segments:
+    """Fate of a stream's utterances; interim versions do not count."""
+
+    made: int = 0
+    in_flight: int = 0
+    published: int = 0
+    failed: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+class Stream:
+    """State of one source: its clock, segmenter, smoother, counters and event numbers.
+
+    Args:
+        stream: Session id, unique per run and source.
+        source: The source's name, for people.
+        paced: Whether the source goes on when the model is behind. One that waits gets no interim readings: nobody
+            watches it live, and which of them are in time would differ from run to run.
+        settings: All settings.
+    """
+
+    def __init__(self, *, stream: str, source: str, paced: bool, settings: Settings) -> None:
+        self.stream = stream
+        self.source = source
+        self.paced = paced
+        self.state: StreamState = "opening"
+        self._opened_at = 0.0
+        self._node = settings.mqtt.node
+        self._valid_s = settings.mqtt.state_valid_s
+        self._show_transcript = settings.model.transcript
+        segmenter = settings.segmenter if paced else replace(settings.segmenter, interim_every_s=0)
+        self._segmenter = SpeechSegmenter(segmenter, settings.vad)
+        self._smoother = Smoother(settings.smoothing)
+        self._segments = _Segments()
+        self._seq = 0
+        self._next_level_s = 0.0
+        self._paused = False
+
+    def open(self, opened_at: float) -> None:
+        """The first sample is about to come, at this wall time (seconds since the epoch)."""
+        self._opened_at = opened_at
+        self.state = "paused" if self._paused else "listening"
+
+    def push(self, block: AudioBlock, now_s: float) -> Pushed:
+        """Takes sound in. `now_s` is monotonic time, in seconds."""
+        outputs = self._segmenter.push(block.samples, lost=block.lost)
+        pushed = self._pushed(outputs, now_s)
+        at_s = self._segmenter.position / SAMPLE_RATE_HZ
+        if at_s >= self._next_level_s:
+            self._next_level_s = at_s + LEVEL_EVERY_S
+            pushed.events.append(self._level(block, at_s))
+        return pushed
+
+    def end(self, state: StreamState, now_s: float) -> Pushed:
+        """No more sound will come; what is still being spoken becomes an utterance."""
+        self.state = state
+        return self._pushed(self._segmenter.flush(), now_s)
+
+    def pause(self, now_s: float) -> Pushed:
+        """Stops listening; what was said until now is still read. A source that can wait loses nothing by it."""
+        self._paused = True
+        if self.state == "listening":
+            self.state = "paused"
+        return self._pushed(self._segmenter.pause() if self.paced else [], now_s)
+
+    def resume(self, now_s: float) -> Pushed:
+        """Listens again."""
+        self._paused = False
+        if self.state == "paused":
+            self.state = "listening"
+        return self._pushed(self._segmenter.resume(), now_s)
+
+    def dropped(self, dropped: DroppedJob) -> list[Event]:
+        """Counts and reports an utterance that will not be read; an interim version is merely skipped."""
+        utterance = dropped.job.utterance
+        if not utterance.final:
+            return []
+        self._segments.in_flight -= 1
+        self._segments.dropped[dropped.reason] += 1
+        return [self._drop_event(Dropped(utterance.start, utterance.end, dropped.reason))]
+
+    def read(
+        self, job: Job, reading: Reading, model: ModelStamp, *, started_s: float, now_s: float, read_at: float
+    ) -> list[Event]:
+        """Events of a reading: the utterance and, if it is valid, the stream's new state.
+
+        Args:
+            job: What was read.
+            reading: What was heard in it.
+            model: What heard it.
+            started_s: Monotonic time at which the model was given it.
+            now_s: Monotonic time.
+            read_at: Wall time, in seconds since the epoch.
+        """
+        utterance = job.utterance
+        if utterance.final:
+            self._segments.in_flight -= 1
+            self._segments.published += reading.distribution is not None
+            self._segments.failed += reading.distribution is None
+        event = self._utterance_event(job, reading, model, started_s=started_s, now_s=now_s)
+        return [event, *self._state_events(event, read_at)]
+
+    def health(self) -> StreamHealth:
+        """The stream's two sums."""
+        counts, segments = self._segmenter.counts, self._segments
+        return StreamHealth(
+            stream=self.stream,
+            source=self.source,
+            state=self.state,
+            captured=counts.captured,
+            silence=counts.silence,
+            segmented=counts.segmented,
+            pending=counts.pending,
+            dropped=dict(counts.dropped),
+            segments=segments.made,
+            published=segments.published,
+            failed=segments.failed,
+            in_flight=segments.in_flight,
+            segments_dropped=dict(segments.dropped),
+        )
+
+    def _pushed(self, outputs: list[Output], now_s: float) -> Pushed:
+        jobs: list[Job] = []
+        events: list[Event] = []
+        for output in outputs:
+            if isinstance(output, Utterance):
+                self._segments.made += output.final
+                self._segments.in_flight += output.final
+                jobs.append(Job(stream=self.stream, utterance=output, queued_at=now_s, paced=self.paced))
+            elif isinstance(output, Dropped) and output.reason != TOO_SHORT:  # like silence, it is only counted
+                events.append(self._drop_event(output))
+        return Pushed(jobs, events)
+
+    def _level(self, block: AudioBlock, at_s: float) -> LevelEvent:
+        level = measure_level(block.samples)
+        return LevelEvent(
+            stream=self.stream,
+            source=self.source,
+            at_s=at_s,
+            rms_dbfs=level.rms_dbfs,
+            peak_dbfs=level.peak_dbfs,
+            voiced=self._segmenter.voiced,
+            speaking=self._segmenter.speaking,
+        )
+
+    def _drop_event(self, dropped: Dropped) -> DropEvent:
+        return DropEvent(
+            stream=self.stream,
+            source=self.source,
+            at=self._wall(dropped.end),
+            reason=dropped.reason,
+            start_s=dropped.start / SAMPLE_RATE_HZ,
+            end_s=dropped.end / SAMPLE_RATE_HZ,
+        )
+
+    def _utterance_event(
+        self, job: Job, reading: Reading, model: ModelStamp, *, started_s: float, now_s: float
+    ) -> UtteranceEvent:
+        utterance, heard = job.utterance, reading.distribution
+        hangover_ms = utterance.hangover / SAMPLE_RATE_HZ * 1000
+        smoothed = heard and self._smoother.push(utterance.start_s, utterance.end_s, heard, final=utterance.final)
+        seq = self._seq + 1
+        if utterance.final:
+            self._seq = seq
+        return UtteranceEvent(
+            id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._node}/{self.stream}/{seq}/{utterance.end}")),
+            seq=seq,
+            stream=self.stream,
+            source=self.source,
+            utterance=utterance.number,
+            started_at=self._wall(utterance.start),
+            start_s=utterance.start_s,
+            end_s=utterance.end_s,
+            final=utterance.final,
+            status="ok" if heard else "invalid",
+            reason=reading.reason,
+            distribution=heard,
+            smoothed=smoothed,
+            entropy=heard and heard.entropy,
+            margin=heard and heard.margin,
+            dominant=heard and cast("Emotion", heard.dominant),
+            model=model,
+            transcript=reading.transcript if self._show_transcript else None,
+            truncated_s=reading.truncated_s,
+            latency_ms=LatencyMs(
+                hangover=hangover_ms,
+                queue=_ms(started_s - job.queued_at),
+                features=_ms(reading.features_ms / 1000),
+                llm=_ms(reading.llm_ms / 1000),
+                total=hangover_ms + _ms(now_s - job.queued_at),
+            ),
+        )
+
+    def _state_events(self, event: UtteranceEvent, read_at: float) -> list[Event]:
+        if event.distribution is None or event.smoothed is None:
+            return []
+        return [
+            StateEvent(
+                stream=self.stream,
+                source=self.source,
+                seq=event.seq,
+                at=timestamp(read_at),
+                valid_until=timestamp(read_at + self._valid_s),
+                final=event.final,
+                distribution=event.distribution,
+                smoothed=event.smoothed,
+                entropy=event.distribution.entropy,
+                margin=event.distribution.margin,
+                dominant=cast("Emotion", event.distribution.dominant),
+            )
+        ]
+
+    def _wall(self, sample: int) -> str:
+        return timestamp(self._opened_at + sample / SAMPLE_RATE_HZ)
+
+
+def _ms(seconds: float) -> float:
+    """Milliseconds with a tenth, enough for people and short on the wire."""
+    return math.floor(seconds * 10_000 + 0.5) / 10

@@ -1,0 +1,66 @@
+"""The real microphone path: speech goes into a virtual microphone and comes out as the file run's readings."""
+
+import json
+import time
+
+import pytest
+
+from core.distribution import js_divergence
+from tests.program import SAMPLE, run, running, wait_until
+from tests.pulse import pulse
+
+__all__ = ["pulse"]
+
+HEARD_S = 24.0
+"""How much of the sample is played."""
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory):
+    import soundfile
+
+    samples, rate = soundfile.read(SAMPLE, frames=int(HEARD_S * 48_000), dtype="int16")
+    path = tmp_path_factory.mktemp("speech") / "speech.wav"
+    soundfile.write(path, samples, rate)
+    return path
+
+
+def test_what_is_spoken_into_the_microphone_is_read_like_the_file(pulse, speech, tmp_path):
+    file = run("run", "--source", f"file:{speech}", "--speed", "max", "--headless", "--sink", "jsonl", "--mqtt", "off")
+    heard = tmp_path / "heard.jsonl"
+    words = ("run", "--source", "mic", "--headless", "--mqtt", "off", "--sink", f"jsonl:{heard}")
+    env = pulse.env | {"EMOTION_MONITOR_SMOOTHING__TAU_S": "0"}
+    with running(*words, env=env, until="listening") as program:
+        pulse.play(speech).wait()
+        time.sleep(1.5)  # the hangover
+        program.end(2)
+    spoken = [json.loads(line) for line in heard.read_text().splitlines()]
+    assert len(spoken) == len(file.events)
+    offset_s = spoken[0]["start_s"] - file.events[0]["start_s"]
+    for at_microphone, in_file in zip(spoken, file.events, strict=True):
+        assert at_microphone["source"].startswith("mic:")
+        assert at_microphone["start_s"] - offset_s == pytest.approx(in_file["start_s"], abs=0.3)
+        assert at_microphone["end_s"] - offset_s == pytest.approx(in_file["end_s"], abs=0.3)
+        pair = (at_microphone["distribution"].values(), in_file["distribution"].values())
+        assert js_divergence(*map(list, pair)) < 0.05
+
+
+def test_without_a_source_the_default_microphone_is_taken(pulse, tmp_path):
+    events = tmp_path / "events.jsonl"
+    words = ("run", "--headless", "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}")
+    with running(*words, env=pulse.env, until="listening") as program:
+        assert "mic:" in program.wait_for("listening")
+        pulse.play(SAMPLE)
+        wait_until(events.read_text, "an utterance")
+
+
+def test_without_a_microphone_the_shipped_sample_is_played_and_the_user_is_told(tmp_path):
+    nowhere = {"PULSE_SERVER": "unix:/nonexistent", "HOME": str(tmp_path)}
+    if not run("devices", env=nowhere).out.startswith("no microphone"):
+        pytest.skip("this machine has a microphone that cannot be hidden")
+    words = ("run", "--headless", "--model", "fake", "--mqtt", "off", "--speed", "max", "--sink", "jsonl")
+    done = run(*words, env=nowhere)
+    assert done.code == 0
+    assert "playing the shipped sample" in done.err
+    assert len(done.events_of("utterance")) >= 5
+    assert "playing the shipped sample" in done.events_of("error")[0]["message"]

@@ -1,0 +1,48 @@
+"""What MQTT subscribers receive from the whole program: a real broker, mosquitto_sub, a separate process each."""
+
+import json
+import subprocess
+
+import jsonschema
+
+from tests.mosquitto import make_mosquitto, mosquitto, subscribe
+from tests.program import SAMPLE, run, running
+
+__all__ = ["make_mosquitto", "mosquitto", "subscribe"]
+
+PLAY = ("run", "--source", f"file:{SAMPLE}", "--headless")
+NODE = {"EMOTION_MONITOR_MQTT__NODE": "desk"}
+
+
+def test_every_utterance_arrives_once_and_valid_between_online_and_offline(mosquitto, subscribe):
+    subscriber = subscribe(mosquitto.port, "emotion/#")
+    done = run(*PLAY, "--speed", "max", "--sink", "jsonl", "--mqtt", mosquitto.url, env=NODE)
+    subscriber.until("offline", lambda _: subscriber.payloads("/availability")[-1:] == ["offline"])
+    assert done.code == 0
+    assert [json.loads(payload) for payload in subscriber.payloads("/utterance")] == done.events
+    assert subscriber.payloads("/availability") == ["online", "offline"]
+    schemas = json.loads(run("schema").out)
+    for message in subscriber.received:
+        if not message.topic.endswith("/availability"):
+            jsonschema.validate(message.json, schemas[message.json["schema"]])
+    stream = done.events[0]["stream"]
+    topics = {message.topic for message in subscriber.received}
+    assert topics == {"emotion/desk/availability", "emotion/desk/health"} | {
+        f"emotion/desk/{stream}/{kind}" for kind in ("utterance", "state")
+    }
+
+
+def test_a_program_killed_in_mid_stream_is_reported_offline_by_the_broker(mosquitto, subscribe):
+    subscriber = subscribe(mosquitto.port, "emotion/desk/availability")
+    with running(*PLAY, "--speed", "1", "--model", "fake", "--mqtt", mosquitto.url, env=NODE) as program:
+        subscriber.until("online", lambda _: subscriber.payloads("/availability") == ["online"])
+        program.process.kill()
+        subscriber.until("offline", lambda _: subscriber.payloads("/availability") == ["online", "offline"])
+
+
+def test_the_line_that_the_program_prints_subscribes_to_its_own_broker():
+    with running(*PLAY, "--speed", "1", "--model", "fake", env=NODE) as program:
+        line = program.wait_for("mosquitto_sub")
+        shell = line[line.index("XDG_CONFIG_HOME") :].strip()
+        heard = subprocess.run(["sh", "-c", f"{shell} -C 3 -W 30"], capture_output=True, text=True, check=True).stdout
+    assert "emotion/desk/availability online" in heard

@@ -1,0 +1,351 @@
+"""Named scenes: the wire events that lead to each state of the dashboard, for tests and for the README's pictures.
+
+Times are fixed, and so is every number, so that a scene always paints the same picture.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core.distribution import EmotionDistribution
+from core.events import (
+    DropEvent,
+    ErrorEvent,
+    Event,
+    HealthEvent,
+    LatencyMs,
+    LevelEvent,
+    ModelStamp,
+    SinkHealth,
+    StateEvent,
+    StreamHealth,
+    UtteranceEvent,
+    WorkerHealth,
+    timestamp,
+)
+
+EPOCH = 1_767_261_600.0
+STAMP = ModelStamp(name="ltu-as-mini", sha256="0" * 64, prompt="single", readout="seq_logprob")
+
+Shares = tuple[float, float, float, float]
+
+TALK: list[tuple[float, float, Shares]] = [
+    (1.2, 3.9, (0.04, 0.09, 0.06, 0.81)),
+    (5.1, 7.4, (0.05, 0.31, 0.05, 0.59)),
+    (8.6, 12.9, (0.03, 0.71, 0.04, 0.22)),
+    (14.0, 15.3, (0.09, 0.44, 0.06, 0.41)),
+    (17.4, 21.8, (0.55, 0.12, 0.07, 0.26)),
+    (23.0, 25.2, (0.78, 0.03, 0.08, 0.11)),
+    (27.9, 31.4, (0.22, 0.03, 0.39, 0.36)),
+    (33.6, 38.1, (0.05, 0.02, 0.64, 0.29)),
+    (40.7, 43.4, (0.06, 0.03, 0.48, 0.43)),
+]
+"""Start, end and shares (anger, happiness, sadness, neutral) of the utterances of one conversation."""
+
+
+@dataclass
+class Script:
+    """Writes the events of one scene, in order."""
+
+    events: list[Event] = field(default_factory=list)
+    seq: int = 0
+    smooth: dict[str, EmotionDistribution] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=lambda: {"s1": "mic:Desk microphone"})
+
+    def level(self, at_s: float, *, rms: float = -52.0, speaking: bool = False, stream: str = "s1") -> None:
+        """A level; speaking ones are louder."""
+        self.events.append(
+            LevelEvent(
+                stream=stream,
+                source=self.sources[stream],
+                at_s=at_s,
+                rms_dbfs=rms,
+                peak_dbfs=rms + 11,
+                voiced=speaking,
+                speaking=speaking,
+            )
+        )
+
+    def utterance(
+        self,
+        start_s: float,
+        end_s: float,
+        shares: Shares | None,
+        *,
+        final: bool = True,
+        reason: str | None = None,
+        stream: str = "s1",
+        number: int | None = None,
+    ) -> None:
+        """A reading, smoothed over the earlier ones of its stream, and its state event."""
+        self.seq += 1
+        raw = EmotionDistribution(*shares) if shares else None
+        if raw:
+            before = self.smooth.get(stream, raw)
+            self.smooth[stream] = EmotionDistribution.from_log_weights(
+                [0.55 * math.log(b) + 0.45 * math.log(r) for b, r in zip(before, raw, strict=True)]
+            )
+        total = 690 + 37 * (self.seq % 5) if final else 121
+        self.events.append(
+            UtteranceEvent(
+                id=f"00000000-0000-0000-0000-{self.seq:012}",
+                seq=self.seq,
+                stream=stream,
+                source=self.sources[stream],
+                utterance=self.seq if number is None else number,
+                started_at=timestamp(EPOCH + start_s),
+                start_s=start_s,
+                end_s=end_s,
+                final=final,
+                status="ok" if raw else "invalid",
+                reason=reason,
+                distribution=raw,
+                smoothed=self.smooth.get(stream),
+                entropy=raw.entropy if raw else None,
+                margin=raw.margin if raw else None,
+                dominant=raw.dominant if raw else None,  # type: ignore[arg-type]
+                model=STAMP,
+                transcript=None,
+                truncated_s=0.0,
+                latency_ms=LatencyMs(
+                    hangover=600.0 if final else 0.0, queue=2.0, features=21.0, llm=64.0, total=float(total)
+                ),
+            )
+        )
+        if raw:
+            self.events.append(
+                StateEvent(
+                    stream=stream,
+                    source=self.sources[stream],
+                    seq=self.seq,
+                    at=timestamp(EPOCH + end_s),
+                    valid_until=timestamp(EPOCH + end_s + 120),
+                    final=final,
+                    distribution=raw,
+                    smoothed=self.smooth[stream],
+                    entropy=raw.entropy,
+                    margin=raw.margin,
+                    dominant=raw.dominant,  # type: ignore[arg-type]
+                )
+            )
+
+    def drop(self, start_s: float, end_s: float, reason: str, stream: str = "s1") -> None:
+        """Sound without a reading."""
+        self.events.append(
+            DropEvent(
+                stream=stream,
+                source=self.sources[stream],
+                at=timestamp(EPOCH + end_s),
+                reason=reason,
+                start_s=start_s,
+                end_s=end_s,
+            )
+        )
+
+    def error(self, where: str, message: str, hint: str | None = None, stream: str | None = None) -> None:
+        """Something failed."""
+        self.events.append(ErrorEvent(at=timestamp(EPOCH), where=where, message=message, hint=hint, stream=stream))
+
+    def health(
+        self,
+        *,
+        worker: str = "ready",
+        state: str = "listening",
+        queued: int = 0,
+        generation: int = 1,
+        mqtt: str = "ok",
+        waiting: int = 0,
+        measured: bool = True,
+    ) -> None:
+        """The node's health with one word for the worker, the streams and MQTT."""
+        self.events.append(
+            HealthEvent(
+                node="desk",
+                at=timestamp(EPOCH),
+                uptime_s=60.0,
+                streams=tuple(
+                    StreamHealth(stream=stream, source=source, state=state)  # type: ignore[arg-type]
+                    for stream, source in self.sources.items()
+                ),
+                worker=WorkerHealth(
+                    state=worker,  # type: ignore[arg-type]
+                    model="ltu-as-mini",
+                    device="cpu",
+                    generation=generation,
+                    queued=queued,
+                    rss_mb=642.0 if worker in {"ready", "busy"} else 0.0,
+                ),
+                sinks=(
+                    SinkHealth(name="mqtt", state=mqtt, detail="localhost:1883", queued=waiting, dropped=0),  # type: ignore[arg-type]
+                    SinkHealth(name="dashboard", state="ok", detail="this terminal", queued=0, dropped=0),
+                ),
+                latency_p50_ms=88.0 if measured else None,
+                latency_p95_ms=131.0 if measured else None,
+            )
+        )
+
+    def talk(self, stream: str = "s1", count: int = len(TALK)) -> None:
+        """The first utterances of the conversation, all read."""
+        for start_s, end_s, shares in TALK[:count]:
+            self.utterance(start_s, end_s, shares, stream=stream)
+        self.level(TALK[count - 1][1] + 2.2, stream=stream)
+
+
+def starting() -> Script:
+    """The model is loading."""
+    script = Script()
+    script.health(worker="starting", state="opening", mqtt="starting", measured=False)
+    return script
+
+
+def listening() -> Script:
+    """Ready, and nothing was said yet."""
+    script = Script()
+    script.health(measured=False)
+    script.level(3.1)
+    return script
+
+
+def speaking() -> Script:
+    """Someone speaks for the first time; no reading yet."""
+    script = Script()
+    script.health(measured=False)
+    script.level(4.2, rms=-21.5, speaking=True)
+    return script
+
+
+def interim() -> Script:
+    """A long utterance with a reading of what was said so far."""
+    script = Script()
+    script.health(worker="busy")
+    script.talk(count=6)
+    script.utterance(27.9, 30.9, (0.14, 0.04, 0.52, 0.30), final=False)
+    script.level(31.2, rms=-19.0, speaking=True)
+    return script
+
+
+def clear() -> Script:
+    """A reading with one emotion far ahead."""
+    script = Script()
+    script.health()
+    script.talk(count=6)
+    return script
+
+
+def mixed() -> Script:
+    """A reading in which two emotions are close, after a whole conversation."""
+    script = Script()
+    script.health()
+    script.talk()
+    script.drop(45.0, 45.3, "too_short")
+    return script
+
+
+def unclear() -> Script:
+    """A reading that says almost nothing."""
+    script = Script()
+    script.health()
+    script.talk(count=3)
+    script.utterance(14.0, 15.3, (0.24, 0.27, 0.23, 0.26))
+    script.level(16.0)
+    return script
+
+
+def no_reading() -> Script:
+    """The model gave no valid reading."""
+    script = Script()
+    script.health()
+    script.talk(count=4)
+    script.utterance(17.0, 17.6, None, reason="speech shorter than 1 s")
+    script.level(19.0)
+    return script
+
+
+def paused() -> Script:
+    """The user paused."""
+    script = Script()
+    script.talk(count=5)
+    script.health(state="paused")
+    script.drop(22.0, 31.5, "paused")
+    return script
+
+
+def file_ended() -> Script:
+    """A file was played to its end."""
+    script = Script(sources={"s1": "file:two_cities.flac"})
+    script.talk(count=7)
+    script.health(state="ended")
+    return script
+
+
+def source_failed() -> Script:
+    """The microphone vanished."""
+    script = Script()
+    script.talk(count=3)
+    script.error("source", "the microphone was unplugged", "plug it in and start again", stream="s1")
+    script.health(state="failed")
+    return script
+
+
+def broker_lost() -> Script:
+    """The MQTT broker is away; events wait."""
+    script = Script()
+    script.talk(count=7)
+    script.health(mqtt="degraded", waiting=12)
+    return script
+
+
+def worker_restarting() -> Script:
+    """The inference process died and is being started again."""
+    script = Script()
+    script.talk(count=5)
+    script.health(worker="restarting", queued=2, generation=2)
+    script.level(26.0, rms=-23.0, speaking=True)
+    return script
+
+
+def overload() -> Script:
+    """More speech than the model can read."""
+    script = Script()
+    script.talk(count=5)
+    script.health(worker="busy", queued=4)
+    for start_s in (22.0, 26.5, 31.0):
+        script.drop(start_s, start_s + 4.2, "overload")
+    script.level(35.4, rms=-17.0, speaking=True)
+    return script
+
+
+def error() -> Script:
+    """Something failed once, and the program goes on."""
+    script = Script()
+    script.talk(count=5)
+    script.health()
+    script.error("sink", "events.jsonl: no space left on device", "free some space; writing goes on by itself")
+    return script
+
+
+def two_microphones() -> Script:
+    """Two people, a microphone each."""
+    script = Script(sources={"s1": "mic:Desk microphone", "s2": "mic:Headset"})
+    script.health()
+    script.talk(count=4)
+    script.utterance(17.4, 21.8, (0.06, 0.58, 0.05, 0.31), stream="s2")
+    script.utterance(19.2, 21.9, (0.08, 0.41, 0.10, 0.41))
+    script.utterance(23.0, 25.2, (0.12, 0.66, 0.04, 0.18), stream="s2")
+    script.level(26.0, rms=-24.0, speaking=True)
+    script.level(26.0, rms=-49.0, stream="s2")
+    return script
+
+
+SCENES: dict[str, Callable[[], Script]] = {
+    scene.__name__: scene
+    for scene in (
+        starting, listening, speaking, interim, clear, mixed, unclear, no_reading, paused, file_ended, source_failed,
+        broker_lost, worker_restarting, overload, error, two_microphones,
+    )
+}  # fmt: skip
+
+
+def events(name: str) -> list[Event]:
+    """The events of a scene, in order."""
+    return SCENES[name]().events

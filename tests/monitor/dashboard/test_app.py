@@ -1,0 +1,340 @@
+"""The dashboard as a user meets it: keys, states, sizes."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from core.events import DropEvent, Event
+from monitor.commands import Command
+from monitor.dashboard import DashboardApp, DashboardSink, wording
+from monitor.dashboard.app import REPAINT_S
+from monitor.dashboard.help import HelpScreen
+from monitor.dashboard.history import HistoryRows
+from monitor.dashboard.panel import StreamPanel
+from monitor.dashboard.view_model import NOTICE_S
+from tests.monitor.dashboard import scenes
+from tests.monitor.dashboard.driving import DESIGN, SMALL, dashboard, running, settle
+from tests.monitor.dashboard.scenes import Script
+
+SIZES = pytest.mark.parametrize("size", [DESIGN, SMALL], ids=["120x40", "80x24"])
+
+
+@pytest.mark.parametrize(
+    ("scene", "words"),
+    [
+        ("starting", ["Loading the model ltu-as-mini", "Readings begin as soon as it is ready."]),
+        ("listening", ["Nothing heard yet", "Say something", "quiet", "52 dBFS"]),
+        ("speaking", ["Someone is speaking", "● speaking"]),
+        ("interim", ["so far mostly sadness, some neutral", "still speaking", "52%"]),
+        ("clear", ["clear: anger", "78%", "margin 0.67"]),
+        ("mixed", ["mixed: sadness or neutral", "48%", "44%", "entropy 0.71", "2.7 s of speech at 0:40"]),
+        ("unclear", ["no clear emotion heard"]),
+        ("no_reading", ["no reading: speech shorter than 1 s"]),
+        ("paused", ["PAUSED", "Paused: not listening. p goes on.", "paused, 9.5 s"]),
+        ("file_ended", ["The file has ended; q quits."]),
+        ("source_failed", ["The source failed: the microphone was unplugged"]),
+        ("broker_lost", ["MQTT lost", "12 waiting"]),
+        ("worker_restarting", ["is being started again", "restarts 1", "queue 2"]),
+        ("overload", ["not read: too much speech at once", "queue 4"]),
+        ("error", ["no space left on device", "errors 1"]),
+        ("two_microphones", ["1 mic:Desk microphone", "2 mic:Headset", "clear: happiness"]),
+    ],
+)
+async def test_every_state_says_what_is_going_on(scene, words):
+    async with running(scenes.events(scene), SMALL) as driven:
+        for part in words:
+            assert part in driven.text, f"{part!r} is not on screen:\n{driven.text}"
+
+
+@SIZES
+async def test_model_readout_calibration_and_broker_are_always_in_sight(size):
+    async with running(scenes.events("clear"), size) as driven:
+        for part in ("ltu-as-mini on cpu", "single", "seq_logprob", "uncalibrated", "MQTT connected"):
+            assert part in driven.text.splitlines()[0]
+
+
+@SIZES
+async def test_health_is_always_in_sight(size):
+    async with running(scenes.events("overload"), size) as driven:
+        for part in ("model reading", "queue 4", "compute 88 ms", "p95 131 ms", "memory 642 MB"):
+            assert part in driven.text
+        assert f"too much speech at once {wording.TIMES}3" in driven.text
+
+
+async def test_what_a_reading_is_not_is_always_said():
+    async with running(scenes.events("clear")) as driven:
+        assert "not what anyone feels" in driven.text
+
+
+async def test_before_any_event_the_screen_says_that_it_starts():
+    async with running() as driven:
+        assert "Loading the model ltu-as-mini" in driven.text
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
+async def test_quitting_tells_the_pipeline_and_leaves(key):
+    async with running(scenes.events("mixed")) as driven:
+        await driven.press(key)
+        assert driven.commands == [Command.QUIT]
+        assert driven.app._exit
+
+
+@pytest.mark.parametrize("key", ["p", "space"])
+async def test_a_key_pauses_and_the_same_key_goes_on(key):
+    async with running(scenes.events("clear")) as driven:
+        await driven.press(key)
+        assert driven.commands == [Command.PAUSE]
+        assert "PAUSED" in driven.text
+        await driven.press(key)
+        assert driven.commands == [Command.PAUSE, Command.RESUME]
+        assert "PAUSED" not in driven.text
+
+
+async def test_what_has_ended_cannot_be_paused():
+    async with running(scenes.events("file_ended")) as driven:
+        await driven.press("p")
+        assert driven.commands == []
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f1"])
+async def test_help_explains_the_words_and_the_keys_and_closes(key):
+    async with running(scenes.events("clear")) as driven:
+        await driven.press(key)
+        assert isinstance(driven.app.screen, HelpScreen)
+        assert "does not say what anyone feels" in " ".join(driven.text.replace("│", " ").split())
+        await driven.press("escape")
+        assert not isinstance(driven.app.screen, HelpScreen)
+        assert "clear: anger" in driven.text
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_nobody_is_trapped_in_the_help(key):
+    async with running(scenes.events("clear")) as driven:
+        await driven.press("question_mark", key)
+        assert driven.commands == [Command.QUIT]
+
+
+async def test_what_happens_behind_the_help_is_there_when_it_closes():
+    async with running(scenes.events("listening")) as driven:
+        await driven.press("question_mark")
+        await driven.show(scenes.events("clear"))
+        await driven.press("escape")
+        assert "clear: anger" in driven.text
+
+
+async def test_a_key_switches_to_the_light_theme_and_back():
+    async with running(scenes.events("clear")) as driven:
+        for dark in (False, True):
+            await driven.press("t")
+            assert driven.app.current_theme.dark is dark
+            assert "clear: anger" in driven.text
+
+
+@pytest.mark.parametrize("theme", ["textual-light", "nord"])
+async def test_the_themes_of_textual_work_too(theme):
+    driven = dashboard(scenes.events("clear"))
+    driven.app.theme = theme
+    async with driven.app.run_test(size=DESIGN) as driven.pilot:
+        await settle(driven.pilot)
+        assert "clear: anger" in driven.text
+
+
+def long_talk(count: int) -> list[Event]:
+    script = Script()
+    script.health()
+    for number in range(count):
+        script.utterance(10.0 * number, 10.0 * number + 2, (0.1, 0.2, 0.3, 0.4))
+    return script.events
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (["down"], 1),
+        (["j", "j"], 2),
+        (["down", "down", "up"], 1),
+        (["j", "k"], 0),
+        (["pagedown", "home"], 0),
+        (["end", "home"], 0),
+    ],
+)
+async def test_keys_scroll_the_history(keys, line):
+    async with running(long_talk(60), SMALL) as driven:
+        await driven.press(*keys)
+        assert driven.app.query_one(HistoryRows).scroll_offset.y == line
+
+
+async def test_the_end_of_the_history_is_the_first_utterance():
+    async with running(long_talk(60), SMALL) as driven:
+        assert "0:00   " not in driven.text
+        await driven.press("end")
+        assert "0:00   " in driven.text
+        await driven.press("pageup")
+        assert "0:00   " not in driven.text
+
+
+async def test_the_newest_utterance_is_on_top_and_a_reader_who_scrolled_is_not_moved():
+    async with running(long_talk(60), SMALL) as driven:
+        rows = driven.app.query_one(HistoryRows)
+        assert rows.render_line(0).text.startswith("   9:50")
+        await driven.press("pagedown")
+        before = rows.render_line(0).text
+        script = Script(seq=100)
+        script.utterance(700.0, 702.0, (0.1, 0.2, 0.3, 0.4))
+        await driven.show(script.events)
+        assert rows.render_line(0).text == before
+        await driven.press("home")
+        assert rows.render_line(0).text.startswith("  11:40")
+
+
+async def test_an_error_is_one_line_and_escape_dismisses_it():
+    async with running(scenes.events("error")) as driven:
+        assert driven.text.count("no space left on device") == 1
+        assert "mostly anger" in driven.text
+        await driven.press("escape")
+        assert "no space left on device" not in driven.text
+        assert "errors 1" in driven.text
+
+
+async def test_an_error_fades_by_itself():
+    now_s = 0.0
+    app = DashboardApp(on_command=print, clock=lambda: now_s, repaint_s=0.0)
+    driven = dashboard()
+    driven.app = app
+    async with app.run_test(size=DESIGN) as driven.pilot:
+        await driven.show(scenes.events("error"))
+        assert "no space left on device" in driven.text
+        now_s = NOTICE_S
+        await driven.show([Script().events or scenes.events("listening")[1]])
+        assert "no space left on device" not in driven.text
+
+
+async def test_a_new_stream_gets_a_panel_of_its_own():
+    async with running(scenes.events("clear")) as driven:
+        script = Script(sources={"s2": "mic:Headset"})
+        script.level(1.0, stream="s2")
+        await driven.show(script.events)
+        assert len(driven.app.query(StreamPanel)) == 2
+        assert "2 mic:Headset" in driven.text
+        assert "1 mic:Desk microphone" in driven.text
+
+
+async def test_many_streams_share_the_screen_by_scrolling():
+    script = Script(sources={f"s{number}": f"mic:{number}" for number in range(8)})
+    for stream in script.sources:
+        script.level(1.0, stream=stream)
+        script.utterance(1.0, 2.0, (0.1, 0.2, 0.3, 0.4), stream=stream)
+    async with running(script.events, SMALL) as driven:
+        assert len(driven.app.query(StreamPanel)) == 8
+        assert "q quit" in driven.text
+
+
+@pytest.mark.parametrize("scene", ["starting", "interim", "no_reading", "source_failed", "two_microphones"])
+async def test_a_terminal_of_twenty_columns_shows_what_it_can(scene):
+    async with running(scenes.events(scene), (20, 12)) as driven:
+        assert "mic:" in driven.text or "file:" in driven.text
+        assert "q quit" in driven.text
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20, 5), (300, 80)])
+async def test_no_terminal_size_ends_the_program(size):
+    async with running(scenes.events("two_microphones"), size) as driven:
+        await driven.pilot.resize_terminal(*SMALL)
+        await settle(driven.pilot)
+        assert "mixed: happiness or neutral" in driven.text
+        await driven.pilot.resize_terminal(*size)
+        await driven.show(scenes.events("mixed"))
+
+
+async def test_text_from_outside_cannot_style_or_move_the_screen():
+    script = Script(sources={"s1": "mic:[red]evil[/]\x1b[2J\n\nname"})
+    script.level(1.0)
+    script.error("source", "[link=http://x]bad[/link]\x1b[31m")
+    async with running(script.events) as driven:
+        assert "mic:[red]evil[/]" in driven.text
+        assert "\x1b" not in driven.text
+
+
+async def test_a_burst_of_events_is_painted_a_few_times_only():
+    driven = dashboard()
+    driven.app = app = DashboardApp(on_command=print)
+    async with app.run_test(size=SMALL) as driven.pilot:
+        await driven.show(scenes.events("clear"))
+        painted = 0
+        original = app._repaint
+
+        def count() -> None:
+            nonlocal painted
+            painted += 1
+            original()
+
+        app._repaint = count
+        started_s = asyncio.get_running_loop().time()
+        for number in range(300):
+            script = Script()
+            script.level(50.0 + number / 10, speaking=True)
+            app.post_event(script.events[0])
+            await asyncio.sleep(0)
+        await asyncio.sleep(2 * REPAINT_S)
+        lasted_s = asyncio.get_running_loop().time() - started_s
+        assert 1 <= painted <= lasted_s / REPAINT_S + 2 + lasted_s
+
+
+async def test_nothing_is_painted_again_when_nothing_changed():
+    async with running(scenes.events("mixed")) as driven:
+        refreshed = []
+        for widget in driven.app.query("Painted"):
+            widget.refresh = lambda *_, **__: refreshed.append(1)
+        driven.app._repaint()
+        await driven.pilot.pause()
+        assert refreshed == []
+
+
+async def test_app_and_pipeline_share_a_loop():
+    """The arrangement that DashboardApp's docstring promises."""
+    app = DashboardApp(on_command=lambda _command: stop.set(), repaint_s=0.0)
+    stop = asyncio.Event()
+    said: list[str] = []
+
+    async def pipeline(sink: DashboardSink) -> None:
+        async with sink:
+            said.append(sink.health().state)
+            while not app.is_running or not app.query(StreamPanel):
+                for event in scenes.events("clear"):
+                    await sink.send(event)
+                await asyncio.sleep(0.01)
+            said.append(sink.health().state)
+            await app._press_keys(["q"])
+            await stop.wait()
+        said.append(sink.health().state)
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        tasks.create_task(pipeline(DashboardSink(app)))
+        await app.run_async(headless=True, size=SMALL)
+    assert said[1:] == ["ok", "closed"]
+
+
+async def test_events_after_the_end_are_taken_without_harm():
+    async with running(scenes.events("clear")) as driven:
+        await driven.press("q")
+    drop = next(event for event in scenes.events("mixed") if isinstance(event, DropEvent))
+    driven.app.post_event(drop)
+    assert "too_short" in driven.app.state.lost
+
+
+def test_every_key_has_a_name_and_every_shown_one_a_tooltip():
+    ids = [binding.id for binding in DashboardApp.BINDINGS]
+    assert all(ids)
+    assert len(set(ids)) == len(ids)
+    assert all(binding.tooltip for binding in DashboardApp.BINDINGS if binding.show)
+
+
+def test_importing_the_dashboard_brings_neither_the_model_nor_the_network():
+    code = (
+        "import sys, monitor.dashboard; "
+        "print([m for m in ('torch', 'transformers', 'aiomqtt', 'sounddevice') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,63 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from offline_eval.cli import main
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    return int(stopped.value.code or 0)
+
+
+def test_help_imports_no_torch():
+    code = (
+        "import sys\n"
+        "from offline_eval.cli import main\n"
+        "try: main(['train', '--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("wrong", [["train"], ["train", "--epochs", "0"], ["tran"], []])
+def test_a_wrong_command_line_exits_with_2(wrong, capsys):
+    assert run(*wrong) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_data_folder_without_a_manifest_is_one_line(tmp_path, capsys):
+    arguments = ["--whisper", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert run("train", "--data", str(tmp_path), *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        f"emotion-eval: {tmp_path}: no manifest.csv in this folder (give a folder with manifest.csv,"
+    )
+
+
+def test_a_folder_without_whisper_is_one_line(tones: Path, tmp_path, capsys):
+    assert run("train", "--data", str(tones), "--whisper", str(tmp_path), "--out", str(tmp_path / "out")) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"emotion-eval: {tmp_path}: not a Whisper model")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_command_trains_a_model_from_a_table(tones: Path, small_whisper: Path, tmp_path, capsys):
+    folders = ["--whisper", str(small_whisper), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    options = ["--epochs", "1", "--variants", "1", "--threads", "1", "--name", "mine", "--seed", "5"]
+    assert run("train", "--data", str(tones), *folders, *options) == 0
+    printed = capsys.readouterr()
+    assert "| uniform |" in printed.out
+    assert "epoch 1: loss" in printed.err
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "MODEL_CARD.md",
+        "LICENSE",
+    }
+    assert "# mine" in (tmp_path / "out" / "MODEL_CARD.md").read_text()

@@ -1,0 +1,108 @@
+"""The whole program as its users run it: another process, its standard output, its exit status."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[1]
+SAMPLE = REPOSITORY / "monitor" / "samples" / "two_cities.flac"
+PATIENCE_S = 90.0
+"""How long a program may take at most; nothing is decided by what takes less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A program that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Standard output, which must be events and nothing else."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def events_of(self, kind: str) -> list[dict[str, Any]]:
+        """Events of one schema, by its short name."""
+        return [event for event in self.events if event["schema"] == f"emotion-monitor/{kind}/1"]
+
+
+def command(*arguments: str) -> list[str]:
+    """Words that start emotion-monitor."""
+    return [sys.executable, "-m", "monitor", *arguments]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Ours without anybody's settings for emotion-monitor, and with `extra`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("EMOTION_MONITOR_")}
+    return clean | dict(extra or {})
+
+
+def run(*arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Finished:
+    """Runs emotion-monitor to its end."""
+    done = subprocess.run(
+        command(*arguments), input=stdin, capture_output=True, timeout=PATIENCE_S, env=environment(env), check=False
+    )
+    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class Running:
+    """emotion-monitor while it runs; its log is read as far as somebody waited for it."""
+
+    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        self.said: list[str] = []
+        self.process = subprocess.Popen(
+            command("--verbose", *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(env),
+        )
+
+    def wait_for(self, word: str) -> str:
+        """The first line of the log that holds `word`."""
+        assert self.process.stderr is not None
+        for line in self.said:
+            if word in line:
+                return line
+        while word not in (self.said[-1] if self.said else ""):
+            line = self.process.stderr.readline()
+            assert line, f"the program ended before it said {word!r}: {''.join(self.said)}"
+            self.said.append(line)
+        return self.said[-1]
+
+    def end(self, signal_number: int) -> float:
+        """Sends a signal; returns the seconds until the program ended."""
+        began_s = time.monotonic()
+        self.process.send_signal(signal_number)
+        self.process.communicate(timeout=PATIENCE_S)
+        return time.monotonic() - began_s
+
+
+@contextmanager
+def running(*arguments: str, env: Mapping[str, str] | None = None, until: str = "ready: ") -> Iterator[Running]:
+    """emotion-monitor, from when its log has said a word; killed afterwards if it still runs."""
+    program = Running(*arguments, env=env)
+    try:
+        program.wait_for(until)
+        yield program
+    finally:
+        program.process.kill()
+        program.process.communicate()
+
+
+def wait_until(condition: Any, what: str) -> None:
+    """Polls a condition."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen"
+        time.sleep(0.05)
