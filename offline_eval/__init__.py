@@ -1,0 +1,1 @@
+"""The evaluation program: training and scoring on labelled speech."""

@@ -1,0 +1,1 @@
+"""Training a small LTU-AS on labelled emotional speech."""

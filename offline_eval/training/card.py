@@ -1,0 +1,204 @@
+"""The model card and the licence notice of a trained folder, written from the run itself."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.distribution import EMOTIONS
+from offline_eval.training.clips import SPLITS, Clip, in_split
+from offline_eval.training.datasets import Dataset
+from offline_eval.training.recipe import Recipe
+from offline_eval.training.scores import Score, table
+from offline_eval.training.trainer import Epoch
+
+NON_COMMERCIAL = "CC BY-NC-SA 4.0"
+
+KNOWN = {
+    "ravdess": "RAVDESS, English: Livingstone and Russo, The Ryerson Audio-Visual Database of Emotional Speech and "
+    "Song, PLoS ONE 13(5), 2018; its calm counts as neutral",
+    "nemo": "nEMO, Polish: Christop, nEMO: Dataset of Emotional Speech in Polish, LREC-COLING 2024",
+    "emodb": "Berlin EmoDB, German: Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005; a copy "
+    "whose clips were cut or padded to two seconds",
+}
+"""Corpora that are named in full."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a run knows about its result."""
+
+    name: str
+    encoder: str
+    encoder_sha256: str
+    recipe: Recipe
+    datasets: Sequence[Dataset]
+    epochs: Sequence[Epoch]
+    scores: Mapping[str, Mapping[str, Score]]
+    sha256: str
+    size_mb: float
+    training_s: float
+    threads: int
+    torch: str
+
+    @property
+    def clips(self) -> list[Clip]:
+        """All clips, training and dev."""
+        return [clip for dataset in self.datasets for clip in dataset.clips]
+
+    @property
+    def licences(self) -> dict[str, str]:
+        """Corpus to licence."""
+        return {corpus: text for dataset in self.datasets for corpus, text in dataset.licences.items()}
+
+    @property
+    def non_commercial(self) -> bool:
+        """Whether a corpus binds the weights to CC BY-NC-SA 4.0."""
+        return any(text.startswith("CC BY-NC-SA") for text in self.licences.values())
+
+
+def model_card(facts: Facts) -> str:
+    """MODEL_CARD.md."""
+    recipe = facts.recipe
+    speakers = {split: len({clip.speaker for clip in in_split(facts.clips, split)}) for split in SPLITS}
+    columns = " | ".join(f"{split} speakers | {split} clips" for split in SPLITS)
+    licence = NON_COMMERCIAL.lower().replace(" ", "-") if facts.non_commercial else "other"
+    return f"""---
+license: {licence}
+tags: [speech-emotion-recognition, ltu-as]
+---
+
+# {facts.name}
+
+A small LTU-AS: frozen Whisper encoder ({facts.encoder}), TLTR, projection, and a LLaMA decoder of
+{recipe.layers} layers and width {recipe.hidden} with a sub-word vocabulary of its own. It answers the two
+prompts of "Token-Level Logits Matter" (arXiv 2505.18484); readings come from the logits of its answer's pieces. There
+is no classifier head. Weights: {facts.size_mb:.1f} MB, float16, sha256 `{facts.sha256}`.
+
+## Intended use
+
+Showing how likely listeners are to hear anger, happiness, sadness or neutral in an utterance: demonstrations, research
+and teaching. It estimates expressed emotion, not what a person feels.
+Not for decisions on employment, education, law enforcement, credit or health.
+
+## Licence
+
+{_licence_paragraph(facts)}
+
+## Data
+
+| corpus | licence | {columns} |
+|---|---|---|---|---|---|
+{_corpora(facts)}
+
+{_known(facts)}Four classes ({", ".join(EMOTIONS)}); clips of other emotions were left out
+({_skipped(facts)}). No speaker is in both splits. Labels are what the corpora state; in acted corpora that is what the
+actor was asked to express, not what listeners heard. Sentences repeat within corpora, so no transcript of a clip was
+ever shown to the model.
+
+## Scores on dev speakers
+
+Read from the saved folder with `seq_logprob`, pooled by the mean, as the program does by default; uncalibrated.
+macro-F1 (higher is better) / negative log-likelihood in nats (lower is better), number of clips in brackets:
+
+{table(facts.scores)}
+
+The best epoch was chosen on these speakers, so the scores flatter the model a little; so few speakers make them noisy.
+
+## Training
+
+- Seed {recipe.seed}; {facts.training_s:.0f} s on {facts.threads} CPU thread(s) with cached features.
+  PyTorch {facts.torch}.
+- Whisper stays frozen (weights sha256 `{facts.encoder_sha256}`); TLTR, projection and decoder start
+  from random weights at the scale of the data.
+- Each batch asks half of its clips the single-label prompt and half the likelihood prompt. The loss is on answers and
+  their end only. At the answer's first piece it is taken through the default read-out, against the label with
+  {recipe.smoothing:g} of its mass spread over all four emotions; later pieces are taught by one answer drawn from that
+  distribution.
+- Likelihoods name the emotions in an order drawn from the same distribution. The percentages are
+  {1 - recipe.own_share:.0%} that distribution and {recipe.own_share:.0%} the model's own latest reading of the clip.
+- Emotions are drawn alike within a corpus, corpora by the square root of their size. {recipe.variants} augmented
+  variant(s) of each clip: level, coloured noise, band limits, cuts.
+- A plain, unrelated sentence as transcript in {recipe.transcript_share:.0%} of the steps.
+- Averaged weights; stopped on the mean over corpora of the dev NLL.
+
+| epoch | training loss | dev NLL | dev macro-F1 |
+|---|---|---|---|
+{_epochs(facts)}
+
+Recipe: `{asdict(recipe)}`
+
+Trained again by
+
+    emotion-eval train --data DATA --whisper WHISPER_DIR --out DIR \\
+        --seed {recipe.seed} --epochs {recipe.epochs} --variants {recipe.variants}
+
+on {facts.threads} thread(s) (`--threads`); another number of threads, or another PyTorch, rounds differently.
+
+## Limits
+
+- Learned from {speakers["train"]} speakers; judged on {speakers["dev"]}.{_acted(facts)}
+- Spontaneous speech, far microphones, other languages, children and overlapping speakers are not measured.
+- Differences by accent, age and gender are not measured.
+- It has no notion of "no speech": silence and noise get a distribution too. Give it speech.
+- It hears the first ten seconds of an utterance, and no transcript.
+"""
+
+
+def licence_notice(facts: Facts, whisper: Path) -> str:
+    """LICENSE of the folder: what binds the weights, and the notice of the encoder inside them."""
+    notice = f"{facts.name}: licence of the weights in this folder\n\n{_licence_paragraph(facts)}\n"
+    encoder = whisper / "LICENSE"
+    if encoder.is_file():
+        notice += (
+            f"\nThe frozen encoder inside these weights is under this licence:\n\n{encoder.read_text(encoding='utf-8')}"
+        )
+    return notice
+
+
+def _licence_paragraph(facts: Facts) -> str:
+    stated = "; ".join(f"{corpus} ({text})" for corpus, text in sorted(facts.licences.items()))
+    if facts.non_commercial:
+        return (
+            "These weights are under Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International "
+            f"({NON_COMMERCIAL}, https://creativecommons.org/licenses/by-nc-sa/4.0/): they were trained on corpora "
+            "under that licence. They may not be used commercially, and what is made from them stays under the same "
+            "licence. "
+            f"Training data: {stated}."
+        )
+    return f"The licence of the training data decides what these weights may be used for. Training data: {stated}."
+
+
+def _corpora(facts: Facts) -> str:
+    lines = []
+    for corpus, licence in sorted(facts.licences.items()):
+        cells = [corpus, licence]
+        for split in SPLITS:
+            clips = [clip for clip in in_split(facts.clips, split) if clip.corpus == corpus]
+            cells += [str(len({clip.speaker for clip in clips})), str(len(clips))]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _known(facts: Facts) -> str:
+    named = [f"- {KNOWN[corpus]}.\n" for corpus in sorted(facts.licences) if corpus in KNOWN]
+    return "".join(named) + "\n" if named else ""
+
+
+def _skipped(facts: Facts) -> str:
+    counts = sum((Counter(dataset.skipped) for dataset in facts.datasets), Counter[str]())
+    return ", ".join(f"{label} {number}" for label, number in sorted(counts.items())) or "none"
+
+
+def _epochs(facts: Facts) -> str:
+    best = min(facts.epochs, key=lambda epoch: epoch.dev_nll).number
+    rows = []
+    for epoch in facts.epochs:
+        kept = " (kept)" if epoch.number == best else ""
+        rows.append(f"| {epoch.number}{kept} | {epoch.loss:.3f} | {epoch.dev_nll:.3f} | {epoch.dev_f1:.3f} |")
+    return "\n".join(rows)
+
+
+def _acted(facts: Facts) -> str:
+    acted = sorted(set(facts.licences) & set(KNOWN))
+    return f" {', '.join(acted)}: acted, recorded in studios, and read sentences." if acted else ""

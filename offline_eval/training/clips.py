@@ -1,0 +1,86 @@
+"""A labelled clip, and the rule that no speaker is on both sides of a split."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from core.distribution import EMOTIONS, EmotionDistribution
+from core.errors import UsageError
+
+Split = Literal["train", "dev"]
+SPLITS: tuple[Split, ...] = ("train", "dev")
+
+EMOTION_OF_LABEL = {
+    "anger": "anger",
+    "angry": "anger",
+    "happiness": "happiness",
+    "happy": "happiness",
+    "sadness": "sadness",
+    "sad": "sadness",
+    "neutral": "neutral",
+}
+"""The spellings of the four classes that labels may use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One recording of one speaker.
+
+    Attributes:
+        path: The sound file.
+        clip_id: Unique within its corpus.
+        corpus: Name of the corpus; scores and balancing are per corpus.
+        speaker: Unique over all corpora, such as `ravdess_07`.
+        split: `train`, or `dev` for early stopping and scores.
+        target: What the model should answer: all mass on one emotion for a single label.
+    """
+
+    path: Path
+    clip_id: str
+    corpus: str
+    speaker: str
+    split: Split
+    target: EmotionDistribution
+
+    @property
+    def emotion(self) -> str:
+        """The most likely emotion of the target."""
+        return self.target.dominant
+
+
+def one_hot(emotion: str) -> EmotionDistribution:
+    """All probability on one of the four emotions."""
+    return EmotionDistribution(*(float(emotion == e) for e in EMOTIONS))
+
+
+def in_split(clips: Iterable[Clip], split: Split) -> list[Clip]:
+    """The clips of one split, in their order."""
+    return [clip for clip in clips if clip.split == split]
+
+
+def require_trainable(clips: Sequence[Clip]) -> None:
+    """Refuses clips from which no honest score can come.
+
+    Raises:
+        UsageError: A speaker is in both splits, a split is empty, two clips share an id, or no training clip shows
+            one of the four emotions.
+    """
+    speakers = {split: {clip.speaker for clip in in_split(clips, split)} for split in SPLITS}
+    if both := sorted(speakers["train"] & speakers["dev"]):
+        msg = f"{len(both)} speaker(s) are both in train and in dev, first {both[0]}"
+        raise UsageError(msg, hint="put all clips of a speaker into one split; scores would flatter the model")
+    for split in SPLITS:
+        if not speakers[split]:
+            msg = f"no clip of the four emotions is in split {split}"
+            raise UsageError(msg, hint="training needs train speakers, and other speakers as dev to stop and score on")
+    seen: set[tuple[str, str]] = set()
+    for clip in clips:
+        if (key := (clip.corpus, clip.clip_id)) in seen:
+            msg = f"two clips of {clip.corpus} have the id {clip.clip_id}"
+            raise UsageError(msg, hint="was the same data given twice?")
+        seen.add(key)
+    missing = sorted(set(EMOTIONS) - {clip.emotion for clip in in_split(clips, "train")})
+    if missing:
+        msg = f"no training clip shows {', '.join(missing)}"
+        raise UsageError(msg, hint="each of anger, happiness, sadness and neutral needs examples")

@@ -1,0 +1,69 @@
+"""A Whisper encoder in the Hugging Face layout as the feature extractor of LTU-AS."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from core.errors import ModelError
+from core.ltu_as.config import AudioConfig, WhisperConfig
+from core.ltu_as.features import WhisperFeatures
+
+_PREFIX = "model.encoder."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Encoder:
+    """A frozen encoder in float32, its sizes, and the hash of the file it came from."""
+
+    config: WhisperConfig
+    audio: AudioConfig
+    module: WhisperFeatures
+    sha256: str
+    name: str
+
+
+def load_encoder(folder: Path, audio: AudioConfig | None = None) -> Encoder:
+    """Reads config.json and model.safetensors of a Whisper; only the positions that are heard are kept.
+
+    Raises:
+        ModelError: A file is missing or broken, or a tensor is missing or has another shape.
+    """
+    audio = audio or AudioConfig()
+    weights = folder / "model.safetensors"
+    try:
+        sizes = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = WhisperConfig(
+            n_mels=sizes["num_mel_bins"],
+            d_model=sizes["d_model"],
+            layers=sizes["encoder_layers"],
+            heads=sizes["encoder_attention_heads"],
+            ffn=sizes["encoder_ffn_dim"],
+            positions=audio.encoder_frames,
+        )
+        tensors = load_file(weights)
+        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        msg = f"{folder}: not a Whisper model in the Hugging Face layout: {error}"
+        raise ModelError(msg, hint="it needs config.json and model.safetensors") from error
+    module = WhisperFeatures(config, audio)
+    state = {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
+    try:
+        state = {name: state[name][: len(wanted)].float() for name, wanted in module.state_dict().items()}
+        module.load_state_dict(state)
+    except (KeyError, RuntimeError) as error:
+        msg = f"{weights}: does not fit an encoder of its config.json: {error}"
+        raise ModelError(msg) from error
+    module.eval().requires_grad_(requires_grad=False)
+    return Encoder(config=config, audio=audio, module=module, sha256=sha256, name=folder.resolve().name)
+
+
+def encode(encoder: Encoder, mel: torch.Tensor) -> torch.Tensor:
+    """Features of one padded spectrogram [n_mels, frames]: float32 [layers, tokens, d_model]."""
+    with torch.inference_mode():
+        features: torch.Tensor = encoder.module(mel[None])[0]
+    return features
