@@ -75,11 +75,15 @@ class MicrophoneSource:
 
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         """See `Source`."""
+        to_mono = ToMono16k(self._rate_hz, self._channels)  # ours alone: a thread that still closes must not keep it
         while True:
             self._wake.clear()
             ended = self._finished
             while taken := self._backlog.pop():
-                yield self._convert(*taken)
+                frames, lost_frames = taken
+                lost = round(lost_frames * SAMPLE_RATE_HZ / self._rate_hz)
+                self.lost += lost
+                yield AudioBlock(to_mono.push(np.divide(frames, 32768, dtype=np.float32)), lost)
             if ended or await self._is_gone():
                 msg = f"microphone {self._microphone.name} stopped delivering sound"
                 raise AudioError(msg, hint="it may have been unplugged, or the sound server has ended")
@@ -95,22 +99,16 @@ class MicrophoneSource:
             return not self._wake.is_set() and time.monotonic() - started_s < 2 * STALL_S
         return False
 
-    def _convert(self, frames: NDArray[np.int16], lost_frames: int) -> AudioBlock:
-        lost = round(lost_frames * SAMPLE_RATE_HZ / self._rate_hz)
-        self.lost += lost
-        return AudioBlock(self._to_mono.push(np.divide(frames, 32768, dtype=np.float32)), lost)
-
     def _open(self) -> None:
         with portaudio() as sounddevice:
             try:
-                self._rate_hz, channels = _choose_format(sounddevice, self._microphone)
-                self._to_mono = ToMono16k(self._rate_hz, channels)
+                self._rate_hz, self._channels = _choose_format(sounddevice, self._microphone)
                 self._backlog = Backlog(round(BACKLOG_S * self._rate_hz))
                 self._gaps = GapMeter(self._rate_hz)
                 self._stream = sounddevice.InputStream(
                     device=self._microphone.index,
                     samplerate=self._rate_hz,
-                    channels=channels,
+                    channels=self._channels,
                     dtype="int16",
                     blocksize=round(BLOCK_S * self._rate_hz),
                     callback=self._on_sound,
