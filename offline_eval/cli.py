@@ -68,7 +68,7 @@ def _train(arguments: argparse.Namespace) -> int:
     import torch
 
     try:
-        from offline_eval.training.scores import table
+        from offline_eval.scores import table
     except ModuleNotFoundError as error:
         msg = f"training needs {error.name}, which is not installed"
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error

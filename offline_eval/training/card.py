@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.distribution import EMOTIONS
-from offline_eval.training.clips import SPLITS, Clip, in_split
-from offline_eval.training.datasets import Dataset
+from offline_eval.clips import SPLITS, Clip, in_split
+from offline_eval.datasets.tables import Dataset
+from offline_eval.scores import Score, table
 from offline_eval.training.recipe import Recipe
-from offline_eval.training.scores import Score, table
 from offline_eval.training.trainer import Epoch
 
 NON_COMMERCIAL = "CC BY-NC-SA 4.0"

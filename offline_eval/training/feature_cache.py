@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from core.audio import read_audio
 from core.ltu_as.features import INT16_SCALE, log_mel, pad_or_trim
+from offline_eval.clips import Clip
 from offline_eval.training.augment import AUGMENTATION_VERSION, Augmentation, augment, generator_for
-from offline_eval.training.clips import Clip
 from offline_eval.training.encoder import Encoder, encode
 
 Features = NDArray[np.float16]

@@ -15,14 +15,14 @@ from core.ltu_as.checkpoint import folder_sha256, save
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.tokenizer import Tokenizer
+from offline_eval.clips import Clip, in_split, require_trainable
+from offline_eval.datasets.tables import Dataset, open_dataset
+from offline_eval.scores import Score, class_prior, per_corpus, uniform
 from offline_eval.training import card
-from offline_eval.training.clips import Clip, in_split, require_trainable
-from offline_eval.training.datasets import Dataset, open_dataset
 from offline_eval.training.encoder import Encoder, load_encoder
 from offline_eval.training.feature_cache import FeatureCache
 from offline_eval.training.network import build
 from offline_eval.training.recipe import Recipe
-from offline_eval.training.scores import Score, class_prior, per_corpus, uniform
 from offline_eval.training.trainer import Epoch, Material, fit
 from offline_eval.training.vocabulary import train_vocabulary
 

@@ -17,11 +17,11 @@ from core.distribution import EMOTIONS
 from core.errors import EmotionMonitorError
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import PROMPTS
-from offline_eval.training.clips import Clip
+from offline_eval.clips import Clip
+from offline_eval.scores import OVERALL, Score, per_corpus, targets_of
 from offline_eval.training.network import fit_scales
 from offline_eval.training.objective import AnswerLoss
 from offline_eval.training.recipe import Recipe
-from offline_eval.training.scores import OVERALL, Score, per_corpus, targets_of
 from offline_eval.training.sentences import SENTENCES
 
 Features = NDArray[np.float16]

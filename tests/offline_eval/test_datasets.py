@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
-from offline_eval.training.clips import Clip, in_split, one_hot, require_trainable
-from offline_eval.training.datasets import open_dataset
+from offline_eval.clips import Clip, in_split, one_hot, require_trainable
+from offline_eval.datasets.tables import open_dataset
 
 HEADER = "dataset,clip_id,speaker,sentence,intended_emotion,licence,split,path\n"
 

@@ -13,10 +13,10 @@ from core.ltu_as.folder import EMBEDDED, resolve_model
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import CONTEXTS
-from offline_eval.training.clips import in_split
-from offline_eval.training.datasets import open_dataset
+from offline_eval.clips import in_split
+from offline_eval.datasets.tables import open_dataset
+from offline_eval.scores import class_prior, score, targets_of, uniform
 from offline_eval.training.encoder import load_encoder
-from offline_eval.training.scores import class_prior, score, targets_of, uniform
 from offline_eval.training.train import read_clips
 
 MINI = resolve_model(EMBEDDED)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, log_loss
 
-from offline_eval.training.clips import Clip, one_hot
-from offline_eval.training.scores import class_prior, per_corpus, score, table, uniform
+from offline_eval.clips import Clip, one_hot
+from offline_eval.scores import class_prior, per_corpus, score, table, uniform
 
 NAMES = ("anger", "happiness", "sadness", "neutral")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.errors import UsageError
-from offline_eval.training.clips import EMOTION_OF_LABEL, SPLITS, Clip, Split, one_hot
+from offline_eval.clips import EMOTION_OF_LABEL, SPLITS, Clip, Split, one_hot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

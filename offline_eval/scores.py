@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from core.distribution import EMOTIONS
-from offline_eval.training.clips import Clip
+from offline_eval.clips import Clip
 
 OVERALL = "all"
 _LEAST = 1e-10
