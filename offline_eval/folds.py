@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from core.errors import UsageError
 from offline_eval.clips import Clip
 
+_FEWEST = 2
+
 
 def speaker_folds(clips: Sequence[Clip], k: int, seed: int = 0) -> list[tuple[list[Clip], list[Clip]]]:
     """Splits clips `k` times into those to learn from and those held out.
@@ -27,7 +29,7 @@ def speaker_folds(clips: Sequence[Clip], k: int, seed: int = 0) -> list[tuple[li
         UsageError: Fewer than two folds, or fewer speakers than folds.
     """
     corpus_of = {clip.speaker: clip.corpus for clip in sorted(clips, key=lambda clip: clip.corpus, reverse=True)}
-    if not 2 <= k <= len(corpus_of):
+    if not _FEWEST <= k <= len(corpus_of):
         msg = f"{k} folds of {len(corpus_of)} speaker(s)"
         raise UsageError(msg, hint="give at least 2 folds, and at most as many as there are speakers")
     # One deal through all corpora, rather than one a corpus, also evens out the folds' totals.
