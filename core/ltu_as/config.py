@@ -1,6 +1,7 @@
 """What a model folder's config.json says: every size of the network, and how it is meant to be used."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
@@ -34,12 +35,23 @@ class WhisperConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioConfig:
-    """The window that is heard, and how many encoder frames make one audio token."""
+    """The window that is heard, and how many encoder frames make one audio token.
+
+    Attributes:
+        mel_frames: The window, in spectrogram frames; sound beyond it is not heard.
+        pool: Encoder frames per audio token.
+        window: `fixed`: a shorter sound fills the window with zeros, as in the original; `utterance`: the window is as
+            long as the sound, rounded up to a whole audio token, so that a short one costs less.
+        level: What the largest value of every spectrogram is shifted to, so that loudness does not count; None: as it
+            is, as in the original.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
 
     mel_frames: int = 1000
     pool: int = 20
+    window: Literal["fixed", "utterance"] = "fixed"
+    level: float | None = None
 
     @property
     def encoder_frames(self) -> int:
@@ -48,8 +60,14 @@ class AudioConfig:
 
     @property
     def tokens(self) -> int:
-        """Audio tokens in front of the prompt."""
+        """Most audio tokens in front of the prompt; there are always as many in a fixed window."""
         return self.encoder_frames // self.pool
+
+    def tokens_of(self, samples: int) -> int:
+        """Audio tokens of a sound of so many samples."""
+        if self.window == "fixed":
+            return self.tokens
+        return min(self.tokens, math.ceil(samples // HOP_LENGTH / (2 * self.pool)))
 
     @property
     def window_s(self) -> float:

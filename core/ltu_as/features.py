@@ -47,6 +47,29 @@ def log_mel(waveform: NDArray[np.int16] | NDArray[np.float32], n_mels: int = 80)
     return (log_spectrum + 4.0) / 4.0
 
 
+def fit_window(mel: Tensor, audio: AudioConfig) -> Tensor:
+    """What the encoder hears of a whole sound's spectrogram [n_mels, any]: [n_mels, a multiple of 2 * pool].
+
+    In a window as long as the utterance the frames that fill the last audio token have the spectrogram's own smallest
+    value, its silence.
+    """
+    if audio.level is not None:
+        mel = at_level(mel, audio.level)
+    if audio.window == "fixed":
+        return pad_or_trim(mel, audio.mel_frames)
+    heard = mel[:, : audio.mel_frames]
+    return nn.functional.pad(heard, (0, -heard.shape[1] % (2 * audio.pool)), value=float(mel.min()))
+
+
+def at_level(mel: Tensor, level: float) -> Tensor:
+    """The spectrogram shifted so that its largest value is `level`: in logarithms, that undoes any gain.
+
+    Silence, all of one value, has no level and stays as it is.
+    """
+    loudest = mel.max()
+    return mel if loudest == mel.min() else mel - loudest + level
+
+
 def pad_or_trim(mel: Tensor, frames: int) -> Tensor:
     """The first `frames` columns; what is missing is 0.0 (in mel space, not silence), as the original has it."""
     return nn.functional.pad(mel[:, :frames], (0, max(0, frames - mel.shape[1])))

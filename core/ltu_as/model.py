@@ -19,7 +19,7 @@ from core.errors import ModelError
 from core.ltu_as.checkpoint import load_into
 from core.ltu_as.config import CONFIG_NAME, DtypeName, LTUASConfig
 from core.ltu_as.decode import Decoding, write
-from core.ltu_as.features import WhisperFeatures, log_mel, pad_or_trim
+from core.ltu_as.features import WhisperFeatures, fit_window, log_mel
 from core.ltu_as.lora import add_lora, merge_lora
 from core.ltu_as.prefix import Prefix, causal_mask, positions
 from core.ltu_as.prompt import render
@@ -150,13 +150,28 @@ class LTUAS(nn.Module):
     def features(self, waveforms: Sequence[Waveform]) -> Tensor:
         """Encoder features of sounds of any length: float32 [B, layers, T, d_model]; the first `window_s` count.
 
+        In a window as long as the utterance, T is that of the longest; what is missing of the others is zeros before
+        them (see `audio_keep`), which the encoder never sees.
+
         Raises:
             AudioError: A sound has fewer than 201 samples.
         """
-        frames, n_mels = self.config.audio.mel_frames, self.config.whisper.n_mels
-        mel = torch.stack([pad_or_trim(log_mel(waveform, n_mels), frames) for waveform in waveforms])
+        whisper, audio = self.config.whisper, self.config.audio
+        windows = [fit_window(log_mel(waveform, whisper.n_mels), audio) for waveform in waveforms]
+        by_length: dict[int, list[int]] = {}
+        for row, window in enumerate(windows):
+            by_length.setdefault(window.shape[1] // (2 * audio.pool), []).append(row)
+        features = torch.zeros(len(windows), whisper.layers, max(by_length), whisper.d_model, device=self.device)
         with torch.backends.cudnn.flags(allow_tf32=False):  # a GPU would round the convolutions to 10 bits
-            return cast("Tensor", self.whisper(mel.to(self.device), self._pooled_dtype))
+            for tokens, rows in by_length.items():
+                mel = torch.stack([windows[row] for row in rows]).to(self.device)
+                features[rows, :, -tokens:] = self.whisper(mel, self._pooled_dtype)
+        return features
+
+    def audio_keep(self, waveforms: Sequence[Waveform]) -> Tensor:
+        """Boolean [B, T]: false where `features` of these sounds holds no sound."""
+        tokens = torch.tensor([self.config.audio.tokens_of(len(waveform)) for waveform in waveforms])
+        return (torch.arange(int(tokens.max())).flip(0) < tokens[:, None]).to(self.device)
 
     @property
     def _pooled_dtype(self) -> torch.dtype:
@@ -164,21 +179,27 @@ class LTUAS(nn.Module):
         half = torch.float16 in {self.whisper.conv1.weight.dtype, self.dtype}
         return torch.float16 if half else torch.float32
 
-    def tltr(self, features: Tensor) -> Tensor:
-        """[B, layers, T, d_model] -> [B, T, d_model]."""
-        return cast("Tensor", self.audio_encoder(features.float()))
+    def tltr(self, features: Tensor, keep: Tensor | None = None) -> Tensor:
+        """[B, layers, T, d_model] -> [B, T, d_model]; see `audio_embeddings` for `keep`."""
+        return cast("Tensor", self.audio_encoder(features.float(), keep))
 
-    def audio_embeddings(self, features: Tensor) -> Tensor:
+    def audio_embeddings(self, features: Tensor, keep: Tensor | None = None) -> Tensor:
         """Audio tokens [B, T, hidden_size] of features [B, layers, T, d_model].
+
+        Args:
+            features: Those of shorter sounds are padded before their beginning.
+            keep: Boolean [B, T], false at pads, whose audio tokens mean nothing; None means no pads.
 
         Raises:
             ValueError: The features are of another shape than this model's.
         """
-        expected = (self.config.whisper.layers, self.config.audio.tokens, self.config.whisper.d_model)
+        whisper, audio = self.config.whisper, self.config.audio
+        tokens = audio.tokens if audio.window == "fixed" else min(features.shape[2], audio.tokens)
+        expected = (whisper.layers, tokens, whisper.d_model)
         if features.shape[1:] != expected:
             msg = f"features of shape [B, {', '.join(map(str, expected))}] expected, not {list(features.shape)}"
             raise ValueError(msg)
-        return cast("Tensor", self.audio_proj(self.tltr(features)))
+        return cast("Tensor", self.audio_proj(self.tltr(features, keep)))
 
     def forward(
         self,
@@ -186,6 +207,7 @@ class LTUAS(nn.Module):
         features: Tensor | None = None,
         *,
         audio_embeddings: Tensor | None = None,
+        audio_keep: Tensor | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
     ) -> Tensor:
@@ -198,35 +220,42 @@ class LTUAS(nn.Module):
             input_ids: [B, N]; shorter rows are padded on the left with any id.
             features: [B, layers, T, d_model].
             audio_embeddings: [B, T, hidden_size], instead of features.
+            audio_keep: Boolean [B, T], false at pads before the audio; None means no pads.
             attention_mask: [B, N], 0 at pads; None means no pads. Logits at pads mean nothing.
             position_ids: [B, T + N]; by default pads take up no position, so that a padded row equals a lone one.
         """
         if audio_embeddings is None and features is not None:
-            audio_embeddings = self.audio_embeddings(features)
-        embeds = self.splice(input_ids, audio_embeddings)
-        audio_tokens = embeds.shape[1] - input_ids.shape[1]
+            audio_embeddings = self.audio_embeddings(features, audio_keep)
+        text_keep = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        embeds, keep = self.splice(input_ids, text_keep.bool(), audio_embeddings, audio_keep)
         mask = None
-        if attention_mask is not None and not bool(attention_mask.all()):
-            keep = nn.functional.pad(attention_mask.bool(), (audio_tokens, 0), value=True)
+        if not bool(keep.all()):
             mask = causal_mask(keep)
             position_ids = positions(keep) if position_ids is None else position_ids
         hidden = self.llama.model(
             inputs_embeds=embeds, attention_mask=mask, position_ids=position_ids, use_cache=False
         ).last_hidden_state
-        return cast("Tensor", self.llama.lm_head(hidden[:, audio_tokens:]))
+        return cast("Tensor", self.llama.lm_head(hidden[:, -input_ids.shape[1] :]))
 
     @torch.inference_mode()
     def generate(
-        self, prompt_ids: Sequence[Sequence[int]], features: Tensor | None = None, decoding: Decoding = _GREEDY
+        self,
+        prompt_ids: Sequence[Sequence[int]],
+        features: Tensor | None = None,
+        decoding: Decoding = _GREEDY,
+        *,
+        audio_keep: Tensor | None = None,
     ) -> list[Generated]:
         """Writes the answer to each prompt (ids, BOS first), hearing features [B, layers, T, d_model] or nothing.
+
+        `audio_keep`, boolean [B, T], is false where the features are padded.
 
         Raises:
             ModelError: A prompt is longer than the model's context.
         """
         ids, keep = self._pad(prompt_ids)
-        audio_embeddings = None if features is None else self.audio_embeddings(features)
-        prefix, decoding = self._prefix(ids, keep, audio_embeddings, (), decoding)
+        audio_embeddings = None if features is None else self.audio_embeddings(features, audio_keep)
+        prefix, decoding = self._prefix(*self.splice(ids, keep, audio_embeddings, audio_keep), (), decoding)
         steps = write(ids, prefix.logits, prefix.append, decoding, eos_id=self.tokenizer.eos_id)
         logits, scores, tokens = _columns([(step.logits, step.scores, step.tokens) for step in steps])
         return [
@@ -276,11 +305,12 @@ class LTUAS(nn.Module):
             raise ValueError(msg)
 
         started = time.perf_counter()
-        audio_embeddings = self.audio_embeddings(self.features(sounds)) if sounds else None
+        audio_keep = self.audio_keep(sounds) if sounds else None
+        audio_embeddings = self.audio_embeddings(self.features(sounds), audio_keep) if sounds else None
         features_ms, started = self._elapsed_ms(started), time.perf_counter()
         ids, keep = self._pad([self.tokenizer.encode(render(prompt, transcript)) for transcript in transcripts])
         answers = tuple(self.verbalizer.answers(prompt).values())
-        prefix, fitting = self._prefix(ids, keep, audio_embeddings, answers, decoding)
+        prefix, fitting = self._prefix(*self.splice(ids, keep, audio_embeddings, audio_keep), answers, decoding)
         pieces = torch.tensor(self.verbalizer.piece_ids, device=self.device)
         steps = write(ids, prefix.logits, prefix.append, fitting, eos_id=self.tokenizer.eos_id)
         logits, log_normalizer, minimum, tokens = _columns(
@@ -318,20 +348,13 @@ class LTUAS(nn.Module):
         return torch.tensor(ids, device=self.device), torch.tensor(keep, device=self.device)
 
     def _prefix(
-        self,
-        ids: Tensor,
-        keep: Tensor,
-        audio_embeddings: Tensor | None,
-        answers: Sequence[Sequence[int]],
-        decoding: Decoding,
+        self, embeds: Tensor, keep: Tensor, answers: Sequence[Sequence[int]], decoding: Decoding
     ) -> tuple[Prefix, Decoding]:
         """Reads audio and prompt; the decoding with no more new tokens than fit behind them."""
-        embeds = self.splice(ids, audio_embeddings)
         length, limit = embeds.shape[1], self.config.llama.max_position_embeddings
         if length + max(map(len, answers), default=1) > limit:
             msg = f"audio, prompt and transcript take {length} tokens; {self.config.name} reads at most {limit}"
             raise ModelError(msg, hint="give a shorter transcript, or none")
-        keep = nn.functional.pad(keep, (length - ids.shape[1], 0), value=True)
         fitting = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, limit - length))
         return Prefix(self.llama, embeds, keep, answers), fitting
 
@@ -346,10 +369,17 @@ class LTUAS(nn.Module):
             torch.cuda.synchronize(self.device)
         return (time.perf_counter() - started) * 1000
 
-    def splice(self, input_ids: Tensor, audio_embeddings: Tensor | None) -> Tensor:
-        """Input embeddings of audio (if any) and text: [B, T + N, hidden_size]."""
+    def splice(
+        self, input_ids: Tensor, text_keep: Tensor, audio_embeddings: Tensor | None, audio_keep: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Input embeddings [B, T + N, hidden_size] of audio (if any) and text, and their mask [B, T + N]."""
         text = self.llama.model.embed_tokens(input_ids)
-        return text if audio_embeddings is None else torch.cat([audio_embeddings.to(text.dtype), text], dim=1)
+        if audio_embeddings is None:
+            return text, text_keep
+        if audio_keep is None:
+            audio_keep = text_keep.new_ones(audio_embeddings.shape[:2])
+        embeds = torch.cat([audio_embeddings.to(text.dtype), text], dim=1)
+        return embeds, torch.cat([audio_keep, text_keep], dim=1)
 
 
 def _columns(steps: list[tuple[Tensor, ...]]) -> list[Tensor]:

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from core.ltu_as.checkpoint import save
-from core.ltu_as.config import LlamaConfig, LoraConfig, LTUASConfig, TLTRConfig, WhisperConfig
+from core.ltu_as.config import AudioConfig, LlamaConfig, LoraConfig, LTUASConfig, TLTRConfig, WhisperConfig
 from core.ltu_as.model import LTUAS
 from core.ltu_as.sentencepiece import Piece, PieceType, byte_fallback_tokenizer
 from core.ltu_as.tokenizer import Tokenizer
 
+_AUDIO = AudioConfig()
 _MERGED = (
     "er", "es", "ess", "ad", "ap", "pp", "app", "ppy", "iness", "ness", "ral", "ut", "ger", "gry", "An", "Ne", "an",
     "ne", "▁An", "▁H", "▁S", "▁Sad", "▁Ne", "▁an", "▁anger", "▁h", "▁s", "▁sad", "▁n", "in", "th", "▁th", "▁the",
@@ -22,13 +23,13 @@ _MERGED = (
 """Pieces of more than one character, earlier ones joined first; emotion words come apart much as in LLaMA."""
 
 
-def tiny_model(seed: int = 0, *, lora: bool = True) -> LTUAS:
+def tiny_model(seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO) -> LTUAS:
     """A fresh LTU-AS with random weights, large enough that sound, prompt and adapters show in every logit.
 
     The same seed always gives the same model.
     """
     tokenizer = tiny_tokenizer()
-    model = LTUAS(tiny_config(tokenizer.vocab_size, lora=lora), tokenizer)
+    model = LTUAS(tiny_config(tokenizer.vocab_size, lora=lora, audio=audio), tokenizer)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "embed_positions" not in name:
@@ -41,11 +42,12 @@ def save_tiny(folder: Path, seed: int = 0, *, lora: bool = True) -> None:
     save(tiny_model(seed, lora=lora), folder)
 
 
-def tiny_config(vocab_size: int, *, lora: bool = True) -> LTUASConfig:
+def tiny_config(vocab_size: int, *, lora: bool = True, audio: AudioConfig = _AUDIO) -> LTUASConfig:
     """The sizes of the tiny model."""
     return LTUASConfig(
         name="tiny",
         whisper=WhisperConfig(d_model=16, layers=2, heads=2, ffn=32, positions=500),
+        audio=audio,
         tltr=TLTRConfig(layer_heads=4),
         llama=LlamaConfig(
             vocab_size=vocab_size, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 class TLTR(nn.Module):
     """One block over time, one over encoder layers, then the mean over layers.
 
-    There is no positional embedding, mask, or final norm. Parameter names are those of the published checkpoints.
+    There is no positional embedding, no mask but for padding, and no final norm. Parameter names are those of the
+    published checkpoints.
     """
 
     def __init__(self, dim: int, *, time_heads: int, layer_heads: int) -> None:
@@ -16,10 +17,13 @@ class TLTR(nn.Module):
         self.time_tr = ResidualAttentionBlock(dim, time_heads)
         self.layer_tr = ResidualAttentionBlock(dim, layer_heads)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """[B, layers, T, dim] -> [B, T, dim]."""
-        batch = features.shape[0]
-        by_layer = self.time_tr(features.flatten(0, 1)).unflatten(0, (batch, -1))
+    def forward(self, features: Tensor, keep: Tensor | None = None) -> Tensor:
+        """[B, layers, T, dim] -> [B, T, dim]; no time sees one at which `keep` [B, T] is false."""
+        batch, layers = features.shape[:2]
+        mask = None
+        if keep is not None and not bool(keep.all()):
+            mask = keep.repeat_interleave(layers, dim=0)[:, None, None]
+        by_layer = self.time_tr(features.flatten(0, 1), mask).unflatten(0, (batch, -1))
         by_time = self.layer_tr(by_layer.transpose(1, 2).flatten(0, 1)).unflatten(0, (batch, -1))
         return cast("Tensor", by_time.mean(dim=2))
 
@@ -34,14 +38,14 @@ class ResidualAttentionBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
         self.mlp_ln = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, N, dim] -> [B, N, dim]."""
-        x = x + self.attn(self.attn_ln(x))
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[B, N, dim] -> [B, N, dim]; `mask`, boolean [B, 1, 1, N], is false at places not to be looked at."""
+        x = x + self.attn(self.attn_ln(x), mask)
         return cast("Tensor", x + self.mlp(self.mlp_ln(x)))
 
 
 class MultiHeadAttention(nn.Module):
-    """Self-attention without a mask; the key has no bias."""
+    """Self-attention to all places, or to those of a mask; the key has no bias."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -51,11 +55,11 @@ class MultiHeadAttention(nn.Module):
         self.value = nn.Linear(dim, dim)
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, N, dim] -> [B, N, dim]."""
         query, key, value = (
             projection(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for projection in (self.query, self.key, self.value)
         )
-        heads = nn.functional.scaled_dot_product_attention(query, key, value)
+        heads = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return cast("Tensor", self.out(heads.transpose(1, 2).flatten(2)))

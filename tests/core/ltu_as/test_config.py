@@ -13,6 +13,28 @@ def test_a_configuration_survives_its_file(tmp_path):
     assert LTUASConfig.from_json(tmp_path / "config.json") == config
 
 
+def test_a_window_as_long_as_the_utterance_and_its_level_survive_the_file_too(tmp_path):
+    config = replace(LTUAS_7B, audio=AudioConfig(pool=10, window="utterance", level=1.5))
+    config.to_json(tmp_path / "config.json")
+    assert LTUASConfig.from_json(tmp_path / "config.json") == config
+
+
+def test_a_file_that_says_nothing_of_them_has_the_originals_fixed_window(tmp_path):
+    LTUAS_7B.to_json(tmp_path / "config.json")
+    values = json.loads((tmp_path / "config.json").read_text())
+    del values["audio"]["window"], values["audio"]["level"]
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert LTUASConfig.from_json(tmp_path / "config.json") == LTUAS_7B
+
+
+@pytest.mark.parametrize(
+    ("samples", "tokens"), [(201, 1), (3200, 1), (3359, 1), (3360, 2), (159_999, 50), (160_000, 50), (300_000, 50)]
+)
+def test_every_begun_fifth_of_a_second_is_a_token_in_a_window_as_long_as_the_utterance(samples, tokens):
+    assert AudioConfig(pool=10, window="utterance").tokens_of(samples) == tokens
+    assert AudioConfig(pool=10).tokens_of(samples) == 50
+
+
 def test_the_published_model_hears_ten_seconds_as_25_tokens():
     assert LTUAS_7B.audio.window_s == 10
     assert LTUAS_7B.audio.tokens == 25

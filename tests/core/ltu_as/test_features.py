@@ -7,7 +7,8 @@ from transformers import WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import sinusoids as whispers_sinusoids
 
 from core.errors import AudioError
-from core.ltu_as.features import log_mel, pad_or_trim, sinusoids
+from core.ltu_as.config import AudioConfig
+from core.ltu_as.features import at_level, fit_window, log_mel, pad_or_trim, sinusoids
 from core.ltu_as.tiny import tiny_model
 
 RATE = 16_000
@@ -58,3 +59,48 @@ def test_features_of_a_batch_are_those_of_each_sound():
     assert together.shape == (3, 2, 25, 16)
     for n, sound in enumerate(sounds):
         torch.testing.assert_close(together[n : n + 1], model.features([sound]), rtol=0, atol=1e-5)
+
+
+UTTERANCE = AudioConfig(pool=10, window="utterance", level=1.5)
+
+
+@settings(max_examples=30)
+@given(n_samples=st.integers(201, 12 * RATE))
+def test_a_window_as_long_as_the_utterance_ends_with_its_last_begun_token(n_samples):
+    mel = log_mel(noise(n_samples))
+    window = fit_window(mel, AudioConfig(pool=10, window="utterance"))
+    heard = min(mel.shape[1], 1000)
+    assert window.shape == (80, 20 * UTTERANCE.tokens_of(n_samples))
+    assert torch.equal(window[:, :heard], mel[:, :heard])
+    assert bool((window[:, heard:] == mel.min()).all())
+
+
+@settings(max_examples=30)
+@given(dbfs=st.floats(-50, -10), seed=st.integers(0, 1000))
+def test_loudness_does_not_show_at_a_level(dbfs, seed):
+    sound = noise(RATE, seed).astype(np.float32) / 32768
+    sound *= 10 ** (-10 / 20) / np.sqrt(np.mean(sound**2))
+    quiet = sound * np.float32(10 ** ((dbfs + 10) / 20))
+    torch.testing.assert_close(
+        fit_window(log_mel(quiet), UTTERANCE), fit_window(log_mel(sound), UTTERANCE), rtol=0, atol=1e-4
+    )
+
+
+def test_the_loudest_value_is_the_level():
+    assert at_level(log_mel(noise(RATE)), 1.5).max() == pytest.approx(1.5, abs=1e-6)
+
+
+def test_silence_has_no_level():
+    silence = log_mel(np.zeros(RATE, np.int16))
+    assert torch.equal(at_level(silence, 1.5), silence)
+
+
+def test_shorter_sounds_of_a_batch_come_after_zeros_that_the_encoder_never_saw():
+    model = tiny_model(audio=UTTERANCE)
+    sounds = [noise(n, seed=n) for n in (201, RATE, 3 * RATE, RATE, 12 * RATE)]
+    together, keep = model.features(sounds), model.audio_keep(sounds)
+    assert together.shape == (5, 2, 50, 16)
+    assert keep.sum(1).tolist() == [1, 5, 15, 5, 50]
+    for row, kept, sound in zip(together, keep, sounds, strict=True):
+        torch.testing.assert_close(row[:, kept], model.features([sound])[0], rtol=0, atol=1e-5)
+        assert not row[:, ~kept].any()

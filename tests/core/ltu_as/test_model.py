@@ -7,7 +7,7 @@ from torch import nn
 
 from core.errors import ModelError
 from core.ltu_as.checkpoint import from_published
-from core.ltu_as.config import LTUAS_7B
+from core.ltu_as.config import LTUAS_7B, AudioConfig
 from core.ltu_as.decode import Decoding
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import render
@@ -60,6 +60,50 @@ def test_padded_rows_have_the_logits_of_lone_ones(model, sounds):
         for n, row in enumerate(rows):
             alone = model(torch.tensor([row]), None if features is None else features[n : n + 1])
             torch.testing.assert_close(together[n, longest - len(row) :], alone[0], rtol=0, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def brief():
+    """A model whose window is as long as the utterance."""
+    return tiny_model(audio=AudioConfig(pool=10, window="utterance", level=1.5))
+
+
+@pytest.mark.parametrize("decoding", DECODINGS, ids=["greedy", "penalty", "sampling"])
+def test_sounds_of_unlike_length_are_read_together_as_alone(brief, sounds, decoding):
+    together = brief.step_logits_batch(sounds, transcripts=TRANSCRIPTS, decoding=decoding)
+    for sound, transcript, batched in zip(sounds, TRANSCRIPTS, together, strict=True):
+        alone = brief.step_logits(sound, transcript=transcript, decoding=decoding)
+        assert batched.tokens.tolist() == alone.tokens.tolist()
+        np.testing.assert_allclose(batched.logits, alone.logits, rtol=0, atol=1e-4)
+        for mine, others in zip(batched.answer_logprobs, alone.answer_logprobs, strict=True):
+            np.testing.assert_allclose(mine, others, rtol=0, atol=1e-4)
+
+
+def test_rows_padded_in_sound_and_text_have_the_logits_and_answers_of_lone_ones(brief, sounds):
+    rows = [brief.tokenizer.encode(render("single", transcript)) for transcript in TRANSCRIPTS]
+    longest = max(map(len, rows))
+    ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+    features, keep = brief.features(sounds), brief.audio_keep(sounds)
+    together = brief(ids, features, audio_keep=keep, attention_mask=mask)
+    answers = brief.generate(rows, features, Decoding.greedy(max_new_tokens=5), audio_keep=keep)
+    for n, (row, sound) in enumerate(zip(rows, sounds, strict=True)):
+        alone = brief(torch.tensor([row]), brief.features([sound]))
+        torch.testing.assert_close(together[n, longest - len(row) :], alone[0], rtol=0, atol=1e-4)
+        (answer,) = brief.generate([row], brief.features([sound]), Decoding.greedy(max_new_tokens=5))
+        assert answers[n].tokens == answer.tokens
+
+
+def test_what_stands_at_pads_is_neither_heard_nor_learned_from(brief, sounds):
+    features, keep = brief.features(sounds), brief.audio_keep(sounds)
+    features = features.masked_fill(~keep[:, None, :, None], 7.0).requires_grad_()
+    ids = torch.tensor([brief.tokenizer.encode(render("single"))]).expand(len(sounds), -1)
+    logits = brief(ids, audio_embeddings=brief.audio_embeddings(features, keep), audio_keep=keep)
+    torch.testing.assert_close(logits, brief(ids, brief.features(sounds), audio_keep=keep), rtol=0, atol=1e-5)
+    logits.logsumexp(-1).sum().backward()
+    gradient = features.grad.abs().sum((1, 3))
+    assert bool((gradient[keep] > 0).all())
+    assert not gradient[~keep].any()
 
 
 def test_answers_are_scored_as_if_each_stood_behind_the_prompt_alone(model, sounds):
