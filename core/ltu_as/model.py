@@ -317,6 +317,7 @@ class LTUAS(nn.Module):
             [(s.logits[:, pieces], s.logits.logsumexp(-1), s.logits.amin(-1), s.tokens) for s in steps]
         )
         answer_logprobs = [logprobs.cpu() for logprobs in prefix.answer_logprobs]
+        audio_means = None if audio_embeddings is None else _mean(audio_embeddings, audio_keep).cpu().numpy()
         llm_ms = self._elapsed_ms(started)
 
         return [
@@ -331,6 +332,7 @@ class LTUAS(nn.Module):
                 answer_logprobs=tuple(logprobs[row].numpy() for logprobs in answer_logprobs),
                 prompt=prompt,
                 verbalizer=self.verbalizer,
+                audio_mean=None if audio_means is None else audio_means[row],
                 decoding=asdict(decoding),
                 transcript=transcripts[row],
                 truncated_s=max(0.0, len(sounds[row]) / SAMPLE_RATE_HZ - self.config.audio.window_s) if sounds else 0.0,
@@ -380,6 +382,13 @@ class LTUAS(nn.Module):
             audio_keep = text_keep.new_ones(audio_embeddings.shape[:2])
         embeds = torch.cat([audio_embeddings.to(text.dtype), text], dim=1)
         return embeds, torch.cat([audio_keep, text_keep], dim=1)
+
+
+def _mean(audio_embeddings: Tensor, keep: Tensor | None) -> Tensor:
+    """Mean audio tokens [B, hidden_size], without the pads."""
+    if keep is None:
+        return audio_embeddings.mean(dim=1)
+    return audio_embeddings.masked_fill(~keep[..., None], 0).sum(dim=1) / keep.sum(dim=1, keepdim=True)
 
 
 def _columns(steps: list[tuple[Tensor, ...]]) -> list[Tensor]:

@@ -15,6 +15,7 @@ def test_a_record_written_to_disk_gives_back_every_number(make_steps):
         logits=rng.normal(size=made.logits.shape).astype(np.float32),
         text="Sadness.",
         transcript='she said "no"\n',
+        audio_mean=rng.normal(size=8).astype(np.float32),
         decoding={"do_sample": True, "temperature": 0.1, "seed": None},
         truncated_s=0.1 + 0.2,
         features_ms=1 / 3,
@@ -37,9 +38,9 @@ def test_a_record_written_to_disk_gives_back_every_number(make_steps):
         np.testing.assert_array_equal(before, after)
 
 
-def test_a_record_without_answers_stays_without(make_steps):
-    steps = make_steps(answer_logprobs=())
-    assert StepLogits.from_record(steps.to_record()).answer_logprobs == ()
+def test_a_record_without_answers_or_sound_stays_without(make_steps):
+    back = StepLogits.from_record(make_steps(answer_logprobs=()).to_record())
+    assert (back.answer_logprobs, back.audio_mean) == ((), None)
 
 
 @pytest.mark.parametrize(
