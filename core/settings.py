@@ -96,6 +96,11 @@ class ModelSettings:
     ] = "auto"  # fmt: skip
     pool: Literal["mean", "sum", "first"] = "mean"
     scope: Literal["all", "emotion_tokens", "answer_position"] = "all"
+    calibration: Literal["auto", "off"] = "auto"
+    """auto: correct readings as the model folder's calibration.json says; off: show them as the model gives them."""
+    abstain: bool = True
+    """Give no reading for sound that the model folder's calibration.json calls too short, too quiet, no speech or
+    unlike the training speech."""
     transcript: bool = False
     """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
 

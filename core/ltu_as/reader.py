@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from core.errors import EmotionMonitorError
 from core.events import ModelStamp
+from core.ltu_as.abstention import TOO_SHORT, Abstention
+from core.ltu_as.calibration import load_calibration
 from core.ltu_as.checkpoint import folder_sha256, stored_dtype
 from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
@@ -37,9 +39,11 @@ class LTUASReader:
         readout: How logits become a distribution; None: the folder's default.
         pool: See `core.ltu_as.readout.readout`.
         scope: The same.
+        calibrate: Correct readings as the folder's calibration.json says, if it holds this prompt and read-out.
+        abstain: Give no reading where that file's thresholds say so.
 
     Raises:
-        ModelError: The folder cannot be used.
+        ModelError: The folder cannot be used, or its calibration is broken or that of other weights.
         UsageError: The options do not fit each other.
     """
 
@@ -53,6 +57,8 @@ class LTUASReader:
         readout: Kind | None = None,
         pool: Pool = "mean",
         scope: Scope = "all",
+        calibrate: bool = True,
+        abstain: bool = True,
     ) -> None:
         if dtype is None:
             dtype = "float32" if device == "cpu" else stored_dtype(folder)
@@ -72,16 +78,32 @@ class LTUASReader:
             self._transcriber = Transcriber(
                 folder / config.transcriber.folder, device=device, language=config.transcriber.language
             )
+        loaded = None
+        if calibrate or abstain:
+            loaded = load_calibration(folder, model_sha256=sha256, hidden_size=config.llama.hidden_size)
+        self._abstention = (loaded and abstain and loaded.calibration.abstention) or Abstention()
+        self._correction = None
+        if loaded and calibrate:
+            self._correction = loaded.calibration.entry(self._prompt, self._kind, pool, scope)
         options = [] if (pool, scope) == ("mean", "all") else [pool, scope]
         self._stamp = ModelStamp(
-            name=config.name, sha256=sha256, prompt=self._prompt, readout="/".join([self._kind, *options])
+            name=config.name,
+            sha256=sha256,
+            prompt=self._prompt,
+            readout="/".join([self._kind, *options]),
+            calibration=loaded.identifier if loaded and self._correction else None,
         )
         self._steps([np.zeros(SAMPLE_RATE_HZ, np.int16)], [None])  # the first pass is slow: not the user's first words
 
     @property
     def stamp(self) -> ModelStamp:
-        """Name, hash, prompt and read-out (with pool and scope, unless they are mean and all)."""
+        """Name, hash, prompt, read-out (with pool and scope, unless they are mean and all) and calibration."""
         return self._stamp
+
+    @property
+    def model(self) -> LTUAS:
+        """The network."""
+        return self._model
 
     @property
     def device(self) -> str:
@@ -95,11 +117,25 @@ class LTUASReader:
 
     def read(self, waveforms: Sequence[NDArray[np.int16]]) -> list[Reading]:
         """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound."""
-        heard = [waveform for waveform in waveforms if len(waveform) >= MIN_SAMPLES]
-        transcripts = [self._transcriber.transcribe(w) if self._transcriber else None for w in heard]
-        readings = iter(self._read(heard, transcripts) if heard else [])
-        too_short = Reading(distribution=None, reason="too short")
-        return [next(readings) if len(waveform) >= MIN_SAMPLES else too_short for waveform in waveforms]
+        reasons = [self._unreadable(waveform) for waveform in waveforms]
+        heard = [waveform for waveform, reason in zip(waveforms, reasons, strict=True) if reason is None]
+        readings = iter(self._read(heard, self._transcripts(heard)) if heard else [])
+        return [Reading(distribution=None, reason=reason) if reason else next(readings) for reason in reasons]
+
+    def steps(self, waveforms: Sequence[NDArray[np.int16]]) -> list[StepLogits]:
+        """What readings are made of: the kept logits of every sound, whatever it is.
+
+        Raises:
+            AudioError: A sound has fewer than 201 samples.
+            ModelError: A transcript is longer than the model's context.
+        """
+        return self._steps(waveforms, self._transcripts(waveforms))
+
+    def _unreadable(self, waveform: NDArray[np.int16]) -> str | None:
+        return TOO_SHORT if len(waveform) < MIN_SAMPLES else self._abstention.before(waveform)
+
+    def _transcripts(self, waveforms: Sequence[NDArray[np.int16]]) -> list[str | None]:
+        return [self._transcriber.transcribe(w) if self._transcriber else None for w in waveforms]
 
     def _read(self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None]) -> list[Reading]:
         try:
@@ -120,8 +156,12 @@ class LTUASReader:
             distribution = readout(steps, kind=self._kind, pool=self._pool, scope=self._scope)
         except InvalidReading as error:
             reason = error.reason
+        else:
+            reason = self._abstention.after(steps)
+            if self._correction is not None:
+                distribution = self._correction.apply(distribution)
         return Reading(
-            distribution=distribution,
+            distribution=None if reason else distribution,
             reason=reason,
             transcript=steps.transcript,
             truncated_s=steps.truncated_s,

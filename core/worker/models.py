@@ -64,4 +64,6 @@ def _read_model(folder: Path, settings: ModelSettings, *, threads: int) -> Emoti
         readout=None if settings.readout == "auto" else settings.readout,
         pool=settings.pool,
         scope=settings.scope,
+        calibrate=settings.calibration == "auto",
+        abstain=settings.abstain,
     )

@@ -1,3 +1,5 @@
+import dataclasses
+import hashlib
 import json
 
 import numpy as np
@@ -8,6 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.errors import ModelError, UsageError
+from core.ltu_as.abstention import Abstention, Outlier, active_sound, answer_mass
+from core.ltu_as.calibration import Calibration, Entry, LogProbabilities
 from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
 from core.ltu_as.decode import Decoding
 from core.ltu_as.model import LTUAS
@@ -116,6 +120,85 @@ def test_the_folders_own_prompt_and_readout_are_the_defaults(tmp_path):
     assert LTUASReader(tmp_path).stamp.prompt == "ambiguous"
     assert LTUASReader(tmp_path).stamp.readout == "first_piece"
     assert LTUASReader(tmp_path, prompt="single", readout="seq_logprob").stamp.prompt == "single"
+
+
+@pytest.fixture(scope="module")
+def calibrated(folder, tmp_path_factory):
+    """The folder with a correction of one read-out and the thresholds given."""
+
+    def build(**thresholds):
+        copy = tmp_path_factory.mktemp("calibrated")
+        for file in folder.iterdir():
+            (copy / file.name).symlink_to(file)
+        prior = LogProbabilities(anger=-0.2, happiness=-3, sadness=-3, neutral=-3)
+        Calibration(
+            model_sha256=folder_sha256(folder),
+            fitted_on="nothing",
+            entries=(Entry(prompt="single", readout="seq_logprob", temperature=2, prior=prior, prior_strength=0.5),),
+            abstention=Abstention(**thresholds),
+        ).to_json(copy / "calibration.json")
+        return copy
+
+    return build
+
+
+def test_a_calibrated_reading_is_the_corrected_one_and_says_so(calibrated, reader):
+    folder = calibrated()
+    heard = LTUASReader(folder)
+    (before,), (after,) = reader.read([noise(RATE)]), heard.read([noise(RATE)])
+    correction = Calibration.from_json(folder / "calibration.json").entries[0]
+    np.testing.assert_allclose(list(after.distribution), list(correction.apply(before.distribution)), atol=1e-6)
+    assert abs(after.distribution.anger - before.distribution.anger) > 0.02
+    assert heard.stamp.calibration == hashlib.sha256((folder / "calibration.json").read_bytes()).hexdigest()[:12]
+
+
+@pytest.mark.parametrize("options", [{"calibrate": False}, {"prompt": "ambiguous"}, {"pool": "sum"}])
+def test_a_reading_that_the_calibration_does_not_cover_stays_as_it_is_and_says_so(calibrated, folder, options):
+    heard, plain = LTUASReader(calibrated(), **options), LTUASReader(folder, **options)
+    assert heard.stamp == plain.stamp
+    assert heard.stamp.calibration is None
+    assert heard.read([noise(RATE)])[0].distribution == plain.read([noise(RATE)])[0].distribution
+
+
+def test_refused_sounds_have_a_reason_and_no_distribution_and_keep_their_place(calibrated):
+    sounds = [noise(RATE), noise(RATE // 4), noise(RATE) // 1000, noise(RATE), noise(100)]
+    least = active_sound(sounds[0])
+    heard = LTUASReader(calibrated(min_speech_s=least.duration_s, min_level_dbfs=least.level_dbfs - 3))
+    readings = heard.read(sounds)
+    assert [reading.reason for reading in readings] == [None, "too short", "too quiet", None, "too short"]
+    assert [reading.distribution is None for reading in readings] == [False, True, True, False, True]
+
+
+def test_what_the_model_makes_of_a_sound_can_refuse_it(calibrated, reader):
+    (steps,) = reader.steps([noise(RATE)])
+    mean = Outlier(mean=tuple(steps.audio_mean.tolist()), inverse_std=(1.0,) * 32, max_distance=1e-3)
+    for thresholds, reason in [
+        ({"min_answer_mass": {"single": answer_mass(steps) * 1.01}}, "not speech"),
+        ({"min_answer_mass": {"single": answer_mass(steps) * 0.99}}, None),
+        ({"outlier": mean}, None),
+        ({"outlier": dataclasses.replace(mean, mean=(9.0,) * 32)}, "unlike training"),
+    ]:
+        (reading,) = LTUASReader(calibrated(**thresholds)).read([noise(RATE)])
+        assert reading.reason == reason
+        assert (reading.distribution is None) == (reason is not None)
+        assert reading.llm_ms > 0, "its time was spent all the same"
+
+
+def test_abstention_can_be_turned_off_without_the_calibration(calibrated):
+    folder = calibrated(min_level_dbfs=0.0)
+    assert LTUASReader(folder).read([noise(RATE)])[0].reason == "too quiet"
+    heard = LTUASReader(folder, abstain=False)
+    assert heard.read([noise(RATE)])[0].distribution is not None
+    assert heard.stamp.calibration is not None
+    assert heard.read([noise(100)])[0].reason == "too short", "the model cannot take it"
+
+
+def test_a_calibration_of_other_weights_is_refused_unless_nothing_of_it_is_wanted(calibrated, tmp_path):
+    save_tiny(tmp_path, seed=1)
+    (tmp_path / "calibration.json").symlink_to(calibrated() / "calibration.json")
+    with pytest.raises(ModelError, match="fitted for weights"):
+        LTUASReader(tmp_path)
+    assert LTUASReader(tmp_path, calibrate=False, abstain=False).stamp.calibration is None
 
 
 @pytest.fixture

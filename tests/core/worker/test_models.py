@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import ModelError, UsageError
@@ -55,3 +56,24 @@ def test_an_error_nobody_foresaw_is_still_one_line(tmp_path: Path, monkeypatch: 
     with pytest.raises(ModelError) as caught:
         load_model(ModelSettings(name=str(tmp_path)), threads=0)
     assert caught.value.one_line() == f"{tmp_path} cannot be loaded: OSError: disk on fire"
+
+
+def test_the_settings_decide_whether_a_folders_calibration_is_used(tiny: Path):
+    from core.ltu_as.abstention import Abstention
+    from core.ltu_as.calibration import Calibration, Entry, LogProbabilities
+    from core.ltu_as.checkpoint import folder_sha256
+
+    prior = LogProbabilities(anger=-1, happiness=-1, sadness=-1, neutral=-1)
+    Calibration(
+        model_sha256=folder_sha256(tiny),
+        fitted_on="nothing",
+        entries=(Entry(prompt="single", readout="seq_logprob", temperature=2, prior=prior, prior_strength=0),),
+        abstention=Abstention(min_level_dbfs=-10),
+    ).to_json(tiny / "calibration.json")
+    sound = np.full(16_000, 100, np.int16)
+    model = load_model(ModelSettings(name=str(tiny)), threads=0)
+    assert model.stamp.calibration is not None
+    assert model.read([sound])[0].reason == "too quiet"
+    model = load_model(ModelSettings(name=str(tiny), calibration="off", abstain=False), threads=0)
+    assert model.stamp.calibration is None
+    assert model.read([sound])[0].reason is None

@@ -1,0 +1,203 @@
+"""What a model folder's calibration.json says: how readings are corrected, and when there are none.
+
+A reading p becomes q with log q = (log p - prior_strength * log p_content_free) / temperature + constant: what the
+model says to silence and noise is what it says without hearing anything (contextual calibration, Zhao et al. 2021),
+and the temperature undoes over- or under-confidence. Both are fitted by `emotion-eval calibrate`, on speakers that the
+model was not trained on.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+
+import numpy as np
+from annotated_types import Interval
+from numpy.typing import ArrayLike, NDArray
+
+from core.distribution import EmotionDistribution
+from core.errors import ModelError
+from core.ltu_as.abstention import Abstention, Finite, Positive
+from core.ltu_as.readout import Kind, Pool, Scope
+
+CALIBRATION_NAME = "calibration.json"
+FORMAT: Final = "emotion-monitor/calibration/1"
+
+LEAST = 1e-10
+"""Probabilities below count as this: a linear read-out's clipped zero is no certainty."""
+
+_FORBID = {"extra": "forbid"}
+_FIT_AGAIN = "fit it again with `emotion-eval calibrate`, or remove the file"
+
+
+def log_of(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Natural logarithms, of LEAST where a probability is smaller."""
+    logarithms: NDArray[np.float64] = np.log(np.maximum(np.asarray(probabilities, np.float64), LEAST))
+    return logarithms
+
+
+def corrected(
+    log_probs: NDArray[np.float64], log_prior: ArrayLike, *, temperature: float, prior_strength: float
+) -> NDArray[np.float64]:
+    """Corrected log-probabilities [..., 4] of log-probabilities [..., 4], given the content-free ones [4]."""
+    scores = (log_probs - prior_strength * np.asarray(log_prior, np.float64)) / temperature
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    normalised: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+    return normalised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogProbabilities:
+    """Four finite log-probabilities, in the order of EMOTIONS."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    anger: Finite
+    happiness: Finite
+    sadness: Finite
+    neutral: Finite
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.anger, self.happiness, self.sadness, self.neutral))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A correction of readings.
+
+    Attributes:
+        temperature: Above 1 it evens out a reading, below 1 it sharpens it.
+        prior: Log-probabilities read from content-free sound.
+        prior_strength: How much of the prior is taken off, from 0 to 1.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    temperature: Positive
+    prior: LogProbabilities
+    prior_strength: Annotated[float, Interval(ge=0, le=1)]
+
+    def apply(self, distribution: EmotionDistribution) -> EmotionDistribution:
+        """The corrected reading."""
+        log_q = corrected(
+            log_of(tuple(distribution)),
+            tuple(self.prior),
+            temperature=self.temperature,
+            prior_strength=self.prior_strength,
+        )
+        return EmotionDistribution.from_log_weights(log_q.tolist())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(Correction):
+    """The correction of one way of asking and reading."""
+
+    prompt: str
+    readout: Kind
+    pool: Pool = "mean"
+    scope: Scope = "all"
+
+    @property
+    def way(self) -> tuple[str, str, str, str]:
+        """Prompt, read-out, pool and scope."""
+        return self.prompt, self.readout, self.pool, self.scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A calibration.json.
+
+    Attributes:
+        model_sha256: The weights it was fitted for; see `folder_sha256`.
+        fitted_on: Which speakers and how many clips, in a few words.
+        entries: Corrections; what has none is uncalibrated.
+        abstention: When there is no reading; None: only when the model cannot take the sound.
+
+    Raises:
+        ValueError: Two entries are for the same way of asking and reading.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    format: Literal["emotion-monitor/calibration/1"] = FORMAT
+    model_sha256: str
+    fitted_on: str
+    entries: tuple[Entry, ...] = ()
+    abstention: Abstention | None = None
+
+    def __post_init__(self) -> None:
+        for way, times in Counter(entry.way for entry in self.entries).items():
+            if times > 1:
+                msg = f"{times} entries for {'/'.join(way)}"
+                raise ValueError(msg)
+
+    @classmethod
+    def from_json(cls, path: Path) -> Self:
+        """Reads and checks a calibration.json.
+
+        Raises:
+            ModelError: Not readable, no JSON, of another format, or a value does not fit; names the key.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            msg = f"{path}: not readable as JSON: {error}"
+            raise ModelError(msg, hint=_FIT_AGAIN) from error
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            msg = f"{path}: not a calibration (format {FORMAT!r} expected)"
+            raise ModelError(msg, hint=_FIT_AGAIN)
+        try:
+            return TypeAdapter(cls).validate_python(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            msg = f"{path}: {where or 'calibration'}: {first['msg'].lower()}"
+            raise ModelError(msg, hint=_FIT_AGAIN) from error
+
+    def to_json(self, path: Path) -> None:
+        """Writes the file that `from_json` reads; a reader never sees half of it."""
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+
+    def entry(self, prompt: str, kind: str, pool: str, scope: str) -> Entry | None:
+        """The correction of one way of asking and reading, if there is one."""
+        return next((entry for entry in self.entries if entry.way == (prompt, kind, pool, scope)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCalibration:
+    """A folder's calibration; `identifier` is 12 hex digits of its file's SHA-256."""
+
+    calibration: Calibration
+    identifier: str
+
+
+def load_calibration(folder: Path, *, model_sha256: str, hidden_size: int) -> LoadedCalibration | None:
+    """The calibration of a model folder, if it has one.
+
+    Args:
+        folder: The model folder.
+        model_sha256: Of its weights; see `folder_sha256`.
+        hidden_size: Of its language model.
+
+    Raises:
+        ModelError: The file is broken, or was fitted for other weights.
+    """
+    path = folder / CALIBRATION_NAME
+    if not path.exists():
+        return None
+    calibration = Calibration.from_json(path)
+    if calibration.model_sha256 != model_sha256:
+        msg = f"{path}: model_sha256: fitted for weights {calibration.model_sha256[:12]}, not {model_sha256[:12]}"
+        raise ModelError(msg, hint=_FIT_AGAIN)
+    outlier = calibration.abstention and calibration.abstention.outlier
+    if outlier and len(outlier.mean) != hidden_size:
+        msg = f"{path}: abstention.outlier.mean: {len(outlier.mean)} numbers, the model has {hidden_size}"
+        raise ModelError(msg, hint=_FIT_AGAIN)
+    return LoadedCalibration(calibration, hashlib.sha256(path.read_bytes()).hexdigest()[:12])
