@@ -37,9 +37,9 @@ def tiny_model(seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO)
     return model.eval()
 
 
-def save_tiny(folder: Path, seed: int = 0, *, lora: bool = True) -> None:
+def save_tiny(folder: Path, seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO) -> None:
     """Writes the model folder of `tiny_model`."""
-    save(tiny_model(seed, lora=lora), folder)
+    save(tiny_model(seed, lora=lora, audio=audio), folder)
 
 
 def tiny_config(vocab_size: int, *, lora: bool = True, audio: AudioConfig = _AUDIO) -> LTUASConfig:

@@ -22,9 +22,9 @@ from core.worker.messages import Waveform, error_from_json, reading_from_json, w
 
 log = logging.getLogger(__name__)
 
-# Threads that wait for each other sleep rather than spin: beside another busy program, spinning made a reading seven
-# times as slow on two cores; alone it gains nothing.
-_PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Environment in which threads that wait for each other sleep rather than spin: beside another busy program, spinning
+made a reading seven times as slow on two cores; alone it gains nothing."""
 
 _STEP_S = 0.5
 """Time given to each of the three ways to end a process."""
@@ -76,7 +76,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env=_PATIENT_THREADS | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                env=PATIENT_THREADS | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
                 start_new_session=True,
             )
         except OSError as error:

@@ -1,19 +1,17 @@
 """`emotion-monitor bench latency`: from the end of an utterance to its reading, by stage; start-up; memory.
 
-Everything is measured where users meet it: utterances go through the real inference process and its pipe, start-up is
-that of the whole program in a fresh interpreter.
+Utterances go through the real inference process and its pipe, as users meet it, and start-up is that of the whole
+program in a fresh interpreter. Beside it stands what `monitor.bench.stages` finds inside such a process.
 """
 
 import asyncio
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -21,29 +19,22 @@ from numpy.typing import NDArray
 
 from core.audio import read_audio
 from core.errors import EmotionMonitorError
-from core.model import SAMPLE_RATE_HZ
 from core.settings import Settings
 from core.worker import InferenceWorker
+from monitor.bench.percentiles import Percentiles
+from monitor.bench.stages import LENGTHS_S, WARM_UP, Inside, measure, stretches
 from monitor.sources.opening import SAMPLE
 
-LENGTHS_S = (1.0, 3.0, 5.0, 10.0)
-WARM_UP = 3
+GOAL = 1.5
+"""Total over floor that `Inside` should not exceed."""
 READY = "ready: "
 """How the pipeline's log begins its word that the model has read a probe."""
 _STARTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Percentiles:
-    """Median and 95th percentile of milliseconds."""
-
-    p50: float
-    p95: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Utterances of one length. `other` is the pipe and what lies between the stages."""
+    """Utterances of one length through the pipe. `other` is the pipe and what lies between the stages."""
 
     length_s: float
     features_ms: Percentiles
@@ -64,6 +55,7 @@ class Report:
     device: str
     repeat: int
     rows: tuple[Row, ...]
+    inside: Inside
     ready_s: tuple[float, ...]
     """Program start to a model that has read a probe; the first of several starts may find cold disk caches."""
     worker_rss_mb: float
@@ -78,8 +70,10 @@ def report(settings: Settings, *, repeat: int, as_json: bool) -> int:
 
 async def _measure(settings: Settings, repeat: int) -> Report:
     ready_s = tuple([await asyncio.to_thread(_start_to_ready, settings) for _ in range(_STARTS)])
+    inside = await asyncio.to_thread(measure, settings, repeat=repeat)
     speech = read_audio(SAMPLE)
-    worker = InferenceWorker(settings.model, settings.worker)
+    model = replace(settings.model, abstain=False)  # a refusal costs less than a reading
+    worker = InferenceWorker(model, settings.worker)
     try:
         ready = await worker.start()
         rows = tuple([await _row(worker, speech, length_s, repeat) for length_s in LENGTHS_S])
@@ -95,6 +89,7 @@ async def _measure(settings: Settings, repeat: int) -> Report:
         device=ready.device,
         repeat=repeat,
         rows=rows,
+        inside=inside,
         ready_s=ready_s,
         worker_rss_mb=rss_mb,
     )
@@ -102,12 +97,10 @@ async def _measure(settings: Settings, repeat: int) -> Report:
 
 async def _row(worker: InferenceWorker, speech: NDArray[np.int16], length_s: float, repeat: int) -> Row:
     """Reads different stretches of speech of one length, one after the other."""
-    n_samples = round(length_s * SAMPLE_RATE_HZ)
-    starts = np.linspace(0, len(speech) - n_samples, WARM_UP + repeat).astype(int)
     stages: dict[str, list[float]] = {"features": [], "llm": [], "other": [], "total": []}
-    for number, start in enumerate(starts):
+    for number, sound in enumerate(stretches(speech, length_s, WARM_UP + repeat)):
         began_s = time.perf_counter()
-        (reading,) = await worker.read([speech[start : start + n_samples]])
+        (reading,) = await worker.read([sound])
         total_ms = (time.perf_counter() - began_s) * 1000
         if reading.distribution is None:
             msg = f"no reading of {length_s:g} s of speech: {reading.reason}"
@@ -116,11 +109,7 @@ async def _row(worker: InferenceWorker, speech: NDArray[np.int16], length_s: flo
             other_ms = total_ms - reading.features_ms - reading.llm_ms
             for stage, value in zip(stages, (reading.features_ms, reading.llm_ms, other_ms, total_ms), strict=True):
                 stages[stage].append(value)
-    return Row(length_s=length_s, **{f"{stage}_ms": _percentiles(values) for stage, values in stages.items()})
-
-
-def _percentiles(values: Sequence[float]) -> Percentiles:
-    return Percentiles(p50=round(statistics.median(values), 1), p95=round(float(np.percentile(values, 95)), 1))
+    return Row(length_s=length_s, **{f"{stage}_ms": Percentiles.of(values) for stage, values in stages.items()})
 
 
 def _start_to_ready(settings: Settings) -> float:
@@ -155,16 +144,36 @@ def _processor() -> str:
 
 
 def _table(measured: Report) -> str:
+    inside = measured.inside
+    stages = ("mel", "encoder", "TLTR", "language model", "other", "total", "floor")
     lines = [
         f"{measured.model} ({measured.sha256[:12]}), prompt {measured.prompt}, {measured.readout}, {measured.device}",
-        f"on {measured.machine}; {measured.repeat} utterances per length; p50/p95 in ms",
+        f"on {measured.machine}, {inside.threads} threads; {measured.repeat} utterances per length; p50 / p95 in ms",
         "",
-        f"{'utterance':>10} {'features':>15} {'language model':>15} {'other':>15} {'total':>15}",
+        "inside the inference process; floor: a plain Whisper encoder of the same size over the same window",
+        _cells("utterance", *stages, "total/floor"),
     ]
-    for row in measured.rows:
-        stages = (row.features_ms, row.llm_ms, row.other_ms, row.total_ms)
-        cells = " ".join(f"{f'{stage.p50:.1f} / {stage.p95:.1f}':>15}" for stage in stages)
-        lines.append(f"{f'{row.length_s:g} s':>10} {cells}")
+    for row in inside.rows:
+        times = (row.mel_ms, row.encoder_ms, row.tltr_ms, row.llm_ms, row.other_ms, row.total_ms, row.floor_ms)
+        lines.append(_cells(f"{row.length_s:g} s", *times, f"{row.ratio:.2f}"))
+    lines += [
+        f"goal: total at most {GOAL:g} x floor",
+        "",
+        "through its pipe",
+        _cells("utterance", "features", "language model", "other", "total"),
+    ]
+    for piped in measured.rows:
+        stages_ms = (piped.features_ms, piped.llm_ms, piped.other_ms, piped.total_ms)
+        lines.append(_cells(f"{piped.length_s:g} s", *stages_ms))
     starts = ", ".join(f"{seconds:.1f}" for seconds in measured.ready_s)
-    lines += ["", f"program start to ready: {starts} s; inference process: {measured.worker_rss_mb:.0f} MB"]
+    lines += [
+        "",
+        f"program start to ready: {starts} s",
+        f"of that in the inference process: imports {inside.import_s:.1f} s, loading and warm-up {inside.load_s:.1f} s",
+        f"memory of the inference process: {inside.rss_mb:.0f} MB loaded, {measured.worker_rss_mb:.0f} MB after use",
+    ]
     return "\n".join(lines)
+
+
+def _cells(length: str, *values: object) -> str:
+    return " ".join([f"{length:>10}", *(f"{value!s:>15}" for value in values)])
