@@ -36,12 +36,21 @@ def _add_train(commands: Any) -> None:
     train.set_defaults(command=_train)
     train.add_argument(
         "--data",
-        type=Path,
         action="append",
         required=True,
-        metavar="DIR|CSV",
-        help="folder with manifest.csv, or a CSV with the columns path, speaker, label and split (train or dev); "
-        "may repeat",
+        metavar="[KIND:]PATH",
+        help="labelled speech: the unpacked folder of a corpus (KIND ravdess, nemo, emodb, tess or crema-d), a folder "
+        "with manifest.csv (manifest), or a table (csv) with the columns path, speaker, and label or votes (anger, "
+        "happiness, sadness, neutral), and if known split (train or dev), corpus and licence; KIND may be left out "
+        "where the files show it; may repeat",
+    )
+    train.add_argument(
+        "--dev-speakers",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="exactly the speakers to stop and score on, such as ravdess_07, or 07 if no other corpus has one "
+        "(default: what the data states, or one speaker in six of each corpus)",
     )
     train.add_argument(
         "--whisper", type=Path, required=True, metavar="DIR", help="Whisper in the Hugging Face layout, kept frozen"
@@ -60,6 +69,10 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--epochs", type=whole_number(1), metavar="N", help="at most this many")
     train.add_argument("--variants", type=whole_number(0), metavar="N", help="augmented variants of each training clip")
     train.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: all cores)")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -87,6 +100,7 @@ def _train(arguments: argparse.Namespace) -> int:
         name=arguments.name,
         recipe=recipe,
         overwrite=arguments.overwrite,
+        dev_speakers=arguments.dev_speakers,
     )
     outcome = train(job, progress=lambda line: print(line, file=sys.stderr, flush=True))
     print(table(outcome.scores))

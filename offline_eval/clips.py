@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.errors import UsageError
@@ -11,21 +11,10 @@ from core.errors import UsageError
 Split = Literal["train", "dev"]
 SPLITS: tuple[Split, ...] = ("train", "dev")
 
-EMOTION_OF_LABEL = {
-    "anger": "anger",
-    "angry": "anger",
-    "happiness": "happiness",
-    "happy": "happiness",
-    "sadness": "sadness",
-    "sad": "sadness",
-    "neutral": "neutral",
-}
-"""The spellings of the four classes that labels may use."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clip:
-    """One recording of one speaker.
+class Recording:
+    """One recording of one speaker, whatever it expresses.
 
     Attributes:
         path: The sound file.
@@ -33,7 +22,8 @@ class Clip:
         corpus: Name of the corpus; scores and balancing are per corpus.
         speaker: Unique over all corpora, such as `ravdess_07`.
         split: `train`, or `dev` for early stopping and scores.
-        target: What the model should answer: all mass on one emotion for a single label.
+        language: ISO 639-1 code, where the corpus is of one language or states it.
+        gender: Of the speaker: F, M or what the corpus states, if it does.
     """
 
     path: Path
@@ -41,6 +31,19 @@ class Clip:
     corpus: str
     speaker: str
     split: Split
+    language: str | None = None
+    gender: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip(Recording):
+    """A recording that expresses the four emotions.
+
+    Attributes:
+        target: What the model should answer: all mass on one emotion for a single label, the shares of the listeners'
+            votes where there are votes.
+    """
+
     target: EmotionDistribution
 
     @property
@@ -49,33 +52,52 @@ class Clip:
         return self.target.dominant
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherClip(Recording):
+    """A recording of something else than the four emotions.
+
+    Attributes:
+        label: Such as fear, disgust, surprise or boredom; spelled alike over all corpora.
+    """
+
+    label: str
+
+
+AnyRecording = TypeVar("AnyRecording", bound=Recording)
+
+
 def one_hot(emotion: str) -> EmotionDistribution:
     """All probability on one of the four emotions."""
     return EmotionDistribution(*(float(emotion == e) for e in EMOTIONS))
 
 
-def in_split(clips: Iterable[Clip], split: Split) -> list[Clip]:
+def in_split(clips: Iterable[AnyRecording], split: Split) -> list[AnyRecording]:
     """The clips of one split, in their order."""
     return [clip for clip in clips if clip.split == split]
 
 
-def require_trainable(clips: Sequence[Clip]) -> None:
+def require_trainable(clips: Sequence[Clip], others: Sequence[OtherClip] = ()) -> None:
     """Refuses clips from which no honest score can come.
+
+    Args:
+        clips: What is trained and scored on.
+        others: What else is heard in training; its speakers are held to the same split.
 
     Raises:
         UsageError: A speaker is in both splits, a split is empty, two clips share an id, or no training clip shows
             one of the four emotions.
     """
-    speakers = {split: {clip.speaker for clip in in_split(clips, split)} for split in SPLITS}
+    everything: list[Recording] = [*clips, *others]
+    speakers = {split: {clip.speaker for clip in in_split(everything, split)} for split in SPLITS}
     if both := sorted(speakers["train"] & speakers["dev"]):
         msg = f"{len(both)} speaker(s) are both in train and in dev, first {both[0]}"
         raise UsageError(msg, hint="put all clips of a speaker into one split; scores would flatter the model")
     for split in SPLITS:
-        if not speakers[split]:
+        if not in_split(clips, split):
             msg = f"no clip of the four emotions is in split {split}"
             raise UsageError(msg, hint="training needs train speakers, and other speakers as dev to stop and score on")
     seen: set[tuple[str, str]] = set()
-    for clip in clips:
+    for clip in everything:
         if (key := (clip.corpus, clip.clip_id)) in seen:
             msg = f"two clips of {clip.corpus} have the id {clip.clip_id}"
             raise UsageError(msg, hint="was the same data given twice?")

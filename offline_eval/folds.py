@@ -1,15 +1,17 @@
 """Cross-validation in which a speaker is either learned from or scored on, never both."""
 
-import hashlib
 from collections.abc import Sequence
 
 from core.errors import UsageError
-from offline_eval.clips import Clip
+from offline_eval.clips import AnyRecording
+from offline_eval.splits import speaker_hash
 
 _FEWEST = 2
 
 
-def speaker_folds(clips: Sequence[Clip], k: int, seed: int = 0) -> list[tuple[list[Clip], list[Clip]]]:
+def speaker_folds(
+    clips: Sequence[AnyRecording], k: int, seed: int = 0
+) -> list[tuple[list[AnyRecording], list[AnyRecording]]]:
     """Splits clips `k` times into those to learn from and those held out.
 
     Every speaker, and so every clip, is held out in exactly one fold. The speakers of each corpus are dealt over the
@@ -42,8 +44,3 @@ def speaker_folds(clips: Sequence[Clip], k: int, seed: int = 0) -> list[tuple[li
         )
         for fold in range(k)
     ]
-
-
-def speaker_hash(speaker: str, seed: int = 0) -> int:
-    """A number that orders speakers alike on every machine and in every run, unrelated to their names."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{speaker}".encode()).digest()[:8])

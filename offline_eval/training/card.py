@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.distribution import EMOTIONS
 from offline_eval.clips import SPLITS, Clip, in_split
-from offline_eval.datasets.tables import Dataset
+from offline_eval.datasets.dataset import Dataset
 from offline_eval.scores import Score, table
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.trainer import Epoch
@@ -20,6 +20,9 @@ KNOWN = {
     "nemo": "nEMO, Polish: Christop, nEMO: Dataset of Emotional Speech in Polish, LREC-COLING 2024",
     "emodb": "Berlin EmoDB, German: Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005; a copy "
     "whose clips were cut or padded to two seconds",
+    "tess": "TESS, English: Pichora-Fuller and Dupuis, Toronto emotional speech set, 2020, doi:10.5683/SP2/E8H2MF",
+    "crema-d": "CREMA-D, English: Cao et al., CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset, IEEE "
+    "Transactions on Affective Computing 5(4), 2014; targets are listeners' votes on the voice alone",
 }
 """Corpora that are named in full."""
 

@@ -16,7 +16,8 @@ from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.tokenizer import Tokenizer
 from offline_eval.clips import Clip, in_split, require_trainable
-from offline_eval.datasets.tables import Dataset, open_dataset
+from offline_eval.datasets.dataset import Dataset, hold_out
+from offline_eval.datasets.kinds import open_dataset
 from offline_eval.scores import Score, class_prior, per_corpus, uniform
 from offline_eval.training import card
 from offline_eval.training.encoder import Encoder, load_encoder
@@ -34,22 +35,25 @@ class Job:
     """What to train on, and where to put the result.
 
     Attributes:
-        data: Folders with manifest.csv, or CSV tables; see `open_dataset`.
+        data: Folders or tables of labelled speech; see `open_dataset`.
         whisper: Whisper in the Hugging Face layout; its encoder is kept as it is.
         out: The model folder to make.
         cache: Folder of encoder features.
         name: Of the model, in its config and in every event.
         recipe: Everything else.
         overwrite: Whether `out` may hold files already.
+        dev_speakers: Exactly who is held out, see `find_speakers`; empty for what the corpora state, or else one
+            speaker in six of each corpus.
     """
 
-    data: tuple[Path, ...]
+    data: tuple[str | Path, ...]
     whisper: Path
     out: Path
     cache: Path
     name: str
     recipe: Recipe = field(default_factory=Recipe)
     overwrite: bool = False
+    dev_speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +84,14 @@ def train(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     if job.out.exists() and not job.overwrite and (job.out.is_file() or any(job.out.iterdir())):
         msg = f"{job.out} is there already"
         raise UsageError(msg, hint="choose another --out, or add --overwrite")
-    datasets = [open_dataset(path).load() for path in job.data]
+    datasets = [open_dataset(spec).load() for spec in job.data]
+    if job.dev_speakers:
+        datasets = hold_out(datasets, job.dev_speakers)
     clips = [clip for dataset in datasets for clip in dataset.clips]
-    require_trainable(clips)
+    require_trainable(clips, [clip for dataset in datasets for clip in dataset.others])
     encoder = load_encoder(job.whisper)
+    for line in (line for dataset in datasets for line in dataset.summary()):
+        progress(line)
     clock = _Clock()
     material = _material(clips, encoder, job, progress)
     features_s = clock.lap()

@@ -30,13 +30,19 @@ def test_a_wrong_command_line_exits_with_2(wrong, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_data_folder_without_a_manifest_is_one_line(tmp_path, capsys):
+def test_a_data_folder_of_no_known_kind_is_one_line_that_names_the_kinds(tmp_path, capsys):
     arguments = ["--whisper", str(tmp_path), "--out", str(tmp_path / "out")]
     assert run("train", "--data", str(tmp_path), *arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(
-        f"emotion-eval: {tmp_path}: no manifest.csv in this folder (give a folder with manifest.csv,"
-    )
+    assert line.startswith(f"emotion-eval: {tmp_path}: no data set is known by its files (give KIND:PATH, such as")
+    assert line.endswith("kinds: ravdess, nemo, emodb, tess, crema-d, csv, manifest)")
+
+
+def test_an_unknown_dev_speaker_is_one_line_with_the_speakers_there_are(tones: Path, tmp_path, capsys):
+    arguments = ["--whisper", str(tmp_path), "--out", str(tmp_path / "out"), "--dev-speakers", "0, 9"]
+    assert run("train", "--data", f"csv:{tones}", *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("emotion-eval: no speaker '9' in the data (speakers: tones_0, tones_1,")
 
 
 def test_a_folder_without_whisper_is_one_line(tones: Path, tmp_path, capsys):
@@ -49,9 +55,11 @@ def test_a_folder_without_whisper_is_one_line(tones: Path, tmp_path, capsys):
 def test_one_command_trains_a_model_from_a_table(tones: Path, small_whisper: Path, tmp_path, capsys):
     folders = ["--whisper", str(small_whisper), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
     options = ["--epochs", "1", "--variants", "1", "--threads", "1", "--name", "mine", "--seed", "5"]
+    options += ["--dev-speakers", "0,tones_3"]
     assert run("train", "--data", str(tones), *folders, *options) == 0
     printed = capsys.readouterr()
     assert "| uniform |" in printed.out
+    assert "dev 40 clips of 2 speaker(s) (tones_0, tones_3)" in printed.err
     assert "epoch 1: loss" in printed.err
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         "config.json",

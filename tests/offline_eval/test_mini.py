@@ -14,7 +14,7 @@ from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import CONTEXTS
 from offline_eval.clips import in_split
-from offline_eval.datasets.tables import open_dataset
+from offline_eval.datasets.kinds import open_dataset
 from offline_eval.scores import class_prior, score, targets_of, uniform
 from offline_eval.training.encoder import load_encoder
 from offline_eval.training.train import read_clips

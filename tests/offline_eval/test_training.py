@@ -14,7 +14,7 @@ from core.ltu_as.checkpoint import WEIGHTS_NAME
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import EMOTION_OF
 from offline_eval.clips import in_split
-from offline_eval.datasets.tables import open_dataset
+from offline_eval.datasets.kinds import open_dataset
 from offline_eval.training import feature_cache
 from offline_eval.training.augment import Augmentation
 from offline_eval.training.encoder import load_encoder

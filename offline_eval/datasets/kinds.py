@@ -1,0 +1,84 @@
+"""The kinds of data sets, and which one a user means."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from core.errors import UsageError
+from offline_eval.datasets import crema_d, emodb, manifest, nemo, ravdess, tess
+from offline_eval.datasets.crema_d import CremaDDataset
+from offline_eval.datasets.dataset import DatasetAdapter
+from offline_eval.datasets.emodb import EmodbDataset
+from offline_eval.datasets.files import sound_files
+from offline_eval.datasets.manifest import ManifestDataset
+from offline_eval.datasets.nemo import NemoDataset
+from offline_eval.datasets.ravdess import RavdessDataset
+from offline_eval.datasets.table import CsvDataset
+from offline_eval.datasets.tess import TessDataset
+
+KINDS: Mapping[str, Callable[[Path], DatasetAdapter]] = {
+    "ravdess": RavdessDataset,
+    "nemo": NemoDataset,
+    "emodb": EmodbDataset,
+    "tess": TessDataset,
+    "crema-d": CremaDDataset,
+    "csv": CsvDataset,
+    "manifest": ManifestDataset,
+}
+"""Name to adapter; csv is a file, all others are folders."""
+
+_TABLES = {manifest.TABLE: "manifest", nemo.TABLE: "nemo"}
+_NAMES = {"ravdess": ravdess.NAME, "emodb": emodb.NAME, "tess": tess.NAME, "crema-d": crema_d.NAME}
+
+
+def open_dataset(spec: str | Path) -> DatasetAdapter:
+    """The adapter for `KIND:PATH`, or for a path whose kind shows.
+
+    A folder with `manifest.csv` or nEMO's `data.tsv` is that; another folder is known by the names of its sound files.
+
+    Raises:
+        UsageError: There is nothing at the path, or its kind is unknown or not clear.
+    """
+    kind, path = _parsed(str(spec))
+    if not path.exists():
+        msg = f"{path}: no such folder or file"
+        raise UsageError(msg, hint=_hint(path))
+    kind = kind or _detected(path)
+    if path.is_dir() == (kind == "csv"):
+        msg = f"{path}: {kind} needs a {'file, not a folder' if kind == 'csv' else 'folder, not a file'}"
+        raise UsageError(msg)
+    return KINDS[kind](path)
+
+
+def _parsed(spec: str) -> tuple[str | None, Path]:
+    """(kind or None, path); a colon may also belong to a path."""
+    prefix, colon, rest = spec.partition(":")
+    if colon and prefix.lower() in KINDS:
+        return prefix.lower(), Path(rest).expanduser()
+    path = Path(spec).expanduser()
+    if colon and not path.exists() and Path(rest).expanduser().exists():
+        close = difflib.get_close_matches(prefix.lower(), KINDS, n=1)
+        msg = f"{spec}: unknown kind {prefix!r}"
+        raise UsageError(msg, hint=f"{f'did you mean {close[0]}? ' if close else ''}kinds: {', '.join(KINDS)}")
+    return None, path
+
+
+def _detected(path: Path) -> str:
+    if path.is_file():
+        if path.suffix.lower() == ".csv":
+            return "csv"
+        msg = f"{path}: neither a folder nor a .csv file"
+        raise UsageError(msg, hint=_hint(path))
+    for table, kind in _TABLES.items():
+        if (path / table).is_file():
+            return kind
+    names = [file.stem for file in sound_files(path)]
+    fits = [kind for kind, pattern in _NAMES.items() if any(map(pattern.fullmatch, names))]
+    if len(fits) == 1:
+        return fits[0]
+    msg = f"{path}: holds {' and '.join(fits)}" if fits else f"{path}: no data set is known by its files"
+    raise UsageError(msg, hint=_hint(path))
+
+
+def _hint(path: Path) -> str:
+    return f"give KIND:PATH, such as ravdess:{path}; kinds: {', '.join(KINDS)}"

@@ -1,0 +1,162 @@
+"""The manifest of several corpora, and a table of one's own."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from core.errors import UsageError
+from offline_eval.clips import in_split, require_trainable
+from offline_eval.datasets.kinds import open_dataset
+from offline_eval.datasets.manifest import ManifestDataset
+from offline_eval.datasets.table import CsvDataset
+from offline_eval.datasets.votes import MOSTLY_OTHER, TOO_FEW
+from tests.offline_eval.datasets.trees import add_sounds, add_text
+
+MANIFEST = "dataset,clip_id,speaker,sentence,intended_emotion,licence,split,path\n"
+
+
+def table(folder: Path, text: str) -> CsvDataset:
+    return CsvDataset(add_text(add_sounds(folder, "a.wav", "b.wav", "c.wav") / "mine.csv", text))
+
+
+def test_a_manifest_gives_clips_of_the_four_emotions_and_keeps_the_others_apart(tmp_path):
+    add_sounds(tmp_path, "a.wav")
+    rows = [
+        'nemo,n1,nemo_A,"Tak, tak.",anger,CC BY-NC-SA 4.0,train,a.wav',
+        "nemo,n2,nemo_A,x,fear,CC BY-NC-SA 4.0,train,a.wav",
+        "ravdess,r1,ravdess_1,x,calm,CC BY-NC-SA 4.0,dev,a.wav",
+        "other,o1,other_1,x,Calm,,dev,a.wav",
+    ]
+    add_text(tmp_path / "manifest.csv", MANIFEST + "\n".join(rows) + "\n")
+    dataset = ManifestDataset(tmp_path).load()
+    assert [(c.corpus, c.speaker, c.emotion, c.split) for c in dataset.clips] == [
+        ("nemo", "nemo_A", "anger", "train"),
+        ("ravdess", "ravdess_1", "neutral", "dev"),
+    ]
+    assert [(c.corpus, c.label, c.split) for c in dataset.others] == [
+        ("nemo", "fear", "train"),
+        ("other", "calm", "dev"),
+    ]
+    assert dataset.skipped == {"fear": 1, "calm": 1}
+    assert dataset.licences == {"nemo": "CC BY-NC-SA 4.0", "ravdess": "CC BY-NC-SA 4.0", "other": "not stated"}
+
+
+def test_a_table_of_ones_own_is_a_corpus_of_its_name(tmp_path):
+    dataset = table(tmp_path, "path,speaker,label,split\na.wav,7,Happy,train\nb.wav,8,bored,dev\n").load()
+    assert [(c.corpus, c.speaker, c.emotion) for c in dataset.clips] == [("mine", "mine_7", "happiness")]
+    assert dataset.clips[0].path == tmp_path / "a.wav"
+    assert dataset.skipped == {"boredom": 1}
+    assert dataset.licences == {"mine": "not stated"}
+
+
+def test_a_table_may_name_corpus_licence_language_and_gender_and_write_columns_as_it_likes(tmp_path):
+    dataset = table(
+        tmp_path,
+        "\ufeffPath, Speaker ,LABEL,Corpus,Licence,language,gender,note\na.wav,7,sad,calls,CC0,fi,F,x\n\n"
+        "b.wav,8,angry,calls,CC0,fi,,\n",
+    ).load()
+    assert [(c.corpus, c.speaker, c.emotion, c.language, c.gender) for c in dataset.clips] == [
+        ("calls", "calls_7", "sadness", "fi", "F"),
+        ("calls", "calls_8", "anger", "fi", None),
+    ]
+    assert dataset.licences == {"calls": "CC0"}
+    assert {c.split for c in dataset.clips} == {"train", "dev"}
+
+
+@pytest.mark.parametrize("prefix", ["", "votes_"])
+def test_votes_become_targets(tmp_path, prefix):
+    header = ",".join(prefix + label for label in ("anger", "happy", "sadness", "neutral", "fear"))
+    dataset = table(
+        tmp_path, f"path,speaker,label,{header}\na.wav,1,fear,3,0,0,1,1\nb.wav,2,,1,0,0,0,0\nc.wav,2,,0,,0,1,4\n"
+    ).load()
+    assert [list(clip.target) for clip in dataset.clips] == [[0.75, 0, 0, 0.25]]
+    assert dataset.votes_left_out == {"fear": 1}
+    assert dataset.skipped == {TOO_FEW: 1, "fear": 1}
+
+
+def test_shares_become_targets_without_a_number_of_votes(tmp_path):
+    text = "path,speaker,anger,happiness,sadness,neutral,fear\na.wav,1,0.33,0,0.33,0,0.34\nb.wav,2,1,0,0,0,0\n"
+    dataset = table(tmp_path, text + "c.wav,3,0.4,0,0,0,0.6\n").load()
+    assert [list(clip.target) for clip in dataset.clips] == [[0.5, 0, 0.5, 0], [1, 0, 0, 0]]
+    assert dataset.skipped == {"fear": 1}
+    assert dataset.votes_left_out == {}
+
+
+def test_a_tie_outside_the_four_is_skipped_with_the_reason(tmp_path):
+    header = "path,speaker,votes_anger,votes_happiness,votes_sadness,votes_neutral,votes_fear,votes_disgust\n"
+    dataset = table(tmp_path, header + "a.wav,1,2,0,0,0,4,4\n").load()
+    assert dataset.skipped == {MOSTLY_OTHER: 1}
+    assert not dataset.others
+
+
+def test_a_column_that_only_happens_to_be_called_other_is_no_vote(tmp_path):
+    dataset = table(tmp_path, "path,speaker,label,other\na.wav,1,angry,a remark\n").load()
+    assert [clip.emotion for clip in dataset.clips] == ["anger"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("path,speaker,split\n", "no column label"),
+        ("path,speaker,label,split\nd.wav,7,happy,train\n", "line 2: no file"),
+        ("path,speaker,label,split\na.wav,7,happy,test\n", "'test' is neither train nor dev"),
+        ("path,speaker,label,split\na.wav,7,happy,\n", "line 2: split is empty"),
+        ("path,speaker,label,split\na.wav,,happy,dev\n", "line 2: speaker is empty"),
+        ("path,speaker,label,split\na.wav,1,happy\n", "line 2: split is empty"),
+        ("path,speaker,label\na.wav,1,happy, really\n", "line 2: more cells than the header"),
+        ("path;speaker;label\na.wav;1;happy\n", "no column path, speaker, label"),
+        ("", "no column path, speaker, label"),
+        ("path,speaker,anger,sadness\na.wav,1,2,3\n", "no column with votes for happiness, neutral"),
+        ("path,speaker,votes_fear\na.wav,1,2\n", "no column with votes for anger, happiness, sadness, neutral"),
+        ("path,speaker,label,votes_total\na.wav,1,sad,2\n", "votes for 'total', which is no label"),
+        ("path,speaker,anger,happiness,sadness,neutral,votes_anger\n", "columns anger and votes_anger both hold"),
+        (
+            "path,speaker,anger,happiness,sadness,neutral\na.wav,1,2,two,0,0\n",
+            "line 2: happiness 'two' is not a number",
+        ),
+        ("path,speaker,anger,happiness,sadness,neutral\na.wav,1,2,-1,0,0\n", "line 2: happiness '-1' is not a number"),
+        ("path,speaker,anger,happiness,sadness,neutral\na.wav,1,2,nan,0,0\n", "line 2: happiness 'nan' is not"),
+    ],
+)
+def test_a_table_that_is_not_understood_is_named(tmp_path, text, named):
+    with pytest.raises(UsageError, match=named):
+        table(tmp_path, text).load()
+
+
+def test_a_table_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "mine.csv").write_bytes(b"path,speaker,label\n\xff\xfe\n")
+    with pytest.raises(UsageError, match="cannot be read as a table"):
+        CsvDataset(tmp_path / "mine.csv").load()
+
+
+def test_a_row_given_twice_is_refused_before_training(tmp_path):
+    dataset = table(
+        tmp_path, "path,speaker,label,split\na.wav,1,sad,train\na.wav,1,angry,train\nb.wav,2,sad,dev\n"
+    ).load()
+    with pytest.raises(UsageError, match=r"two clips of mine have the id a\.wav"):
+        require_trainable(dataset.clips)
+
+
+@pytest.mark.shared
+def test_the_shared_manifest_has_the_counts_it_states(shared):
+    dataset = open_dataset(shared / "data").load()
+    require_trainable(dataset.clips, dataset.others)
+    assert Counter(c.corpus for c in in_split(dataset.clips, "dev")) == {"ravdess": 72, "nemo": 360, "emodb": 58}
+    assert Counter(c.corpus for c in in_split(dataset.clips, "train")) == {
+        "ravdess": 504 + 144,
+        "nemo": 2158,
+        "emodb": 208,
+    }
+    assert Counter((c.corpus, c.split) for c in dataset.others) == {
+        ("ravdess", "train"): 3 * 144,
+        ("ravdess", "dev"): 3 * 16,
+        ("nemo", "train"): 539 + 449,
+        ("nemo", "dev"): 90 + 89,
+        ("emodb", "train"): 43 + 41 + 20,
+        ("emodb", "dev"): 15 + 13 + 10,
+    }
+    speakers = {split: {c.speaker for c in in_split(dataset.clips, split)} for split in ("train", "dev")}
+    assert speakers["dev"] == {"ravdess_19", "ravdess_20", "nemo_EB0", "emodb_12", "emodb_13"}
+    assert len(speakers["train"]) == 18 + 6 + 6
+    assert dataset.notes == ("ravdess: calm counts as neutral, 160 clips",)
