@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 from core.command import Parser, end_with, whole_number
 from core.errors import UsageError
+from offline_eval.commands import calibrate, compare
+from offline_eval.commands.arguments import add_data
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -27,6 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('emotion-monitor')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_train(commands)
+    calibrate.add_to(commands)
+    compare.add_to(commands)
     return parser
 
 
@@ -34,24 +38,7 @@ def _add_train(commands: Any) -> None:
     text = "train a small LTU-AS on labelled speech, and score it on speakers it has not heard"
     train = commands.add_parser("train", help=text, description=text[0].upper() + text[1:] + ".")
     train.set_defaults(command=_train)
-    train.add_argument(
-        "--data",
-        action="append",
-        required=True,
-        metavar="[KIND:]PATH",
-        help="labelled speech: the unpacked folder of a corpus (KIND ravdess, nemo, emodb, tess or crema-d), a folder "
-        "with manifest.csv (manifest), or a table (csv) with the columns path, speaker, and label or votes (anger, "
-        "happiness, sadness, neutral), and if known split (train or dev), corpus and licence; KIND may be left out "
-        "where the files show it; may repeat",
-    )
-    train.add_argument(
-        "--dev-speakers",
-        type=_names,
-        default=(),
-        metavar="A,B",
-        help="exactly the speakers to stop and score on, such as ravdess_07, or 07 if no other corpus has one "
-        "(default: what the data states, or one speaker in six of each corpus)",
-    )
+    add_data(train)
     train.add_argument(
         "--whisper", type=Path, required=True, metavar="DIR", help="Whisper in the Hugging Face layout, kept frozen"
     )
@@ -69,10 +56,6 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--epochs", type=whole_number(1), metavar="N", help="at most this many")
     train.add_argument("--variants", type=whole_number(0), metavar="N", help="augmented variants of each training clip")
     train.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: all cores)")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def _train(arguments: argparse.Namespace) -> int:

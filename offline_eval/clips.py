@@ -76,6 +76,20 @@ def in_split(clips: Iterable[AnyRecording], split: Split) -> list[AnyRecording]:
     return [clip for clip in clips if clip.split == split]
 
 
+def require_distinct(clips: Iterable[Recording]) -> None:
+    """Refuses clips that cannot be told apart.
+
+    Raises:
+        UsageError: Two clips of a corpus share an id.
+    """
+    seen: set[tuple[str, str]] = set()
+    for clip in clips:
+        if (key := (clip.corpus, clip.clip_id)) in seen:
+            msg = f"two clips of {clip.corpus} have the id {clip.clip_id}"
+            raise UsageError(msg, hint="was the same data given twice?")
+        seen.add(key)
+
+
 def require_trainable(clips: Sequence[Clip], others: Sequence[OtherClip] = ()) -> None:
     """Refuses clips from which no honest score can come.
 
@@ -96,12 +110,7 @@ def require_trainable(clips: Sequence[Clip], others: Sequence[OtherClip] = ()) -
         if not in_split(clips, split):
             msg = f"no clip of the four emotions is in split {split}"
             raise UsageError(msg, hint="training needs train speakers, and other speakers as dev to stop and score on")
-    seen: set[tuple[str, str]] = set()
-    for clip in everything:
-        if (key := (clip.corpus, clip.clip_id)) in seen:
-            msg = f"two clips of {clip.corpus} have the id {clip.clip_id}"
-            raise UsageError(msg, hint="was the same data given twice?")
-        seen.add(key)
+    require_distinct(everything)
     missing = sorted(set(EMOTIONS) - {clip.emotion for clip in in_split(clips, "train")})
     if missing:
         msg = f"no training clip shows {', '.join(missing)}"

@@ -52,7 +52,7 @@ def out_of_fold(
         cache: Folder of finished folds.
         progress: Told about every fold.
     """
-    answers = {}
+    answers: dict[tuple[str, str], tuple[Values, int]] = {}
     for number, (train, held_out) in enumerate(folds):
         kept = cache / f"{system.name}-fold{number}-{_key(system, train, held_out)}.npy"
         if kept.is_file():

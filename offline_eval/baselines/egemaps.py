@@ -20,4 +20,5 @@ class Egemaps:
     def __call__(self, waveform: NDArray[np.int16]) -> NDArray[np.float32]:
         """float32 [88]; what openSMILE cannot measure in a very short sound is 0."""
         table = self._smile.process_signal(waveform / np.float32(INT16_SCALE), SAMPLE_RATE_HZ)
-        return np.nan_to_num(table.to_numpy(np.float32)[0])
+        descriptors: NDArray[np.float32] = table.to_numpy(np.float32)[0]
+        return np.nan_to_num(descriptors)

@@ -1,0 +1,1 @@
+"""The commands of emotion-eval: arguments in, one function call, text out."""

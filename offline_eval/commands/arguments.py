@@ -1,0 +1,30 @@
+"""Arguments that several commands take."""
+
+import argparse
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Adds `--data` (data, a list) and `--dev-speakers` (dev_speakers, a tuple)."""
+    parser.add_argument(
+        "--data",
+        action="append",
+        required=True,
+        metavar="[KIND:]PATH",
+        help="labelled speech: the unpacked folder of a corpus (KIND ravdess, nemo, emodb, tess or crema-d), a folder "
+        "with manifest.csv (manifest), or a table (csv) with the columns path, speaker, and label or votes (anger, "
+        "happiness, sadness, neutral), and if known split (train or dev), corpus and licence; KIND may be left out "
+        "where the files show it; may repeat",
+    )
+    parser.add_argument(
+        "--dev-speakers",
+        type=names,
+        default=(),
+        metavar="A,B",
+        help="exactly the speakers to stop and score on, such as ravdess_07, or 07 if no other corpus has one "
+        "(default: what the data states, or one speaker in six of each corpus)",
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """An argparse type: names between commas."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))

@@ -1,0 +1,64 @@
+"""emotion-eval calibrate: the calibration of a finished model, fitted on speakers that it did not learn from."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.command import whole_number
+from offline_eval.commands.arguments import add_data
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command."""
+    text = "fit the calibration of a finished model on its dev speakers, and say what it is worth"
+    parser = commands.add_parser("calibrate", help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=run)
+    parser.add_argument("--model", required=True, metavar="NAME|DIR", help="a finished model")
+    add_data(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to write (default: calibration.json in the model folder)"
+    )
+    parser.add_argument(
+        "--vad",
+        type=Path,
+        metavar="DIR",
+        help="also try the thresholds on hand-marked sound: segments.csv (clip_id, start_s, end_s, label) and "
+        "CLIP_ID.flac",
+    )
+    parser.add_argument(
+        "--training-clips",
+        type=whole_number(0),
+        default=1000,
+        metavar="N",
+        help="at most so many train clips say what training speech is like (default %(default)s; 0: no such check)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the content-free sounds (default 0)")
+    parser.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the model runs (default cpu)")
+    parser.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: all cores)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Calibrates, and prints what that did as Markdown."""
+    import torch
+
+    from core.ltu_as.folder import resolve_model
+    from offline_eval.calibration.calibrate import Job, calibrate
+    from offline_eval.calibration.report import report
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    job = Job(
+        model=resolve_model(arguments.model),
+        data=tuple(arguments.data),
+        out=arguments.out,
+        dev_speakers=arguments.dev_speakers,
+        vad=arguments.vad,
+        seed=arguments.seed,
+        training_clips=arguments.training_clips,
+        device=arguments.device,
+    )
+    outcome = calibrate(job, progress=lambda line: print(line, file=sys.stderr, flush=True))
+    print(report(outcome))
+    print(f"\n{outcome.path}: {len(outcome.calibration.entries)} corrections and the thresholds above")
+    return 0

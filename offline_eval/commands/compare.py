@@ -1,0 +1,137 @@
+"""emotion-eval compare: a model beside the baselines, on speakers that none of them learned from."""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.command import whole_number
+from core.errors import UsageError
+from offline_eval.commands.arguments import add_data, names
+
+if TYPE_CHECKING:
+    from offline_eval.predictions import Fold
+    from offline_eval.system import System
+
+_FOLDS = 5
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command."""
+    text = "score a model beside baselines on the same unheard speakers, with intervals by speaker"
+    parser = commands.add_parser("compare", help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=run)
+    add_data(parser)
+    parser.add_argument(
+        "--whisper", type=Path, metavar="DIR", help="Whisper in the Hugging Face layout, for systems that need it"
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--folds",
+        type=whole_number(2),
+        default=_FOLDS,
+        metavar="K",
+        help="cross-validation by speaker over all the data (default %(default)s)",
+    )
+    how.add_argument("--split", action="store_true", help="learn from the train speakers, score on the dev speakers")
+    parser.add_argument(
+        "--systems",
+        type=names,
+        metavar="A,B",
+        help="what to compare, the one to judge first (default: all baselines)",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="NAME|DIR",
+        help="a finished model, to judge before --predictions and --systems; with --split, and trained on that split",
+    )
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CSV",
+        help="answers made elsewhere, as in predictions.csv, to judge before --systems; may repeat",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(".cache/compare"),
+        metavar="DIR",
+        help="where features and finished folds are kept between runs (default %(default)s)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write compare.md, compare.json and predictions.csv into this folder"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of folds and draws (default 0)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the comparison as Markdown."""
+    try:
+        from offline_eval.compare import compare
+        from offline_eval.compare_report import as_json, as_markdown
+        from offline_eval.predictions import out_of_fold, read_predictions, write_predictions
+
+        folds, about = _folds(arguments)
+        clips = [clip for _, held_out in folds for clip in held_out]
+        predictions = [made for path in arguments.predictions for made in read_predictions(path, clips)]
+        finished, others = _systems(arguments)
+    except ModuleNotFoundError as error:
+        msg = f"comparing needs {error.name}, which is not installed"
+        raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
+    answer = partial(out_of_fold, clips=clips, folds=folds, cache=arguments.cache / "folds", progress=_say)
+    predictions = [*map(answer, finished), *predictions, *map(answer, others)]
+    comparison = compare(clips, predictions, seed=arguments.seed)
+    report = as_markdown(comparison, about=about)
+    print(report, end="")
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "compare.md").write_text(report, encoding="utf-8")
+        (arguments.out / "compare.json").write_text(as_json(comparison, about=about), encoding="utf-8")
+        write_predictions(arguments.out / "predictions.csv", clips, predictions)
+    return 0
+
+
+def _folds(arguments: argparse.Namespace) -> "tuple[list[Fold], str]":
+    """What is learned from and what is held out, and that in words."""
+    from offline_eval.clips import in_split, require_distinct, require_trainable
+    from offline_eval.datasets.dataset import hold_out
+    from offline_eval.datasets.kinds import open_dataset
+    from offline_eval.folds import speaker_folds
+
+    datasets = [open_dataset(spec).load() for spec in arguments.data]
+    if arguments.dev_speakers:
+        datasets = hold_out(datasets, arguments.dev_speakers)
+    for line in (line for dataset in datasets for line in dataset.summary()):
+        _say(line)
+    clips = [clip for dataset in datasets for clip in dataset.clips]
+    if arguments.split:
+        require_trainable(clips)
+        train, dev = in_split(clips, "train"), in_split(clips, "dev")
+        return [(train, dev)], f"Learned from {len(train)} train clips, scored on {len(dev)} dev clips."
+    require_distinct(clips)
+    folds: list[Fold] = [*speaker_folds(clips, arguments.folds, arguments.seed)]
+    return folds, f"Cross-validated by speaker: {len(folds)} folds of {len(clips)} clips, seed {arguments.seed}."
+
+
+def _systems(arguments: argparse.Namespace) -> "tuple[list[System], list[System]]":
+    """The finished model, if one is given, and the named systems."""
+    from offline_eval.systems import BASELINES, Workshop, make_systems
+
+    workshop = Workshop(cache=arguments.cache, seed=arguments.seed, progress=_say, whisper=arguments.whisper)
+    finished: list[System] = []
+    if arguments.model:
+        if not arguments.split:
+            msg = "--model is a model that has learned already, perhaps from speakers of every fold"
+            raise UsageError(msg, hint="add --split, or give predictions made fold by fold with --predictions")
+        from core.ltu_as.folder import resolve_model
+        from offline_eval.finished_model import FinishedModel
+
+        finished = [FinishedModel(resolve_model(arguments.model))]
+    return finished, make_systems(BASELINES if arguments.systems is None else arguments.systems, workshop)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
