@@ -113,9 +113,8 @@ class Abstention:
     min_answer_mass: Mapping[str, Annotated[float, Interval(ge=0, le=1)]] = field(default_factory=dict)
     outlier: Outlier | None = None
 
-    def before(self, waveform: NDArray[np.int16]) -> str | None:
-        """Why this sound (int16 [n], 16 kHz) is not worth reading, if it is not."""
-        sound = active_sound(waveform)
+    def before(self, sound: ActiveSound) -> str | None:
+        """Why a sound is not worth reading, if it is not."""
         if self.min_level_dbfs is not None and sound.level_dbfs < self.min_level_dbfs:
             return TOO_QUIET
         if self.min_speech_s is not None and sound.duration_s < self.min_speech_s:

@@ -80,15 +80,13 @@ class Correction:
     prior: LogProbabilities
     prior_strength: Annotated[float, Interval(ge=0, le=1)]
 
+    def corrected(self, log_probs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Corrected log-probabilities [..., 4]."""
+        return corrected(log_probs, tuple(self.prior), temperature=self.temperature, prior_strength=self.prior_strength)
+
     def apply(self, distribution: EmotionDistribution) -> EmotionDistribution:
         """The corrected reading."""
-        log_q = corrected(
-            log_of(tuple(distribution)),
-            tuple(self.prior),
-            temperature=self.temperature,
-            prior_strength=self.prior_strength,
-        )
-        return EmotionDistribution.from_log_weights(log_q.tolist())
+        return EmotionDistribution.from_log_weights(self.corrected(log_of(tuple(distribution))).tolist())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import EmotionMonitorError
 from core.events import ModelStamp
-from core.ltu_as.abstention import TOO_SHORT, Abstention
+from core.ltu_as.abstention import TOO_SHORT, Abstention, active_sound
 from core.ltu_as.calibration import load_calibration
 from core.ltu_as.checkpoint import folder_sha256, stored_dtype
 from core.ltu_as.config import DtypeName
@@ -18,7 +18,6 @@ from core.ltu_as.features import MIN_SAMPLES
 from core.ltu_as.model import LTUAS
 from core.ltu_as.readout import InvalidReading, Kind, Pool, Scope, check_options, readout
 from core.ltu_as.steps import StepLogits
-from core.ltu_as.transcriber import Transcriber
 from core.model import SAMPLE_RATE_HZ, Reading
 
 _AT_ANSWER_POSITION = ("seq_logprob", "first_piece")
@@ -75,6 +74,8 @@ class LTUASReader:
         self._decoding = Decoding(max_new_tokens=1) if short else Decoding()
         self._transcriber = None
         if config.transcriber is not None:
+            from core.ltu_as.transcriber import Transcriber  # transformers takes longer to import than torch
+
             self._transcriber = Transcriber(
                 folder / config.transcriber.folder, device=device, language=config.transcriber.language
             )
@@ -132,7 +133,7 @@ class LTUASReader:
         return self._steps(waveforms, self._transcripts(waveforms))
 
     def _unreadable(self, waveform: NDArray[np.int16]) -> str | None:
-        return TOO_SHORT if len(waveform) < MIN_SAMPLES else self._abstention.before(waveform)
+        return TOO_SHORT if len(waveform) < MIN_SAMPLES else self._abstention.before(active_sound(waveform))
 
     def _transcripts(self, waveforms: Sequence[NDArray[np.int16]]) -> list[str | None]:
         return [self._transcriber.transcribe(w) if self._transcriber else None for w in waveforms]

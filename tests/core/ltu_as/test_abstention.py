@@ -62,11 +62,11 @@ def test_answers_that_begin_alike_are_counted_once(make_steps):
 
 def test_the_first_failing_check_names_the_reason():
     abstention = Abstention(min_speech_s=0.5, min_level_dbfs=-50)
-    assert abstention.before(tone(1, -49)) is None
-    assert abstention.before(tone(1, -51)) == "too quiet"
-    assert abstention.before(tone(0.4, -20)) == "too short"
-    assert abstention.before(tone(0.4, -60)) == "too quiet"
-    assert abstention.before(silence(5)) == "too quiet"
+    assert abstention.before(active_sound(tone(1, -49))) is None
+    assert abstention.before(active_sound(tone(1, -51))) == "too quiet"
+    assert abstention.before(active_sound(tone(0.4, -20))) == "too short"
+    assert abstention.before(active_sound(tone(0.4, -60))) == "too quiet"
+    assert abstention.before(active_sound(silence(5))) == "too quiet"
 
 
 @given(st.floats(0.01, 0.99))
@@ -91,7 +91,7 @@ def test_an_utterance_far_from_the_training_speech_is_refused(make_steps):
 
 
 def test_without_thresholds_everything_is_read(make_steps):
-    assert Abstention().before(silence(0.1)) is None
+    assert Abstention().before(active_sound(silence(0.1))) is None
     assert Abstention().after(make_steps(audio_mean=np.full(2, 1e9, np.float32))) is None
 
 

@@ -15,7 +15,6 @@ from core.ltu_as.calibration import (
     Correction,
     Entry,
     LogProbabilities,
-    corrected,
     load_calibration,
     log_of,
 )
@@ -74,7 +73,7 @@ def test_a_clipped_zero_is_no_certainty():
 
 def test_many_readings_are_corrected_at_once():
     p = np.array([[0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.5, 0.0]])
-    q = np.exp(corrected(log_of(p), tuple(PRIOR), temperature=1.7, prior_strength=0.4))
+    q = np.exp(ENTRY.corrected(log_of(p)))
     for before, after in zip(p, q, strict=True):
         np.testing.assert_allclose(list(ENTRY.apply(EmotionDistribution(*before))), after, atol=1e-12)
 
