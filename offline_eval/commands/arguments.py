@@ -25,6 +25,18 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Adds `--set` (set, a list of KEY=VALUE)."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another choice than that of the shipped model, such as epochs=4 or smoothing=0; every choice is named in "
+        "offline_eval/training/recipe.py; may repeat",
+    )
+
+
 def names(text: str) -> tuple[str, ...]:
     """An argparse type: names between commas."""
     return tuple(name for part in text.split(",") if (name := part.strip()))

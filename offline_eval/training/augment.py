@@ -1,40 +1,71 @@
-"""What a live microphone does to speech, applied to clean recordings."""
+"""What rooms, microphones, lines and the segmenter do to speech, applied to clean recordings."""
 
+import io
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from core.model import SAMPLE_RATE_HZ
 
-AUGMENTATION_VERSION = 1
+AUGMENTATION_VERSION = 2
 """Part of the key of cached features: raise it when this module's sound changes."""
 
-MIN_SAMPLES = 8_000
+MIN_SAMPLES = SAMPLE_RATE_HZ // 2
 """A cut never leaves less than half a second."""
 
 _FLOOR = 1e-6
 """RMS below this is silence, which stays silence."""
+_TRIM_DB = 40.0
+_FRAME = 320
+_CODECS = (("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"), ("WAV", "ULAW"))
+"""Opus is left out: the corpora at hand are stored in it already, and libsndfile encodes it slowly."""
+
+Sound = NDArray[np.float64]
+_Change = Callable[[Sound, np.random.Generator, "Augmentation"], Sound]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """Ranges from which each variant of a clip draws, uniformly.
+    """Ranges from which each variant of a clip draws, uniformly; shares are probabilities.
 
     Attributes:
-        level_dbfs: RMS level of the whole clip after the change; a label must not be readable from the gain.
-        snr_db: Noise below speech; its spectrum falls with 0 to 2 powers of the frequency (white to brown).
+        speed: Factor of tempo and pitch together, as from a taller or a smaller speaker; small, to keep the emotion.
+        speed_share: Of variants with another speed.
+        trim_share: Of variants whose silence at both ends is cut off, as the segmenter does.
+        cut_s: Length that a cut leaves; at least half a second.
+        cut_share: Of variants that are cut, at a random place.
+        reverberation_s: Time in which the room's answer falls by 60 dB.
+        reverberation_share: Of variants in a room.
+        snr_db: Speech over noise; the noise's power falls with the frequency to the power of 0 to 2 (white to brown).
+        noise_share: Of variants with noise.
         lowpass_hz: Upper band limit, from telephone to nearly full band.
         highpass_hz: Lower band limit.
-        cut_share: Largest share of the clip that is cut off, at a random end.
+        band_share: Of variants with band limits.
+        codec_share: Of variants through Vorbis, MP3 or 8-bit mu-law.
+        clip_share: Of variants that are overdriven, by up to 12 dB.
+        level_dbfs: RMS level of the whole clip at the end.
     """
 
-    level_dbfs: tuple[float, float] = (-50.0, -12.0)
-    snr_db: tuple[float, float] = (10.0, 45.0)
+    speed: tuple[float, float] = (0.88, 1.12)
+    speed_share: float = 0.7
+    trim_share: float = 0.5
+    cut_s: tuple[float, float] = (0.8, 10.0)
+    cut_share: float = 0.3
+    reverberation_s: tuple[float, float] = (0.1, 0.8)
+    reverberation_share: float = 0.4
+    snr_db: tuple[float, float] = (5.0, 40.0)
+    noise_share: float = 0.6
     lowpass_hz: tuple[float, float] = (3_400.0, 7_900.0)
     highpass_hz: tuple[float, float] = (40.0, 300.0)
-    cut_share: float = 0.3
+    band_share: float = 0.3
+    codec_share: float = 0.25
+    clip_share: float = 0.1
+    level_dbfs: tuple[float, float] = (-60.0, -12.0)
 
 
 def augment(
@@ -42,10 +73,21 @@ def augment(
 ) -> NDArray[np.float32]:
     """One random variant of a 16 kHz waveform (float32 [n]), clipped and rounded to 16 bits like a sound card's."""
     ranges = ranges or Augmentation()
-    sound = _cut(waveform.astype(np.float64), rng, ranges.cut_share)
-    sound = _band_limit(sound, rng, ranges)
-    sound = sound + _noise(len(sound), rng) * _rms(sound) * 10 ** (-rng.uniform(*ranges.snr_db) / 20)
-    sound = sound / max(_rms(sound), _FLOOR) * 10 ** (rng.uniform(*ranges.level_dbfs) / 20)
+    sound: Sound = waveform.astype(np.float64)
+    steps: tuple[tuple[float, _Change], ...] = (
+        (ranges.speed_share, _change_speed),
+        (ranges.trim_share, _trim),
+        (ranges.cut_share, _cut),
+        (ranges.reverberation_share, _reverberate),
+        (ranges.noise_share, _add_noise),
+        (ranges.band_share, _limit_band),
+        (ranges.clip_share, _overdrive),
+        (ranges.codec_share, _encode),
+    )
+    for share, change in steps:
+        if rng.random() < share:
+            sound = change(sound, rng, ranges)
+    sound = sound / max(rms(sound), _FLOOR) * 10 ** (rng.uniform(*ranges.level_dbfs) / 20)
     return (np.clip(np.round(sound * 32_768), -32_768, 32_767) / 32_768).astype(np.float32)
 
 
@@ -54,30 +96,90 @@ def generator_for(clip_id: str, variant: int, seed: int) -> np.random.Generator:
     return np.random.default_rng([zlib.crc32(clip_id.encode()), variant, seed])
 
 
-def _cut(sound: NDArray[np.float64], rng: np.random.Generator, share: float) -> NDArray[np.float64]:
-    drop = min(int(rng.uniform(0, share) * len(sound)), max(len(sound) - MIN_SAMPLES, 0))
-    start = int(rng.integers(0, drop + 1))
-    return sound[start : len(sound) - (drop - start)]
+def coloured_noise(n: int, exponent: float, rng: np.random.Generator) -> Sound:
+    """N samples of noise of RMS 1 whose power falls with the frequency to the power of `exponent`."""
+    spectrum = np.fft.rfft(rng.standard_normal(_fast_size(n)))
+    noise: Sound = np.fft.irfft(spectrum * np.maximum(np.arange(len(spectrum)), 1.0) ** (-exponent / 2))[:n]
+    return noise / max(rms(noise), 1e-12)
 
 
-def _band_limit(sound: NDArray[np.float64], rng: np.random.Generator, ranges: Augmentation) -> NDArray[np.float64]:
-    """Half of the variants through a second-order Butterworth band-pass (its magnitude, without phase)."""
-    high_pass_hz, low_pass_hz = rng.uniform(*ranges.highpass_hz), rng.uniform(*ranges.lowpass_hz)
-    if rng.random() < 0.5:  # noqa: PLR2004
+def rms(sound: NDArray[np.floating]) -> float:
+    """Root of the mean square; 0 for no sound."""
+    return float(np.sqrt(np.mean(np.square(sound)))) if len(sound) else 0.0
+
+
+def _fast_size(n: int) -> int:
+    """The next power of two: other lengths can take the transform a hundred times longer."""
+    return 1 << max(n - 1, 1).bit_length()
+
+
+def _change_speed(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
+    factor = rng.uniform(*ranges.speed)
+    changed: Sound = soxr.resample(sound, SAMPLE_RATE_HZ * factor, SAMPLE_RATE_HZ, quality="MQ")
+    return changed
+
+
+def _trim(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:  # noqa: ARG001
+    """Leaves up to 0.3 s beside what is within 40 dB of the loudest frame, as pre-roll and hangover would."""
+    frames = sound[: len(sound) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    if not len(frames):
         return sound
-    hz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE_HZ)
+    power = np.mean(frames**2, axis=1)
+    (loud,) = np.nonzero(power > power.max() * 10 ** (-_TRIM_DB / 10))
+    if not len(loud):
+        return sound
+    before, after = rng.uniform(0, 0.3, size=2) * SAMPLE_RATE_HZ
+    start = max(0, int(loud[0] * _FRAME - before))
+    return sound[start : max(int((loud[-1] + 1) * _FRAME + after), start + MIN_SAMPLES)]
+
+
+def _cut(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
+    shortest, longest = (int(seconds * SAMPLE_RATE_HZ) for seconds in ranges.cut_s)
+    kept = int(rng.uniform(shortest, max(min(longest, len(sound)), shortest)))
+    start = int(rng.integers(0, max(len(sound) - kept, 0) + 1))
+    return sound[start : start + kept]
+
+
+def _reverberate(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
+    """A direct sound and exponentially falling noise: -3 to 12 dB of direct over reverberant energy."""
+    decay_s = rng.uniform(*ranges.reverberation_s)
+    n = int(decay_s * SAMPLE_RATE_HZ)
+    tail = rng.standard_normal(n) * 10 ** (-3 * np.arange(n) / n)
+    tail *= 10 ** (-rng.uniform(-3, 12) / 20) / max(float(np.sqrt(np.sum(tail**2))), _FLOOR)
+    room = np.concatenate([[1.0], np.zeros(int(rng.uniform(0.001, 0.02) * SAMPLE_RATE_HZ)), tail])
+    size = _fast_size(len(sound) + len(room))
+    reverberant: Sound = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(room, size), size)[: len(sound)]
+    return reverberant
+
+
+def _add_noise(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
+    noise = coloured_noise(len(sound), rng.uniform(0, 2), rng)
+    return sound + noise * rms(sound) * 10 ** (-rng.uniform(*ranges.snr_db) / 20)
+
+
+def _limit_band(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
+    """A second-order Butterworth band-pass (its magnitude, without phase)."""
+    high_pass_hz, low_pass_hz = rng.uniform(*ranges.highpass_hz), rng.uniform(*ranges.lowpass_hz)
+    size = _fast_size(len(sound))
+    hz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
     gain = 1 / np.sqrt((1 + (hz / low_pass_hz) ** 4) * (1 + (high_pass_hz / np.maximum(hz, 1e-3)) ** 4))
-    limited: NDArray[np.float64] = np.fft.irfft(np.fft.rfft(sound) * gain, len(sound))
+    limited: Sound = np.fft.irfft(np.fft.rfft(sound, size) * gain, size)[: len(sound)]
     return limited
 
 
-def _noise(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Coloured noise of RMS 1."""
-    spectrum = np.fft.rfft(rng.standard_normal(n))
-    tilt = np.maximum(np.arange(len(spectrum)), 1.0) ** (-rng.uniform(0, 2) / 2)
-    noise: NDArray[np.float64] = np.fft.irfft(spectrum * tilt, n)
-    return noise / max(_rms(noise), 1e-12)
+def _overdrive(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:  # noqa: ARG001
+    ceiling = float(np.max(np.abs(sound), initial=_FLOOR)) * 10 ** (-rng.uniform(0, 12) / 20)
+    return np.clip(sound, -ceiling, ceiling)
 
 
-def _rms(sound: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(np.square(sound)))) if len(sound) else 0.0
+def _encode(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:  # noqa: ARG001
+    """There and back through a lossy format, at full scale."""
+    container, subtype = _CODECS[int(rng.integers(len(_CODECS)))]
+    peak = max(float(np.max(np.abs(sound), initial=0.0)), _FLOOR)
+    file = io.BytesIO()
+    quality = {} if subtype == "ULAW" else {"compression_level": float(rng.uniform(0.5, 1.0))}
+    soundfile.write(file, sound / peak * 0.9, SAMPLE_RATE_HZ, format=container, subtype=subtype, **quality)
+    file.seek(0)
+    decoded, rate_hz = soundfile.read(file)
+    back: Sound = decoded if rate_hz == SAMPLE_RATE_HZ else soxr.resample(decoded, rate_hz, SAMPLE_RATE_HZ)
+    return back[: len(sound)] * (peak / 0.9) if len(back) >= MIN_SAMPLES else sound

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from core.errors import ModelError
+from core.errors import ModelError, UsageError
 from core.ltu_as.config import AudioConfig, WhisperConfig
 from core.ltu_as.features import WhisperFeatures
 
@@ -27,11 +27,17 @@ class Encoder:
     name: str
 
 
-def load_encoder(folder: Path, audio: AudioConfig | None = None) -> Encoder:
+def load_encoder(folder: Path, audio: AudioConfig | None = None, *, layers: int | None = None) -> Encoder:
     """Reads config.json and model.safetensors of a Whisper; only the positions that are heard are kept.
+
+    Args:
+        folder: Of the Whisper.
+        audio: The window that is heard.
+        layers: Keep so many of the first blocks; None: all.
 
     Raises:
         ModelError: A file is missing or broken, or a tensor is missing or has another shape.
+        UsageError: The encoder has fewer blocks.
     """
     audio = audio or AudioConfig()
     weights = folder / "model.safetensors"
@@ -40,7 +46,7 @@ def load_encoder(folder: Path, audio: AudioConfig | None = None) -> Encoder:
         config = WhisperConfig(
             n_mels=sizes["num_mel_bins"],
             d_model=sizes["d_model"],
-            layers=sizes["encoder_layers"],
+            layers=layers or sizes["encoder_layers"],
             heads=sizes["encoder_attention_heads"],
             ffn=sizes["encoder_ffn_dim"],
             positions=audio.encoder_frames,
@@ -50,6 +56,9 @@ def load_encoder(folder: Path, audio: AudioConfig | None = None) -> Encoder:
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         msg = f"{folder}: not a Whisper model in the Hugging Face layout: {error}"
         raise ModelError(msg, hint="it needs config.json and model.safetensors") from error
+    if config.layers > sizes["encoder_layers"]:
+        msg = f"{folder}: {sizes['encoder_layers']} encoder layers, {config.layers} were asked for"
+        raise UsageError(msg)
     module = WhisperFeatures(config, audio)
     state = {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
     try:
@@ -62,8 +71,11 @@ def load_encoder(folder: Path, audio: AudioConfig | None = None) -> Encoder:
     return Encoder(config=config, audio=audio, module=module, sha256=sha256, name=folder.resolve().name)
 
 
-def encode(encoder: Encoder, mel: torch.Tensor) -> torch.Tensor:
-    """Features of one padded spectrogram [n_mels, frames]: float32 [layers, tokens, d_model]."""
-    with torch.inference_mode():
+def encode(encoder: Encoder, mel: torch.Tensor, *, bfloat16: bool = False) -> torch.Tensor:
+    """Features of one spectrogram [n_mels, frames]: float32 [layers, tokens, d_model].
+
+    `bfloat16` is for training material: half the time or less where the processor has it, at three digits.
+    """
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         features: torch.Tensor = encoder.module(mel[None])[0]
     return features

@@ -7,20 +7,46 @@ it stopped. From features the words could be guessed again: they fall under the 
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.audio import read_audio
-from core.ltu_as.features import INT16_SCALE, log_mel, pad_or_trim
-from offline_eval.clips import Clip
+from core.ltu_as.features import INT16_SCALE, fit_window, log_mel
+from offline_eval.clips import Recording
 from offline_eval.training.augment import AUGMENTATION_VERSION, Augmentation, augment, generator_for
 from offline_eval.training.encoder import Encoder, encode
 
-Features = NDArray[np.float16]
+Waveform = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """Encoder features of sounds of any length, one after the other.
+
+    Attributes:
+        rows: float16 [all tokens, layers, d_model].
+        lengths: Tokens of each sound, int64 [sounds].
+    """
+
+    rows: NDArray[np.float16]
+    lengths: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, sounds: Iterable[NDArray[np.float16]]) -> Self:
+        """Joins sounds of [tokens, layers, d_model]."""
+        listed = list(sounds)
+        return cls(np.concatenate(listed), np.array([len(sound) for sound in listed]))
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> "itertools.chain[NDArray[np.float16]]":
+        return itertools.chain(np.split(self.rows, np.cumsum(self.lengths)[:-1]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,56 +58,69 @@ class FeatureCache:
         encoder: What computes them.
         augmentation: Ranges of the variants 1, 2, ...; variant 0 is the clip as it is.
         seed: Of the variants.
+        bfloat16: Whether the variants (never the clips themselves) are encoded at that precision.
+        progress: Told about work that takes long.
     """
 
     folder: Path
     encoder: Encoder
     augmentation: Augmentation
     seed: int
+    bfloat16: bool = False
+    progress: Callable[[str], None] = lambda _: None
 
-    def features(self, clips: Sequence[Clip], variant: int, *, progress: Callable[[str], None]) -> Features:
-        """float16 [clips, layers, tokens, d_model] of one variant, in the order of `clips`.
+    def features(self, clips: Sequence[Recording], variant: int) -> Features:
+        """Of one variant, in the order of `clips`.
 
         Raises:
             AudioError: A file cannot be decoded, or is shorter than 201 samples.
         """
-        rows: dict[tuple[str, str], NDArray[np.float16]] = {}
+        sounds: dict[tuple[str, str], NDArray[np.float16]] = {}
         grouped = itertools.groupby(sorted(clips, key=_by_speaker), key=lambda clip: (clip.corpus, clip.speaker))
         for (corpus, speaker), group in grouped:
             shard = list(group)
-            values = self._shard(f"{corpus}-{speaker}", shard, variant, progress)
-            rows |= {(clip.corpus, clip.clip_id): row for clip, row in zip(shard, values, strict=True)}
-        return np.stack([rows[clip.corpus, clip.clip_id] for clip in clips])
+            values = self._shard(f"{corpus}-{speaker}", shard, variant)
+            sounds |= {(clip.corpus, clip.clip_id): sound for clip, sound in zip(shard, values, strict=True)}
+        return Features.of(sounds[clip.corpus, clip.clip_id] for clip in clips)
 
-    def _shard(self, name: str, clips: list[Clip], variant: int, progress: Callable[[str], None]) -> Features:
+    def heard(self, waveform: Waveform, *, exact: bool = True) -> NDArray[np.float16]:
+        """Features of one sound: float16 [tokens, layers, d_model].
+
+        Raises:
+            AudioError: Fewer than 201 samples.
+        """
+        mel = fit_window(log_mel(waveform, self.encoder.config.n_mels), self.encoder.audio)
+        encoded = encode(self.encoder, mel, bfloat16=self.bfloat16 and not exact)
+        return encoded.transpose(0, 1).numpy().astype(np.float16)
+
+    def _shard(self, name: str, clips: list[Recording], variant: int) -> Features:
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-        path = self.folder / f"{safe}-v{variant}-{self._key(clips, variant)}.npy"
+        path = self.folder / f"{safe}-v{variant}-{self._key(clips, variant)}.npz"
         if path.is_file():
-            stored: Features = np.load(path)
-            return stored
-        progress(f"features of {name}, variant {variant}: {len(clips)} clips")
-        values = np.stack([self._compute(clip, variant) for clip in clips])
+            with np.load(path) as stored:
+                return Features(stored["rows"], stored["lengths"])
+        self.progress(f"features of {name}, variant {variant}: {len(clips)} clips")
+        features = Features.of(self._compute(clip, variant) for clip in clips)
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
-            np.save(file, values)
+            np.savez(file, rows=features.rows, lengths=features.lengths)
         partial.replace(path)
-        return values
+        return features
 
-    def _compute(self, clip: Clip, variant: int) -> Features:
+    def _compute(self, clip: Recording, variant: int) -> NDArray[np.float16]:
         waveform = (read_audio(clip.path) / INT16_SCALE).astype(np.float32)
         if variant:
             waveform = augment(waveform, generator_for(clip.clip_id, variant, self.seed), self.augmentation)
-        mel = pad_or_trim(log_mel(waveform, self.encoder.config.n_mels), self.encoder.audio.mel_frames)
-        return encode(self.encoder, mel).numpy().astype(np.float16)
+        return self.heard(waveform, exact=not variant)
 
-    def _key(self, clips: Sequence[Clip], variant: int) -> str:
+    def _key(self, clips: Sequence[Recording], variant: int) -> str:
         """Changes with anything that the numbers depend on."""
         files = [(clip.clip_id, (stat := clip.path.stat()).st_size, stat.st_mtime_ns) for clip in clips]
-        recipe = [AUGMENTATION_VERSION, self.seed, asdict(self.augmentation)] if variant else None
-        content = [self.encoder.sha256, asdict(self.encoder.audio), variant, recipe, files]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        recipe = [AUGMENTATION_VERSION, self.seed, self.bfloat16, asdict(self.augmentation)] if variant else None
+        encoder = [self.encoder.sha256, self.encoder.config.layers, asdict(self.encoder.audio)]
+        return hashlib.sha256(json.dumps([encoder, variant, recipe, files]).encode()).hexdigest()[:16]
 
 
-def _by_speaker(clip: Clip) -> tuple[str, str, str]:
+def _by_speaker(clip: Recording) -> tuple[str, str, str]:
     return clip.corpus, clip.speaker, clip.clip_id

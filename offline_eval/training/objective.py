@@ -78,10 +78,16 @@ class AnswerLoss:
         ]
         return self._loss(model, audio, "ambiguous", answers=answers, targets=targets, transcript=transcript)
 
+    def words(self, model: LTUAS, audio: Tensor, question: str, answers: Sequence[str]) -> Tensor:
+        """Mean loss of these answers to a question (or the name of a prompt), each to its own sound."""
+        asked, ids, labels = self._batch(render(question), answers)
+        logits = model(ids[:, :-1], audio_embeddings=audio)[:, asked - 1 :].float()
+        return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=_IGNORE)
+
     def readings(self, model: LTUAS, audio: Tensor, prompt: str) -> Tensor:
         """[B, 4]: what `seq_logprob` reads, but for the pieces after the first, which are all but certain."""
         ids = torch.tensor(self._tokenizer.encode(render(prompt))).expand(len(audio), -1)
-        means, _ = self._at_answer(model(ids, audio_embeddings=audio)[:, -1], prompt)
+        means, _ = self._at_answer(model(ids, audio_embeddings=audio)[:, -1].float(), prompt)
         return means.softmax(-1)
 
     def _at_answer(self, logits: Tensor, prompt: str) -> tuple[Tensor, Tensor]:
@@ -99,19 +105,23 @@ class AnswerLoss:
         targets: NDArray[np.float64],
         transcript: str | None,
     ) -> tuple[Tensor, Tensor]:
-        text = render(prompt, transcript)
+        asked, ids, labels = self._batch(render(prompt, transcript), answers)
+        logits = model(ids[:, :-1], audio_embeddings=audio)[:, asked - 1 :].float()
+        means, any_of_four = self._at_answer(logits[:, 0], prompt)
+        readings = means.log_softmax(-1)
+        at_answer = -(torch.from_numpy(targets).to(readings) * readings).sum(-1) - any_of_four
+        rest = nn.functional.cross_entropy(logits[:, 1:].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=_IGNORE)
+        return at_answer.mean() + rest, readings.detach().exp()
+
+    def _batch(self, text: str, answers: Sequence[str]) -> tuple[int, Tensor, Tensor]:
+        """How many pieces the prompt has, ids [B, N] of it and the answers, labels [B, M] of the answers."""
         asked = self._tokenizer.encode(text)
         replies = [self._reply(text, len(asked), answer) for answer in answers]
         longest = max(map(len, replies))
         eos = self._tokenizer.eos_id
         ids = torch.tensor([asked + reply + [eos] * (longest - len(reply)) for reply in replies])
         labels = torch.tensor([reply + [_IGNORE] * (longest - len(reply)) for reply in replies])
-        logits = model(ids[:, :-1], audio_embeddings=audio)[:, len(asked) - 1 :]
-        means, any_of_four = self._at_answer(logits[:, 0], prompt)
-        readings = means.log_softmax(-1)
-        at_answer = -(torch.from_numpy(targets).to(readings) * readings).sum(-1) - any_of_four
-        rest = nn.functional.cross_entropy(logits[:, 1:].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=_IGNORE)
-        return at_answer.mean() + rest, readings.detach().exp()
+        return len(asked), ids, labels
 
     def _reply(self, text: str, asked: int, answer: str) -> list[int]:
         """Pieces of the answer as they stand behind the prompt, and the end."""

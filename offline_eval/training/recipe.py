@@ -1,7 +1,12 @@
 """Every choice of a training run that is not data."""
 
-from dataclasses import dataclass, field
+import difflib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
 
+from core.errors import UsageError
+from core.ltu_as.config import AudioConfig
 from offline_eval.training.augment import Augmentation
 
 
@@ -11,6 +16,10 @@ class Recipe:
 
     Attributes:
         seed: Of weights, draws, and augmented variants.
+        encoder_layers: Keep so many of Whisper's first blocks; None: all. Emotion is heard best in the lower ones.
+        pool: Encoder frames (20 ms) an audio token.
+        window: As long as the `utterance`, or `fixed` at ten seconds.
+        level: See `core.ltu_as.config.AudioConfig`; None lets loudness count.
         vocabulary: At most this many sub-word pieces.
         hidden: Width of the language model; a multiple of `heads`.
         layers: Depth of the language model.
@@ -20,33 +29,43 @@ class Recipe:
         variants: Augmented variants of each training clip besides the clip itself.
         augmentation: What they are like.
         epochs: At most this many; one epoch draws as many clips as there are, with replacement.
-        patience: Epochs without a better dev NLL before training stops.
+        patience: Epochs without a better dev NLL before training stops; without dev speakers it never stops early.
         batch: Clips a step.
         learning_rate: Peak, after a linear warm-up over `warmup` of all steps; then a half cosine down to zero.
         warmup: Share of all steps.
         weight_decay: Of matrices.
         dropout: Of audio embeddings.
         token_dropout: Probability that an audio token is blanked.
-        smoothing: Probability mass that a hard label gives away to all four emotions alike.
+        smoothing: Probability mass that a label gives away: to all four emotions alike, or as `listeners` say.
         own_share: Weight of the model's latest reading of the clip in the percentages it is taught to write; the rest
             is the label's. So the written likelihoods are graded by what the sound leaves open.
         transcript_share: Share of the steps with a plain sentence as transcript. Corpora repeat few sentences, so
             their own words are never given.
+        others_share: Clips of other emotions a step, as a share of `batch`; they and the batch itself are asked an
+            open question, which names nine emotions. 0: never.
+        noise_share: Sounds without speech a step, as a share of `batch`; the answer to them is "None". 0: never.
         averaging: Decay per step of the averaged weights that are scored and kept.
+        bfloat16: Mixed precision: matrix products and augmented features in bfloat16.
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
     seed: int = 0
+    encoder_layers: int | None = None
+    pool: int = 20
+    window: Literal["fixed", "utterance"] = "utterance"
+    level: float | None = 1.5
     vocabulary: int = 1024
     hidden: int = 128
     layers: int = 3
     heads: int = 4
     feed_forward: int = 384
     layer_heads: int = 8
-    variants: int = 1
+    variants: int = 3
     augmentation: Augmentation = field(default_factory=Augmentation)
     epochs: int = 8
     patience: int = 3
-    batch: int = 32
+    batch: int = 48
     learning_rate: float = 1e-3
     warmup: float = 0.1
     weight_decay: float = 0.05
@@ -55,4 +74,40 @@ class Recipe:
     smoothing: float = 0.1
     own_share: float = 0.5
     transcript_share: float = 0.1
+    others_share: float = 0.5
+    noise_share: float = 0.125
     averaging: float = 0.98
+    bfloat16: bool = False
+
+    @property
+    def audio(self) -> AudioConfig:
+        """The window the model hears."""
+        return AudioConfig(pool=self.pool, window=self.window, level=self.level)
+
+
+def chosen(recipe: Recipe, choices: Sequence[str]) -> Recipe:
+    """The recipe with other choices, each `key=value`, or `augmentation.key=value`.
+
+    Raises:
+        UsageError: A key is unknown, or a value does not fit it.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    values = asdict(recipe)
+    for choice in choices:
+        key, equals, value = choice.partition("=")
+        *path, last = key.strip().split(".")
+        place = values
+        for name in path:
+            place = place[name] if isinstance(place.get(name), dict) else {}
+        if not equals or last not in place:
+            near = difflib.get_close_matches(last, place or values, n=1)
+            msg = f"the recipe has no choice {key!r}" if equals else f"{choice!r} is not key=value"
+            raise UsageError(msg, hint=f"did you mean {near[0]}?" if near else f"choices: {', '.join(values)}")
+        place[last] = None if value.strip().lower() == "none" else value.split("..") if ".." in value else value
+    try:
+        return TypeAdapter(Recipe).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        msg = f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+        raise UsageError(msg) from error

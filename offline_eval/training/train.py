@@ -1,8 +1,10 @@
 """From labelled clips to a model folder: the whole training run."""
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +16,15 @@ from core.errors import UsageError
 from core.ltu_as.checkpoint import folder_sha256, save
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
-from core.ltu_as.tokenizer import Tokenizer
 from offline_eval.clips import Clip, in_split, require_trainable
 from offline_eval.datasets.dataset import Dataset, hold_out
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.scores import Score, class_prior, per_corpus, uniform
 from offline_eval.training import card
 from offline_eval.training.encoder import Encoder, load_encoder
-from offline_eval.training.feature_cache import FeatureCache
-from offline_eval.training.network import build
+from offline_eval.training.learn import School
 from offline_eval.training.recipe import Recipe
-from offline_eval.training.trainer import Epoch, Material, fit
-from offline_eval.training.vocabulary import train_vocabulary
+from offline_eval.training.trainer import Epoch, Track
 
 _READ_AT_ONCE = 8
 
@@ -66,13 +65,12 @@ class Outcome:
 
     epochs: Sequence[Epoch]
     scores: dict[str, dict[str, Score]]
-    features_s: float
     training_s: float
     scoring_s: float
     sha256: str
 
 
-def train(job: Job, *, progress: Callable[[str], None]) -> Outcome:
+def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda steps, _: steps) -> Outcome:
     """Trains a model, saves it with its card and licence notice, and scores what was saved.
 
     Raises:
@@ -88,22 +86,21 @@ def train(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     if job.dev_speakers:
         datasets = hold_out(datasets, job.dev_speakers)
     clips = [clip for dataset in datasets for clip in dataset.clips]
-    require_trainable(clips, [clip for dataset in datasets for clip in dataset.others])
-    encoder = load_encoder(job.whisper)
+    others = [clip for dataset in datasets for clip in dataset.others]
+    require_trainable(clips, others)
+    encoder = load_encoder(job.whisper, job.recipe.audio, layers=job.recipe.encoder_layers)
     for line in (line for dataset in datasets for line in dataset.summary()):
         progress(line)
+    school = School(encoder=encoder, recipe=job.recipe, cache=job.cache, progress=progress, track=track)
+    train_clips, dev = in_split(clips, "train"), in_split(clips, "dev")
     clock = _Clock()
-    material = _material(clips, encoder, job, progress)
-    features_s = clock.lap()
-    model = build(job.recipe, encoder, Tokenizer(train_vocabulary(job.recipe.vocabulary)), name=job.name)
-    epochs = fit(model, material, job.recipe, progress=progress)
+    model, epochs = school.learn(train_clips, in_split(others, "train"), dev, name=job.name, run=_run_name(job))
     training_s = clock.lap()
     save(model.half(), job.out)
-    scores = _score(job.out, material, progress)
+    scores = _score(job.out, train_clips, dev, progress)
     outcome = Outcome(
         epochs=epochs,
         scores=scores,
-        features_s=features_s,
         training_s=training_s,
         scoring_s=clock.lap(),
         sha256=folder_sha256(job.out),
@@ -126,23 +123,20 @@ def read_clips(folder: Path, clips: Sequence[Clip], prompt: str) -> NDArray[np.f
     return np.array(rows)
 
 
-def _material(clips: Sequence[Clip], encoder: Encoder, job: Job, progress: Callable[[str], None]) -> Material:
-    recipe = job.recipe
-    cache = FeatureCache(folder=job.cache, encoder=encoder, augmentation=recipe.augmentation, seed=recipe.seed)
-    training, dev = in_split(clips, "train"), in_split(clips, "dev")
-    variants = [cache.features(training, variant, progress=progress) for variant in range(1 + recipe.variants)]
-    return Material(
-        train=training, train_features=variants, dev=dev, dev_features=cache.features(dev, 0, progress=progress)
-    )
+def _run_name(job: Job) -> str:
+    """Changes with the recipe and the data, so that no other run is taken up."""
+    content = [job.name, [str(path) for path in job.data], asdict(job.recipe), list(job.dev_speakers)]
+    return f"{job.name}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
 
 
-def _score(folder: Path, material: Material, progress: Callable[[str], None]) -> dict[str, dict[str, Score]]:
-    dev = material.dev
+def _score(
+    folder: Path, train_clips: Sequence[Clip], dev: Sequence[Clip], progress: Callable[[str], None]
+) -> dict[str, dict[str, Score]]:
     scores = {}
     for prompt in PROMPTS:
         progress(f"scoring {len(dev)} dev clips, {prompt} prompt")
         scores[f"model, {prompt} prompt"] = per_corpus(dev, read_clips(folder, dev, prompt))
-    scores["class prior of the corpus"] = per_corpus(dev, class_prior(material.train, dev))
+    scores["class prior of the corpus"] = per_corpus(dev, class_prior(train_clips, dev))
     scores["uniform"] = per_corpus(dev, uniform(dev))
     return scores
 

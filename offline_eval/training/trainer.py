@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,37 +17,30 @@ from core.distribution import EMOTIONS
 from core.errors import EmotionMonitorError
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import PROMPTS
-from offline_eval.clips import Clip
 from offline_eval.scores import OVERALL, Score, per_corpus, targets_of
+from offline_eval.training.answers import NO_SPEECH, OPEN_QUESTION, open_answer
+from offline_eval.training.feature_cache import Features
+from offline_eval.training.material import Draw, Drawn, Material, balanced, cut_alike
 from offline_eval.training.network import fit_scales
 from offline_eval.training.objective import AnswerLoss
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.sentences import SENTENCES
 
-Features = NDArray[np.float16]
-
 _SCALE_CLIPS = 256
-_DEV_BATCH = 64
 _MAX_GRADIENT = 1.0
+
+
+Track = Callable[[range, str], Iterable[int]]
+"""Goes through the steps of what it is told the name of, showing how far it is, such as `rich.progress.track`."""
 
 
 class TrainingError(EmotionMonitorError):
     """Training went wrong: the loss is no longer a number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Material:
-    """Clips and their features [clips, layers, tokens, d_model]: one array per variant for training, one for dev."""
-
-    train: Sequence[Clip]
-    train_features: Sequence[Features]
-    dev: Sequence[Clip]
-    dev_features: Features
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """What one epoch came to: mean training loss, and the averaged weights' dev scores per corpus."""
+    """What one epoch came to: mean training loss, and the averaged weights' dev scores per corpus (if any)."""
 
     number: int
     loss: float
@@ -67,146 +60,207 @@ class Epoch:
     def line(self) -> str:
         """One line for the terminal."""
         corpora = ", ".join(f"{name} {s.macro_f1:.3f}/{s.nll:.3f}" for name, s in self.dev.items())
-        return (
-            f"epoch {self.number}: loss {self.loss:.3f}, dev NLL {self.dev_nll:.3f}, "
-            f"macro-F1/NLL by corpus {corpora}, {self.seconds:.0f} s"
-        )
+        heard = f", dev NLL {self.dev_nll:.3f}, macro-F1/NLL by corpus {corpora}" if self.dev else ""
+        return f"epoch {self.number}: loss {self.loss:.3f}{heard}, {self.seconds:.0f} s"
 
 
-def fit(model: LTUAS, material: Material, recipe: Recipe, *, progress: Callable[[str], None]) -> list[Epoch]:
-    """Trains everything but the Whisper encoder; leaves the averaged weights of the best epoch in the model.
+def fit(
+    model: LTUAS,
+    material: Material,
+    recipe: Recipe,
+    *,
+    progress: Callable[[str], None],
+    track: Track = lambda steps, _: steps,
+    checkpoint: Path | None = None,
+) -> list[Epoch]:
+    """Trains everything but the Whisper encoder; leaves averaged weights in the model.
+
+    They are those of the best epoch on the dev clips, or of the last one without dev clips.
+
+    Args:
+        model: From `build`, untrained.
+        material: What to learn from.
+        recipe: How.
+        progress: Told about each epoch.
+        track: Shows the steps of an epoch, such as `rich.progress.track`.
+        checkpoint: File that is written after each epoch, and from which an interrupted run goes on.
 
     Raises:
         TrainingError: The loss became infinite or NaN.
     """
-    rng = np.random.default_rng(recipe.seed)
-    torch.manual_seed(recipe.seed)
-    few = rng.permutation(len(material.train))[:_SCALE_CLIPS]
-    fit_scales(model, torch.from_numpy(material.train_features[0][few]).float())
-    objective = AnswerLoss(model.tokenizer)
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
-    steps = math.ceil(len(material.train) / recipe.batch)
-    optimizer, schedule = _optimizer(model, recipe, steps * recipe.epochs)
-    lessons = _Lessons(material.train, recipe)
-    epochs: list[Epoch] = []
-    best: dict[str, Tensor] = {}
-    for number in range(1, recipe.epochs + 1):
-        start = time.perf_counter()
-        losses = []
-        for rows, features in _batches(material, recipe, steps, rng):
-            audio = _drop(model.audio_embeddings(features), recipe)
-            loss = _step_loss(model, objective, audio, rows=rows, lessons=lessons, recipe=recipe, rng=rng)
-            if not torch.isfinite(loss):
-                msg = f"the loss is {loss.item()} in epoch {number}"
-                raise TrainingError(msg, hint="a smaller learning rate may help")
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
-            optimizer.step()
-            schedule.step()
-            averaged.update_parameters(model)
-            losses.append(loss.item())
-        probabilities = read_features(cast("LTUAS", averaged.module), objective, material.dev_features)
-        epoch = Epoch(
-            number=number,
-            loss=float(np.mean(losses)),
-            dev=per_corpus(material.dev, probabilities),
-            seconds=time.perf_counter() - start,
-        )
-        progress(epoch.line())
-        if all(epoch.dev_nll < earlier.dev_nll for earlier in epochs):
-            best = {name: value.clone() for name, value in averaged.module.state_dict().items()}
-        epochs.append(epoch)
-        if number - min(epochs, key=lambda e: e.dev_nll).number >= recipe.patience:
-            break
-    model.load_state_dict(best)
-    return epochs
+    run = _Run(model, material, recipe)
+    if checkpoint is not None and checkpoint.is_file():
+        run.restore(torch.load(checkpoint, weights_only=True))
+        progress(f"goes on after epoch {len(run.epochs)} of an earlier run")
+    while len(run.epochs) < recipe.epochs and not run.has_stopped:
+        run.epoch(track)
+        progress(run.epochs[-1].line())
+        if checkpoint is not None:
+            partial = checkpoint.with_suffix(".partial")
+            torch.save(run.state(), partial)
+            partial.replace(checkpoint)
+    model.load_state_dict(run.best)
+    return run.epochs
 
 
 @torch.inference_mode()
-def read_features(model: LTUAS, objective: AnswerLoss, features: Features) -> NDArray[np.float64]:
-    """[N, 4]: the readings of both prompts, averaged."""
-    rows = []
-    for start in range(0, len(features), _DEV_BATCH):
-        audio = model.audio_embeddings(torch.from_numpy(features[start : start + _DEV_BATCH]).float())
-        readings = torch.stack([objective.readings(model, audio, prompt) for prompt in PROMPTS])
-        rows.append(readings.mean(0).double().numpy())
-    return np.concatenate(rows)
+def read_features(
+    model: LTUAS, objective: AnswerLoss, features: Features, prompts: Sequence[str] = tuple(PROMPTS)
+) -> NDArray[np.float64]:
+    """[N, 4]: the readings of prompts, averaged."""
+    readings = np.empty((len(features), len(EMOTIONS)))
+    sounds = list(features)
+    for length in np.unique(features.lengths):
+        (rows,) = np.nonzero(features.lengths == length)
+        alike = torch.from_numpy(np.stack([sounds[row] for row in rows])).transpose(1, 2).float()
+        audio = model.audio_embeddings(alike)
+        readings[rows] = torch.stack([objective.readings(model, audio, p) for p in prompts]).mean(0).double().numpy()
+    return readings
 
 
-def draw_weights(clips: Sequence[Clip]) -> NDArray[np.float64]:
-    """Probability of drawing each clip: emotions alike within a corpus, corpora by the square root of their size."""
-    cells = Counter((clip.corpus, clip.emotion) for clip in clips)
-    corpora = Counter(clip.corpus for clip in clips)
-    emotions = Counter(corpus for corpus, _ in cells)
-    weights: NDArray[np.float64] = np.array(
-        [math.sqrt(corpora[c.corpus]) / emotions[c.corpus] / cells[c.corpus, c.emotion] for c in clips]
-    )
-    weights /= weights.sum()
-    return weights
+class _Run:
+    """All that changes while training, so that it can be kept and taken up again."""
+
+    def __init__(self, model: LTUAS, material: Material, recipe: Recipe) -> None:
+        self._model, self._material, self._recipe = model, material, recipe
+        self._rng = np.random.default_rng(recipe.seed)
+        torch.manual_seed(recipe.seed)
+        sounds = list(material.train_features[0])
+        few = [sounds[row] for row in self._rng.permutation(len(sounds))[:_SCALE_CLIPS]]
+        fit_scales(model, cut_alike(few, self._rng))
+        self._objective = AnswerLoss(model.tokenizer)
+        self._averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
+        self._steps = math.ceil(len(material.train) / recipe.batch)
+        self._optimizer, self._schedule = _optimizer(model, recipe, self._steps * recipe.epochs)
+        self._targets = (1 - recipe.smoothing) * targets_of(material.train) + recipe.smoothing / len(EMOTIONS)
+        self._readings = self._targets.copy()
+        self._open_answers = [open_answer(clip.label) for clip in material.others]
+        self.epochs: list[Epoch] = []
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the dev scores have not improved for too long."""
+        if not self._material.dev or not self.epochs:
+            return False
+        return len(self.epochs) - min(self.epochs, key=lambda e: e.dev_nll).number >= self._recipe.patience
+
+    def epoch(self, track: Track) -> None:
+        """Trains for one more epoch, and scores it."""
+        start, number = time.perf_counter(), len(self.epochs) + 1
+        sources = self._sources()
+        losses = [self._step(sources) for _ in track(range(self._steps), f"epoch {number}")]
+        averaged, material = cast("LTUAS", self._averaged.module), self._material
+        dev: dict[str, Score] = {}
+        if material.dev_features is not None:
+            dev = per_corpus(material.dev, read_features(averaged, self._objective, material.dev_features))
+        epoch = Epoch(number=number, loss=float(np.mean(losses)), dev=dev, seconds=time.perf_counter() - start)
+        if not dev or all(epoch.dev_nll < earlier.dev_nll for earlier in self.epochs):
+            self.best = {name: value.clone() for name, value in averaged.state_dict().items()}
+        self.epochs.append(epoch)
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` takes, as values that torch loads without running code from the file."""
+        return {
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "best": self.best,
+            "model": self._model.state_dict(),
+            "averaged": self._averaged.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "readings": torch.from_numpy(self._readings),
+            "draws": self._rng.bit_generator.state,
+            "torch": torch.get_rng_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes up where another run stopped."""
+        self.epochs = [
+            Epoch(**{**epoch, "dev": {name: Score(**score) for name, score in epoch["dev"].items()}})
+            for epoch in state["epochs"]
+        ]
+        self.best = state["best"]
+        self._model.load_state_dict(state["model"])
+        self._averaged.load_state_dict(state["averaged"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._readings = state["readings"].numpy()
+        self._rng.bit_generator.state = state["draws"]
+        torch.set_rng_state(state["torch"])
+
+    def _sources(self) -> "_Sources":
+        material, recipe = self._material, self._recipe
+        labels = [(clip.corpus, clip.emotion) for clip in material.train]
+        other_labels = [(clip.corpus, clip.label) for clip in material.others]
+        others = round(recipe.batch * recipe.others_share) if material.others else 0
+        noise = material.noise_features
+        noises = round(recipe.batch * recipe.noise_share) if noise else 0
+        alike = np.full(len(noise), 1 / len(noise)) if noise else np.empty(0)
+        return _Sources(
+            clips=iter(Draw(material.train_features, balanced(labels), recipe.batch, self._rng)),
+            others=iter(Draw(material.other_features, balanced(other_labels), others, self._rng)) if others else None,
+            noises=iter(Draw([noise], alike, noises, self._rng)) if noise and noises else None,
+        )
+
+    def _step(self, sources: "_Sources") -> float:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._recipe.bfloat16):
+            loss = self._clips_loss(*next(sources.clips))
+            if sources.others:
+                rows, features = next(sources.others)
+                answers = [self._open_answers[row] for row in rows]
+                loss = loss + self._objective.words(self._model, self._hear(features), OPEN_QUESTION, answers)
+            if sources.noises:
+                _, features = next(sources.noises)
+                prompt = str(self._rng.choice(list(PROMPTS)))
+                loss = loss + self._objective.words(
+                    self._model, self._hear(features), prompt, [NO_SPEECH] * len(features)
+                )
+        if not torch.isfinite(loss):
+            msg = f"the loss is {loss.item()} in epoch {len(self.epochs) + 1}"
+            raise TrainingError(msg, hint="a smaller learning rate may help")
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._model.parameters(), _MAX_GRADIENT)
+        self._optimizer.step()
+        self._schedule.step()
+        self._averaged.update_parameters(self._model)
+        return loss.item()
+
+    def _clips_loss(self, rows: NDArray[np.int64], features: Tensor) -> Tensor:
+        """Half of the batch is asked for one word, the other half for likelihoods, all of it the open question."""
+        recipe, rng, audio = self._recipe, self._rng, self._hear(features)
+        transcript = str(rng.choice(SENTENCES)) if rng.random() < recipe.transcript_share else None
+        half = len(rows) // 2
+        one, many = rows[:half], rows[half:]
+        single, heard = self._objective.single(
+            self._model, audio[:half], self._targets[one], rng=rng, transcript=transcript
+        )
+        self._readings[one] = heard.double().numpy()
+        written = (1 - recipe.own_share) * self._targets[many] + recipe.own_share * self._readings[many]
+        ambiguous, heard = self._objective.ambiguous(
+            self._model, audio[half:], self._targets[many], written=written, rng=rng, transcript=transcript
+        )
+        self._readings[many] = heard.double().numpy()
+        loss = (single + ambiguous) / 2
+        if not self._material.others or not recipe.others_share:
+            return loss
+        answers = [open_answer(EMOTIONS[rng.choice(len(EMOTIONS), p=self._targets[row])]) for row in rows]
+        return loss + self._objective.words(self._model, audio, OPEN_QUESTION, answers)
+
+    def _hear(self, features: Tensor) -> Tensor:
+        """Audio tokens with some channels and some whole tokens blanked."""
+        audio = self._model.audio_embeddings(features)
+        kept = torch.rand(audio.shape[:2]) >= self._recipe.token_dropout
+        return nn.functional.dropout(audio, self._recipe.dropout) * kept[..., None]
 
 
-class _Lessons:
-    """What is taught about each training clip: its smoothed label, and percentages half of the model's own making."""
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where an epoch's sounds come from; each gives which sounds, and their features."""
 
-    def __init__(self, clips: Sequence[Clip], recipe: Recipe) -> None:
-        self.targets = (1 - recipe.smoothing) * targets_of(clips) + recipe.smoothing / len(EMOTIONS)
-        self._readings = self.targets.copy()
-        self._own_share = recipe.own_share
-
-    def written(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The probabilities [B, 4] to write for these clips."""
-        return (1 - self._own_share) * self.targets[rows] + self._own_share * self._readings[rows]
-
-    def note(self, rows: NDArray[np.int64], readings: Tensor) -> None:
-        """Keeps the latest readings [B, 4] of these clips."""
-        self._readings[rows] = readings.numpy()
-
-
-def _step_loss(
-    model: LTUAS,
-    objective: AnswerLoss,
-    audio: Tensor,
-    *,
-    rows: NDArray[np.int64],
-    lessons: _Lessons,
-    recipe: Recipe,
-    rng: np.random.Generator,
-) -> Tensor:
-    """Half of the batch is asked for one word, the other half for likelihoods."""
-    transcript = str(rng.choice(SENTENCES)) if rng.random() < recipe.transcript_share else None
-    half = len(rows) // 2
-    one, many = rows[:half], rows[half:]
-    single, heard = objective.single(model, audio[:half], lessons.targets[one], rng=rng, transcript=transcript)
-    lessons.note(one, heard)
-    ambiguous, heard = objective.ambiguous(
-        model,
-        audio[half:],
-        lessons.targets[many],
-        written=lessons.written(many),
-        rng=rng,
-        transcript=transcript,
-    )
-    lessons.note(many, heard)
-    return (single + ambiguous) / 2
-
-
-def _batches(
-    material: Material, recipe: Recipe, steps: int, rng: np.random.Generator
-) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    """Drawn clips, and the features of one random variant of each."""
-    weights = draw_weights(material.train)
-    for _ in range(steps):
-        rows = rng.choice(len(weights), size=recipe.batch, p=weights)
-        variants = rng.integers(len(material.train_features), size=recipe.batch)
-        features = np.stack([material.train_features[v][i] for v, i in zip(variants, rows, strict=True)])
-        yield rows, torch.from_numpy(features).float()
-
-
-def _drop(audio: Tensor, recipe: Recipe) -> Tensor:
-    """Blanks some channels and some whole audio tokens."""
-    kept = torch.rand(audio.shape[:2]) >= recipe.token_dropout
-    return nn.functional.dropout(audio, recipe.dropout) * kept[..., None]
+    clips: Iterator[Drawn]
+    others: Iterator[Drawn] | None
+    noises: Iterator[Drawn] | None
 
 
 def _optimizer(

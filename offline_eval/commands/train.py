@@ -1,0 +1,79 @@
+"""emotion-eval train: a small LTU-AS from labelled speech."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.command import whole_number
+from core.errors import UsageError
+from offline_eval.commands.arguments import add_data, add_recipe
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command."""
+    text = "train a small LTU-AS on labelled speech, and score it on speakers it has not heard"
+    parser = commands.add_parser("train", help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=run)
+    add_data(parser)
+    parser.add_argument(
+        "--whisper", type=Path, required=True, metavar="DIR", help="Whisper in the Hugging Face layout, kept frozen"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model folder to make")
+    parser.add_argument("--overwrite", action="store_true", help="write into a folder that is not empty")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(".cache/features"),
+        metavar="DIR",
+        help="where encoder features, and runs that were interrupted, are kept (default %(default)s)",
+    )
+    parser.add_argument("--name", default="ltu-as-mini", help="name of the model (default %(default)s)")
+    add_recipe(parser)
+    parser.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: all cores)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains, and prints the scores as Markdown."""
+    import torch
+
+    try:
+        from offline_eval.scores import table
+        from offline_eval.training.recipe import Recipe, chosen
+        from offline_eval.training.train import Job, train
+    except ModuleNotFoundError as error:
+        msg = f"training needs {error.name}, which is not installed"
+        raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    job = Job(
+        data=tuple(arguments.data),
+        whisper=arguments.whisper,
+        out=arguments.out,
+        cache=arguments.cache,
+        name=arguments.name,
+        recipe=chosen(Recipe(), arguments.set),
+        overwrite=arguments.overwrite,
+        dev_speakers=arguments.dev_speakers,
+    )
+    outcome = train(job, progress=_say, track=bar)
+    print(table(outcome.scores))
+    print(
+        f"\n{job.out}: training {outcome.training_s:.0f} s, scoring {outcome.scoring_s:.0f} s, sha256 {outcome.sha256}"
+    )
+    return 0
+
+
+def bar(steps: Sequence[int], name: str) -> Iterable[int]:
+    """Goes through the steps with a progress bar on the terminal, if there is one."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(steps, name, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,105 @@
+"""What a model is trained on: recordings, their features, and how they are drawn."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from offline_eval.clips import Clip, OtherClip
+from offline_eval.training.feature_cache import Features
+
+_SORTED_TOGETHER = 4
+"""So many batches are drawn at once and dealt by length: the sounds of a batch are cut to its shortest one."""
+
+
+Drawn = tuple[NDArray[np.int64], Tensor]
+"""Which sounds, and their features: float32 [B, layers, T, d_model]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Material:
+    """Recordings and their features: one `Features` per variant of the training sounds, one for the dev clips.
+
+    Attributes:
+        train: Clips of the four emotions.
+        train_features: Their variants; the first is the clips as they are.
+        others: Clips of other emotions, or none.
+        other_features: Their variants.
+        noise_features: Sounds without speech, or None.
+        dev: Clips that decide when to stop; may be none.
+        dev_features: As they are.
+    """
+
+    train: Sequence[Clip]
+    train_features: Sequence[Features]
+    dev: Sequence[Clip]
+    dev_features: Features | None
+    others: Sequence[OtherClip] = ()
+    other_features: Sequence[Features] = ()
+    noise_features: Features | None = None
+
+
+class Draw:
+    """Batches of sounds without end.
+
+    Args:
+        variants: Features of the same sounds, in as many variants.
+        weights: Probability of each sound.
+        batch: Sounds a batch.
+        rng: Draws sounds, variants and where a sound is cut.
+    """
+
+    def __init__(
+        self, variants: Sequence[Features], weights: NDArray[np.float64], batch: int, rng: np.random.Generator
+    ) -> None:
+        self._variants = [list(features) for features in variants]
+        self._weights = weights
+        self._batch = batch
+        self._rng = rng
+
+    def __iter__(self) -> Iterator[Drawn]:
+        """Yields one batch after the other."""
+        while True:
+            yield from self._some()
+
+    def _some(self) -> Iterator[Drawn]:
+        rows = self._rng.choice(len(self._weights), size=self._batch * _SORTED_TOGETHER, p=self._weights)
+        variants = self._rng.integers(len(self._variants), size=len(rows))
+        sounds = [self._variants[variant][row] for variant, row in zip(variants, rows, strict=True)]
+        by_length = np.argsort([len(sound) for sound in sounds] + self._rng.random(len(sounds)))
+        batches = np.split(by_length, _SORTED_TOGETHER)
+        for number in self._rng.permutation(_SORTED_TOGETHER):
+            chosen = self._rng.permutation(batches[number])
+            yield rows[chosen], cut_alike([sounds[n] for n in chosen], self._rng)
+
+
+def cut_alike(sounds: Sequence[NDArray[np.float16]], rng: np.random.Generator) -> Tensor:
+    """Features of sounds [tokens, layers, d_model], each cut at a random place to the length of the shortest.
+
+    Returns:
+        float32 [sounds, layers, tokens, d_model].
+    """
+    shortest = min(map(len, sounds))
+    starts = [rng.integers(len(sound) - shortest + 1) for sound in sounds]
+    cut = np.stack([sound[start : start + shortest] for sound, start in zip(sounds, starts, strict=True)])
+    return torch.from_numpy(cut).transpose(1, 2).float()
+
+
+def balanced(labels: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+    """Probabilities of drawing recordings of (corpus, emotion).
+
+    Emotions are drawn alike within a corpus, corpora by the square root of their size.
+    """
+    cells = Counter(labels)
+    corpora = Counter(corpus for corpus, _ in labels)
+    emotions = Counter(corpus for corpus, _ in cells)
+    weights: NDArray[np.float64] = np.array(
+        [math.sqrt(corpora[corpus]) / emotions[corpus] / cells[corpus, emotion] for corpus, emotion in labels]
+    )
+    weights /= weights.sum()
+    return weights
