@@ -77,12 +77,21 @@ class AudioConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLTRConfig:
-    """Attention heads of the block over time and of the block over encoder layers."""
+    """The two blocks of TLTR.
+
+    Attributes:
+        time_heads: Attention heads of the block over time.
+        layer_heads: Attention heads of the block over encoder layers.
+        standardise: Whether every channel of every encoder layer is brought to zero mean and unit variance first, by
+            the moments of the training speech; the original does not. A few channels of Whisper are a hundred times
+            louder than the others.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
 
     time_heads: int = 1
     layer_heads: int = 8
+    standardise: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

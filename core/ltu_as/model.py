@@ -68,7 +68,7 @@ class LTUAS(nn.Module):
         self._tokenizer = tokenizer
         dim, llama = config.whisper.d_model, config.llama
         self.whisper = WhisperFeatures(config.whisper, config.audio)
-        self.audio_encoder = TLTR(dim, time_heads=config.tltr.time_heads, layer_heads=config.tltr.layer_heads)
+        self.audio_encoder = TLTR(config.tltr, layers=config.whisper.layers, dim=dim)
         self.audio_proj = nn.Sequential(nn.LayerNorm(dim, elementwise_affine=False), nn.Linear(dim, llama.hidden_size))
         self.llama = LlamaForCausalLM(
             HfLlamaConfig(

@@ -2,24 +2,36 @@
 
 from typing import cast
 
+import torch
 from torch import Tensor, nn
+
+from core.ltu_as.config import TLTRConfig
 
 
 class TLTR(nn.Module):
     """One block over time, one over encoder layers, then the mean over layers.
 
     There is no positional embedding, no mask but for padding, and no final norm. Parameter names are those of the
-    published checkpoints.
+    published checkpoints; the moments, float32 [layers, 1, dim], are there only if the configuration says so.
     """
 
-    def __init__(self, dim: int, *, time_heads: int, layer_heads: int) -> None:
+    input_mean: Tensor
+    input_std: Tensor
+
+    def __init__(self, config: TLTRConfig, *, layers: int, dim: int) -> None:
         super().__init__()
-        self.time_tr = ResidualAttentionBlock(dim, time_heads)
-        self.layer_tr = ResidualAttentionBlock(dim, layer_heads)
+        self.time_tr = ResidualAttentionBlock(dim, config.time_heads)
+        self.layer_tr = ResidualAttentionBlock(dim, config.layer_heads)
+        self.standardise = config.standardise
+        if config.standardise:
+            self.register_buffer("input_mean", torch.zeros(layers, 1, dim))
+            self.register_buffer("input_std", torch.ones(layers, 1, dim))
 
     def forward(self, features: Tensor, keep: Tensor | None = None) -> Tensor:
         """[B, layers, T, dim] -> [B, T, dim]; no time sees one at which `keep` [B, T] is false."""
         batch, layers = features.shape[:2]
+        if self.standardise:
+            features = (features - self.input_mean) / self.input_std
         mask = None
         if keep is not None and not bool(keep.all()):
             mask = keep.repeat_interleave(layers, dim=0)[:, None, None]

@@ -23,7 +23,7 @@ def build(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer, *, name: str) 
         name=name,
         whisper=encoder.config,
         audio=encoder.audio,
-        tltr=TLTRConfig(time_heads=1, layer_heads=recipe.layer_heads),
+        tltr=TLTRConfig(layer_heads=recipe.layer_heads, standardise=recipe.standardise),
         llama=LlamaConfig(
             vocab_size=tokenizer.vocab_size,
             hidden_size=recipe.hidden,
@@ -45,11 +45,16 @@ def fit_scales(model: LTUAS, features: Tensor) -> None:
     """Starts the trained parts at the scale of the data: features [N, layers, T, d_model] of training clips.
 
     Whisper's raw block outputs have a few channels a hundred times louder than the rest, which carry little and would
-    drown the others for many steps. Norm gains and the projection start by giving every channel the same spread; the
-    TLTR blocks start near the identity.
+    drown the others for many steps. The features are standardised, or norm gains start by giving every channel the
+    same spread; so does the projection. The TLTR blocks start near the identity.
     """
-    for block in (model.audio_encoder.time_tr, model.audio_encoder.layer_tr):
-        _standardise(block, features.flatten(0, 2))
+    tltr = model.audio_encoder
+    if tltr.standardise:
+        tltr.input_mean.copy_(features.mean((0, 2))[:, None])
+        tltr.input_std.copy_(features.std((0, 2)).clamp(min=_LEAST_STD)[:, None])
+    for block in (tltr.time_tr, tltr.layer_tr):
+        if not tltr.standardise:
+            _standardise(block, features.flatten(0, 2))
         block.attn.out.weight.mul_(_RESIDUAL_GAIN)
         cast("nn.Linear", block.mlp[2]).weight.mul_(_RESIDUAL_GAIN)
     linear = cast("nn.Linear", model.audio_proj[1])

@@ -26,6 +26,7 @@ class Recipe:
         heads: Its attention heads.
         feed_forward: Width of its feed-forward layers.
         layer_heads: Heads of TLTR's block over encoder layers.
+        standardise: See `core.ltu_as.config.TLTRConfig`.
         variants: Augmented variants of each training clip besides the clip itself.
         augmentation: What they are like.
         epochs: At most this many; one epoch draws as many clips as there are, with replacement.
@@ -61,6 +62,7 @@ class Recipe:
     heads: int = 4
     feed_forward: int = 384
     layer_heads: int = 8
+    standardise: bool = True
     variants: int = 3
     augmentation: Augmentation = field(default_factory=Augmentation)
     epochs: int = 8

@@ -7,12 +7,13 @@ from torch import nn
 
 from core.errors import ModelError
 from core.ltu_as.checkpoint import from_published
-from core.ltu_as.config import LTUAS_7B, AudioConfig
+from core.ltu_as.config import LTUAS_7B, AudioConfig, TLTRConfig
 from core.ltu_as.decode import Decoding
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import render
 from core.ltu_as.readout import InvalidReading, readout
 from core.ltu_as.tiny import tiny_model
+from core.ltu_as.tltr import TLTR
 from tests.golden.golden import HERE
 
 RATE = 16_000
@@ -253,3 +254,16 @@ WRONG = {"max_new_tokens": 0, "temperature": 0.0, "top_p": 1.1, "top_k": -1, "re
 def test_decoding_refuses_what_makes_no_sense(name, value):
     with pytest.raises(ValueError, match=name):
         Decoding(**{name: value})
+
+
+def test_standardised_features_lose_the_scale_of_their_channels():
+    config = TLTRConfig(layer_heads=2, standardise=True)
+    torch.manual_seed(0)
+    tltr = TLTR(config, layers=3, dim=8)
+    features = torch.randn(2, 3, 5, 8)
+    scale, shift = torch.rand(3, 1, 8) * 100 + 0.1, torch.randn(3, 1, 8) * 50
+    plain = tltr(features)
+    tltr.input_mean.copy_(shift)
+    tltr.input_std.copy_(scale)
+    torch.testing.assert_close(tltr(features * scale + shift), plain, atol=1e-3, rtol=1e-3)
+    assert "input_mean" not in TLTR(TLTRConfig(), layers=3, dim=8).state_dict()
