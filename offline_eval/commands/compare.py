@@ -2,15 +2,17 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.command import whole_number
 from core.errors import UsageError
-from offline_eval.commands.arguments import add_data, names
+from offline_eval.commands.arguments import add_data, add_recipe, names
 
 if TYPE_CHECKING:
+    from offline_eval.datasets.dataset import Dataset
     from offline_eval.predictions import Fold
     from offline_eval.system import System
 
@@ -65,6 +67,7 @@ def add_to(commands: Any) -> None:
         "--out", type=Path, metavar="DIR", help="write compare.md, compare.json and predictions.csv into this folder"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of folds and draws (default 0)")
+    add_recipe(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,10 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
         from offline_eval.compare_report import as_json, as_markdown
         from offline_eval.predictions import out_of_fold, read_predictions, write_predictions
 
-        folds, about = _folds(arguments)
+        datasets = _datasets(arguments)
+        folds, about = _folds(arguments, datasets)
         clips = [clip for _, held_out in folds for clip in held_out]
         predictions = [made for path in arguments.predictions for made in read_predictions(path, clips)]
-        finished, others = _systems(arguments)
+        finished, others = _systems(arguments, datasets)
     except ModuleNotFoundError as error:
         msg = f"comparing needs {error.name}, which is not installed"
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
@@ -94,18 +98,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _folds(arguments: argparse.Namespace) -> "tuple[list[Fold], str]":
-    """What is learned from and what is held out, and that in words."""
-    from offline_eval.clips import in_split, require_distinct, require_trainable
+def _datasets(arguments: argparse.Namespace) -> "list[Dataset]":
     from offline_eval.datasets.dataset import hold_out
     from offline_eval.datasets.kinds import open_dataset
-    from offline_eval.folds import speaker_folds
 
     datasets = [open_dataset(spec).load() for spec in arguments.data]
     if arguments.dev_speakers:
         datasets = hold_out(datasets, arguments.dev_speakers)
     for line in (line for dataset in datasets for line in dataset.summary()):
         _say(line)
+    return datasets
+
+
+def _folds(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tuple[list[Fold], str]":
+    """What is learned from and what is held out, and that in words."""
+    from offline_eval.clips import in_split, require_distinct, require_trainable
+    from offline_eval.folds import speaker_folds
+
     clips = [clip for dataset in datasets for clip in dataset.clips]
     if arguments.split:
         require_trainable(clips)
@@ -116,11 +125,18 @@ def _folds(arguments: argparse.Namespace) -> "tuple[list[Fold], str]":
     return folds, f"Cross-validated by speaker: {len(folds)} folds of {len(clips)} clips, seed {arguments.seed}."
 
 
-def _systems(arguments: argparse.Namespace) -> "tuple[list[System], list[System]]":
+def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tuple[list[System], list[System]]":
     """The finished model, if one is given, and the named systems."""
     from offline_eval.systems import BASELINES, Workshop, make_systems
 
-    workshop = Workshop(cache=arguments.cache, seed=arguments.seed, progress=_say, whisper=arguments.whisper)
+    workshop = Workshop(
+        cache=arguments.cache,
+        seed=arguments.seed,
+        progress=_say,
+        whisper=arguments.whisper,
+        others=[clip for dataset in datasets for clip in dataset.others],
+        choices=arguments.set,
+    )
     finished: list[System] = []
     if arguments.model:
         if not arguments.split:

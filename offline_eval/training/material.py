@@ -1,6 +1,5 @@
 """What a model is trained on: recordings, their features, and how they are drawn."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,16 +89,16 @@ def cut_alike(sounds: Sequence[NDArray[np.float16]], rng: np.random.Generator) -
     return torch.from_numpy(cut).transpose(1, 2).float()
 
 
-def balanced(labels: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+def balanced(labels: Sequence[tuple[str, str]], corpus_power: float) -> NDArray[np.float64]:
     """Probabilities of drawing recordings of (corpus, emotion).
 
-    Emotions are drawn alike within a corpus, corpora by the square root of their size.
+    Emotions are drawn alike within a corpus, corpora by their size to the power of `corpus_power`.
     """
     cells = Counter(labels)
     corpora = Counter(corpus for corpus, _ in labels)
     emotions = Counter(corpus for corpus, _ in cells)
     weights: NDArray[np.float64] = np.array(
-        [math.sqrt(corpora[corpus]) / emotions[corpus] / cells[corpus, emotion] for corpus, emotion in labels]
+        [corpora[corpus] ** corpus_power / emotions[corpus] / cells[corpus, emotion] for corpus, emotion in labels]
     )
     weights /= weights.sum()
     return weights

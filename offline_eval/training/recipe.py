@@ -38,8 +38,12 @@ class Recipe:
         dropout: Of audio embeddings.
         token_dropout: Probability that an audio token is blanked.
         smoothing: Probability mass that a label gives away: to all four emotions alike, or as `listeners` say.
-        own_share: Weight of the model's latest reading of the clip in the percentages it is taught to write; the rest
-            is the label's. So the written likelihoods are graded by what the sound leaves open.
+        mixing: Two clips of a batch are heard as one: shares from a beta distribution with this parameter for both,
+            targets mixed alike (mixup, Zhang et al. 2018). 0: never.
+        corpus_power: Corpora are drawn by their size to this power: 0 all alike, 1 every clip alike.
+        own_share: Weight of the model's latest reading of the clip (or of the mix it led) in the percentages it is
+            taught to write; the rest is the label's. So the written likelihoods are graded by what the sound leaves
+            open.
         transcript_share: Share of the steps with a plain sentence as transcript. Corpora repeat few sentences, so
             their own words are never given.
         others_share: Clips of other emotions a step, as a share of `batch`; they and the batch itself are asked an
@@ -74,6 +78,8 @@ class Recipe:
     dropout: float = 0.2
     token_dropout: float = 0.1
     smoothing: float = 0.1
+    mixing: float = 0.4
+    corpus_power: float = 0.5
     own_share: float = 0.5
     transcript_share: float = 0.1
     others_share: float = 0.5

@@ -197,8 +197,10 @@ class _Run:
         noises = round(recipe.batch * recipe.noise_share) if noise else 0
         alike = np.full(len(noise), 1 / len(noise)) if noise else np.empty(0)
         return _Sources(
-            clips=iter(Draw(material.train_features, balanced(labels), recipe.batch, self._rng)),
-            others=iter(Draw(material.other_features, balanced(other_labels), others, self._rng)) if others else None,
+            clips=iter(Draw(material.train_features, balanced(labels, recipe.corpus_power), recipe.batch, self._rng)),
+            others=iter(Draw(material.other_features, balanced(other_labels, recipe.corpus_power), others, self._rng))
+            if others
+            else None,
             noises=iter(Draw([noise], alike, noises, self._rng)) if noise and noises else None,
         )
 
@@ -228,28 +230,42 @@ class _Run:
 
     def _clips_loss(self, rows: NDArray[np.int64], features: Tensor) -> Tensor:
         """Half of the batch is asked for one word, the other half for likelihoods, all of it the open question."""
-        recipe, rng, audio = self._recipe, self._rng, self._hear(features)
+        recipe, rng = self._recipe, self._rng
+        audio, targets = self._mixed(self._model.audio_embeddings(features), self._targets[rows])
+        audio = self._dropped(audio)
         transcript = str(rng.choice(SENTENCES)) if rng.random() < recipe.transcript_share else None
         half = len(rows) // 2
-        one, many = rows[:half], rows[half:]
         single, heard = self._objective.single(
-            self._model, audio[:half], self._targets[one], rng=rng, transcript=transcript
+            self._model, audio[:half], targets[:half], rng=rng, transcript=transcript
         )
-        self._readings[one] = heard.double().numpy()
-        written = (1 - recipe.own_share) * self._targets[many] + recipe.own_share * self._readings[many]
+        self._readings[rows[:half]] = heard.double().numpy()
+        written = (1 - recipe.own_share) * targets[half:] + recipe.own_share * self._readings[rows[half:]]
         ambiguous, heard = self._objective.ambiguous(
-            self._model, audio[half:], self._targets[many], written=written, rng=rng, transcript=transcript
+            self._model, audio[half:], targets[half:], written=written, rng=rng, transcript=transcript
         )
-        self._readings[many] = heard.double().numpy()
+        self._readings[rows[half:]] = heard.double().numpy()
         loss = (single + ambiguous) / 2
-        if not self._material.others or not recipe.others_share:
+        if not self._open_answers or not recipe.others_share:
             return loss
-        answers = [open_answer(EMOTIONS[rng.choice(len(EMOTIONS), p=self._targets[row])]) for row in rows]
+        answers = [open_answer(EMOTIONS[rng.choice(len(EMOTIONS), p=target)]) for target in targets]
         return loss + self._objective.words(self._model, audio, OPEN_QUESTION, answers)
 
+    def _mixed(self, audio: Tensor, targets: NDArray[np.float64]) -> tuple[Tensor, NDArray[np.float64]]:
+        """Every clip with a quieter other one, and the targets [B, 4] of that."""
+        if not self._recipe.mixing:
+            return audio, targets
+        share = self._rng.beta(self._recipe.mixing, self._recipe.mixing, size=len(audio))
+        share = np.maximum(share, 1 - share)[:, None]
+        other = self._rng.permutation(len(audio))
+        weight = torch.from_numpy(share).to(audio)[..., None]
+        mixed = weight * audio + (1 - weight) * audio[torch.from_numpy(other)]
+        return mixed, share * targets + (1 - share) * targets[other]
+
     def _hear(self, features: Tensor) -> Tensor:
+        return self._dropped(self._model.audio_embeddings(features))
+
+    def _dropped(self, audio: Tensor) -> Tensor:
         """Audio tokens with some channels and some whole tokens blanked."""
-        audio = self._model.audio_embeddings(features)
         kept = torch.rand(audio.shape[:2]) >= self._recipe.token_dropout
         return nn.functional.dropout(audio, self._recipe.dropout) * kept[..., None]
 
