@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ from core.errors import UsageError
 from offline_eval.commands.arguments import add_data, add_recipe, names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from offline_eval.datasets.dataset import Dataset
     from offline_eval.predictions import Fold
     from offline_eval.system import System
@@ -67,6 +68,11 @@ def add_to(commands: Any) -> None:
         "--out", type=Path, metavar="DIR", help="write compare.md, compare.json and predictions.csv into this folder"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of folds and draws (default 0)")
+    parser.add_argument(
+        "--temper",
+        action="store_true",
+        help="correct every system's answers of a fold by a temperature fitted on its answers of the other folds",
+    )
     add_recipe(parser)
 
 
@@ -87,6 +93,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
     answer = partial(out_of_fold, clips=clips, folds=folds, cache=arguments.cache / "folds", progress=_say)
     predictions = [*map(answer, finished), *predictions, *map(answer, others)]
+    if arguments.temper:
+        from offline_eval.crossfit import tempered
+
+        predictions = [tempered(clips, made) for made in predictions]
+        about += " Each fold's answers at a temperature fitted on the other folds, for every system."
     comparison = compare(clips, predictions, seed=arguments.seed)
     report = as_markdown(comparison, about=about)
     print(report, end="")
