@@ -31,6 +31,9 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--name", default="ltu-as-mini", help="name of the model (default %(default)s)")
     add_recipe(parser)
+    parser.add_argument(
+        "--log", type=Path, metavar="DIR", help="write training.csv and training.png, scores by epoch, into this folder"
+    )
     parser.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: all cores)")
 
 
@@ -59,6 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
         dev_speakers=arguments.dev_speakers,
     )
     outcome = train(job, progress=_say, track=bar)
+    if arguments.log:
+        from offline_eval.training.log import write_log
+
+        write_log(arguments.log, outcome.epochs)
     print(table(outcome.scores))
     print(
         f"\n{job.out}: training {outcome.training_s:.0f} s, scoring {outcome.scoring_s:.0f} s, sha256 {outcome.sha256}"

@@ -54,8 +54,8 @@ def test_a_folder_without_whisper_is_one_line(tones: Path, tmp_path, capsys):
 
 def test_one_command_trains_a_model_from_a_table(tones: Path, small_whisper: Path, tmp_path, capsys):
     folders = ["--whisper", str(small_whisper), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    options = ["--epochs", "1", "--variants", "1", "--threads", "1", "--name", "mine", "--seed", "5"]
-    options += ["--dev-speakers", "0,tones_3"]
+    options = ["--set", "epochs=1", "--set", "variants=1", "--threads", "1", "--name", "mine", "--set", "seed=5"]
+    options += ["--dev-speakers", "0,tones_3", "--log", str(tmp_path / "log")]
     assert run("train", "--data", str(tones), *folders, *options) == 0
     printed = capsys.readouterr()
     assert "| uniform |" in printed.out
@@ -68,4 +68,7 @@ def test_one_command_trains_a_model_from_a_table(tones: Path, small_whisper: Pat
         "MODEL_CARD.md",
         "LICENSE",
     }
+    rows = (tmp_path / "log" / "training.csv").read_text().splitlines()
+    assert [row.split(",")[3] for row in rows[1:]] == ["tones", "all"]
+    assert (tmp_path / "log" / "training.png").read_bytes().startswith(b"\x89PNG")
     assert "# mine" in (tmp_path / "out" / "MODEL_CARD.md").read_text()
