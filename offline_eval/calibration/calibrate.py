@@ -1,0 +1,144 @@
+"""Calibrates a finished model folder on its dev speakers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UsageError
+from core.ltu_as.abstention import Abstention
+from core.ltu_as.calibration import CALIBRATION_NAME, Calibration
+from core.ltu_as.checkpoint import folder_sha256
+from core.ltu_as.config import CONFIG_NAME, LTUASConfig
+from core.ltu_as.prompt import PROMPTS
+from core.ltu_as.readout import Kind
+from offline_eval.calibration.hearing import Sound, audio_means, content_free, hear, marked, recorded
+from offline_eval.calibration.thresholds import Heard, fit_abstention, fit_outlier
+from offline_eval.calibration.worth import Fitted, Refused, fit_readout, refused, refused_speech
+from offline_eval.clips import Clip, in_split, require_distinct
+from offline_eval.datasets.dataset import hold_out
+from offline_eval.datasets.kinds import open_dataset
+
+READOUTS: tuple[Kind, ...] = (
+    "seq_logprob", "first_piece", "softmax_mean", "mean_softmax", "vocab_prob", "paper_linear",
+)  # fmt: skip
+"""What is calibrated besides the folder's default, pooled by the mean over all steps."""
+
+_DEV = "dev speech"
+_TO_FIT = "content-free, to fit"
+_FIT_SEED, _TRIED_SEED = 1, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to calibrate, and on what.
+
+    Attributes:
+        model: The model folder.
+        data: See `open_dataset`; its dev speakers must not have been trained on.
+        out: Where to write; None: the model folder's calibration.json.
+        dev_speakers: Exactly who is held out, as in training; empty for what the data states.
+        vad: A folder of hand-marked speech and non-speech to try the thresholds on; see `marked`.
+        seed: Of the content-free sounds. Those that the thresholds are tried on are others than those they are fitted
+            on, and both are others than those of the training.
+        training_clips: At most so many clips of the train speakers say what training speech is like.
+        device: Where the model runs.
+    """
+
+    model: Path
+    data: tuple[str | Path, ...]
+    out: Path | None = None
+    dev_speakers: tuple[str, ...] = ()
+    vad: Path | None = None
+    seed: int = 0
+    training_clips: int = 1000
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A calibration, where it was written, and what it is worth."""
+
+    path: Path
+    calibration: Calibration
+    fitted: Sequence[Fitted]
+    refused: Sequence[Refused]
+
+
+def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
+    """Fits temperatures, priors and thresholds, and writes them.
+
+    What is written is fitted on all dev speakers; what it is said to be worth to them is what the others' fit is.
+
+    Raises:
+        UsageError: The data cannot be used.
+        ModelError: The folder cannot be used.
+        AudioError: A clip cannot be decoded.
+    """
+    defaults = LTUASConfig.from_json(job.model / CONFIG_NAME).defaults
+    prompts = tuple(dict.fromkeys((*PROMPTS, defaults.prompt)))
+    kinds = tuple(dict.fromkeys((*READOUTS, defaults.readout)))
+    clips, training = _clips(job)
+    tried = {f"content-free: {kind}": sounds for kind, sounds in content_free(job.seed, _TRIED_SEED).items()}
+    if job.vad is not None:
+        tried |= {f"marked as {label}": sounds for label, sounds in marked(job.vad).items()}
+    sounds: dict[str, Sequence[Sound]] = {
+        _DEV: recorded(clips),
+        _TO_FIT: [sound for sounds in content_free(job.seed, _FIT_SEED).values() for sound in sounds],
+        **tried,
+    }
+    heard = hear(job.model, prompts, sounds, device=job.device, progress=progress)
+    speech, noise = heard[_DEV], heard[_TO_FIT]
+    outlier = None
+    if training:
+        progress(f"hearing {len(training)} training clips")
+        outlier = fit_outlier(audio_means(job.model, recorded(training), device=job.device))
+
+    def fit(some_speech: Sequence[Heard]) -> Abstention:
+        return fit_abstention(some_speech, noise, outlier)
+
+    progress("fitting")
+    fitted = [fit_readout(prompt, kind, clips, speech, noise) for prompt in prompts for kind in kinds]
+    calibration = Calibration(
+        model_sha256=folder_sha256(job.model),
+        fitted_on=_fitted_on(clips),
+        entries=tuple(row.entry for row in fitted if row.entry),
+        abstention=fit(speech),
+    )
+    path = job.out or job.model / CALIBRATION_NAME
+    calibration.to_json(path)
+    return Outcome(
+        path=path,
+        calibration=calibration,
+        fitted=fitted,
+        refused=[
+            row
+            for prompt in prompts
+            for row in (
+                refused_speech(_DEV, prompt, clips, speech, fit),
+                *(refused(name, prompt, heard[name], fit(speech)) for name in tried),
+            )
+        ],
+    )
+
+
+def _clips(job: Job) -> tuple[list[Clip], list[Clip]]:
+    """The dev clips, and the train clips that say what training speech is like."""
+    datasets = [open_dataset(spec).load() for spec in job.data]
+    if job.dev_speakers:
+        datasets = hold_out(datasets, job.dev_speakers)
+    clips = [clip for dataset in datasets for clip in dataset.clips]
+    require_distinct(clips)
+    dev, train = in_split(clips, "dev"), in_split(clips, "train")
+    speakers = {clip.speaker for clip in dev}
+    if len(speakers) < 2:  # noqa: PLR2004 - one is left out at a time
+        msg = f"{len(speakers)} dev speaker(s) in the data"
+        raise UsageError(msg, hint="a calibration is fitted and judged on at least two that were not trained on")
+    if both := sorted(speakers & {clip.speaker for clip in train}):
+        msg = f"{len(both)} speaker(s) are both in train and in dev, first {both[0]}"
+        raise UsageError(msg, hint="put all clips of a speaker into one split")
+    return dev, train[:: -(-len(train) // job.training_clips)] if train and job.training_clips else []
+
+
+def _fitted_on(clips: Sequence[Clip]) -> str:
+    corpora = ", ".join(sorted({clip.corpus for clip in clips}))
+    return f"{len(clips)} clips of {len({clip.speaker for clip in clips})} dev speakers ({corpora})"

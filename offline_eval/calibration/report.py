@@ -1,0 +1,60 @@
+"""What a calibration did, as Markdown."""
+
+from collections.abc import Iterator, Sequence
+
+from core.ltu_as.abstention import REASONS, Abstention
+from offline_eval.calibration.calibrate import Outcome
+from offline_eval.calibration.worth import Fitted, Refused
+
+
+def report(outcome: Outcome) -> str:
+    """Corrections and their worth, thresholds, and what they refuse."""
+    return "\n".join(
+        [
+            f"Fitted on {outcome.calibration.fitted_on}.",
+            "Before: as the model reads. After: each speaker corrected by a fit to the others.",
+            "NLL in nats, expected calibration error in 15 bins; each corpus counts alike.",
+            "",
+            *_corrections(outcome.fitted),
+            "",
+            *_thresholds(outcome.calibration.abstention or Abstention()),
+            "",
+            *_refusals(outcome.refused),
+        ]
+    )
+
+
+def _corrections(rows: Sequence[Fitted]) -> Iterator[str]:
+    yield "| prompt | read-out | clips | temperature | prior strength | NLL before | after | ECE before | after |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        if row.entry is None or row.before is None or row.after is None:
+            cells = ["not calibrated: too often invalid", *[""] * 5]
+        else:
+            cells = [
+                f"{row.entry.temperature:.3g}",
+                f"{row.entry.prior_strength:.2f}",
+                *(f"{value:.3f}" for value in (row.before.nll, row.after.nll, row.before.ece, row.after.ece)),
+            ]
+        yield f"| {' | '.join([row.prompt, row.readout, str(row.clips), *cells])} |"
+
+
+def _thresholds(abstention: Abstention) -> Iterator[str]:
+    def shown(value: float | None, unit: str = "") -> str:
+        return "not checked" if value is None else f"{value:.3g}{unit}"
+
+    masses = ", ".join(f"{shown(mass)} ({prompt})" for prompt, mass in abstention.min_answer_mass.items())
+    distance = abstention.outlier.max_distance if abstention.outlier else None
+    yield f"- too quiet: active level below {shown(abstention.min_level_dbfs, ' dBFS')}"
+    yield f"- too short: active sound below {shown(abstention.min_speech_s, ' s')}"
+    yield f"- not speech: answer mass below {masses or shown(None)}"
+    yield f"- unlike training: distance above {shown(distance)}"
+
+
+def _refusals(rows: Sequence[Refused]) -> Iterator[str]:
+    yield f"| sounds | prompt | number | refused | {' | '.join(REASONS)} |"
+    yield f"|---|---|---|---|{'---|' * len(REASONS)}"
+    for row in rows:
+        shares = [sum(row.reasons.values()), *(row.reasons.get(reason, 0) for reason in REASONS)]
+        cells = [f"{share / row.number:.1%}" for share in shares]
+        yield f"| {' | '.join([row.sounds, row.prompt, str(row.number), *cells])} |"

@@ -1,0 +1,73 @@
+"""The temperature and the strength of the prior under which labels are most likely."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.distribution import EMOTIONS
+from core.ltu_as.calibration import Correction, LogProbabilities, corrected, log_of
+
+TEMPERATURES = (0.01, 20.0)
+"""Linear read-outs lie close to uniform and need one far below 1."""
+
+_SHRINK = (5**0.5 - 1) / 2
+_STEPS = 36
+"""Golden sections: the bracket shrinks to 3e-8 of its width."""
+_DIGITS = 6
+
+Values = NDArray[np.float64]
+
+
+def fit_temperature_and_prior(
+    log_probs: Values, targets: Values, content_free_log_probs: Values, weights: Values | None = None
+) -> Correction:
+    """The correction with the least cross-entropy to the targets.
+
+    In 1 / temperature and prior_strength / temperature the loss is convex. So it has one valley along the temperature,
+    and its floor one valley along the strength: two nested golden-section searches find the minimum.
+
+    Args:
+        log_probs: [N, 4] readings of labelled speech.
+        targets: [N, 4] distributions.
+        content_free_log_probs: [M, 4] readings of sounds without content; the prior is their mean probability.
+        weights: [N] of the clips; all alike by default.
+    """
+    log_prior = log_of(np.exp(content_free_log_probs).mean(axis=0)) if len(content_free_log_probs) else np.zeros(4)
+    log_prior = corrected(log_prior, log_prior, temperature=1, prior_strength=0)
+
+    def loss(log_temperature: float, strength: float) -> float:
+        log_q = corrected(log_probs, log_prior, temperature=np.exp(log_temperature), prior_strength=strength)
+        return float(np.average(-(targets * log_q).sum(axis=1), weights=weights))
+
+    def log_temperature(strength: float) -> float:
+        return _golden(lambda x: loss(x, strength), *np.log(TEMPERATURES))
+
+    between = _golden(lambda s: loss(log_temperature(s), s), 0.0, 1.0)
+    # Where it makes no difference, such as for a prior that favours nothing, none of it is taken off.
+    strength = min((0.0, between, 1.0), key=lambda s: round(loss(log_temperature(s), s), _DIGITS))
+    return Correction(
+        temperature=_rounded(np.exp(log_temperature(strength))),
+        prior=LogProbabilities(**dict(zip(EMOTIONS, map(_rounded, log_prior), strict=True))),
+        prior_strength=_rounded(strength),
+    )
+
+
+def _golden(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function with one valley is least."""
+    left, right = high - _SHRINK * (high - low), low + _SHRINK * (high - low)
+    at_left, at_right = function(left), function(right)
+    for _ in range(_STEPS):
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _SHRINK * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _SHRINK * (high - low)
+            at_right = function(right)
+    return (low + high) / 2
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")

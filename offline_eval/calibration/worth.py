@@ -1,0 +1,157 @@
+"""What a calibration is worth to speakers that it was not fitted on."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.ltu_as.abstention import Abstention
+from core.ltu_as.calibration import Correction, Entry, log_of
+from core.ltu_as.readout import InvalidReading, Kind, readout
+from offline_eval.calibration.temperature import fit_temperature_and_prior
+from offline_eval.calibration.thresholds import Heard, reason_not_to_read
+from offline_eval.clips import Clip
+from offline_eval.scores import Values, measures, summands, targets_of
+
+LEAST_VALID = 0.9
+"""A read-out that gives a distribution for fewer of the clips is not calibrated."""
+
+
+Rows = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """Scores in which each corpus counts alike."""
+
+    nll: float
+    ece: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """One prompt and read-out, pooled by the mean over all steps.
+
+    Attributes:
+        prompt: The prompt.
+        readout: The read-out.
+        clips: How many had a distribution.
+        entry: Fitted on all of them; None where the read-out is too often invalid.
+        before: As the model reads.
+        after: Each speaker corrected by what was fitted on the others.
+    """
+
+    prompt: str
+    readout: Kind
+    clips: int
+    entry: Entry | None = None
+    before: Quality | None = None
+    after: Quality | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What becomes of some sounds with a prompt: how many there are, and how many have no reading, by reason."""
+
+    sounds: str
+    prompt: str
+    number: int
+    reasons: Mapping[str, int]
+
+
+def fit_readout(
+    prompt: str, kind: Kind, clips: Sequence[Clip], speech: Sequence[Heard], noise: Sequence[Heard]
+) -> Fitted:
+    """Fits one read-out on clips of at least two speakers, and scores the fit by leaving one speaker out at a time."""
+    log_p = _log_probs(speech, prompt, kind)
+    valid = _complete(log_p)
+    heard = [clip for clip, has in zip(clips, valid, strict=True) if has]
+    if valid.mean() < LEAST_VALID or len({clip.speaker for clip in heard}) < 2:  # noqa: PLR2004 - one is left out
+        return Fitted(prompt=prompt, readout=kind, clips=len(heard))
+    log_p, targets, weights = log_p[valid], targets_of(heard), _weights(heard)
+    content_free = _log_probs(noise, prompt, kind)
+    content_free = content_free[_complete(content_free)]
+
+    def fit(rows: Rows) -> Correction:
+        return fit_temperature_and_prior(log_p[rows], targets[rows], content_free, weights[rows])
+
+    log_q = np.empty_like(log_p)
+    for held_out in each_speaker(heard):
+        log_q[held_out] = fit(~held_out).corrected(log_p[held_out])
+    correction = fit(np.ones(len(heard), np.bool_))
+    return Fitted(
+        prompt=prompt,
+        readout=kind,
+        clips=len(heard),
+        entry=Entry(
+            prompt=prompt,
+            readout=kind,
+            temperature=correction.temperature,
+            prior=correction.prior,
+            prior_strength=correction.prior_strength,
+        ),
+        before=_quality(log_p, targets, weights),
+        after=_quality(log_q, targets, weights),
+    )
+
+
+def refused(name: str, prompt: str, sounds: Sequence[Heard], abstention: Abstention) -> Refused:
+    """What thresholds make of sounds that had no part in fitting them."""
+    return _counted(name, prompt, [reason_not_to_read(abstention, heard, prompt) for heard in sounds])
+
+
+def refused_speech(
+    name: str,
+    prompt: str,
+    clips: Sequence[Clip],
+    speech: Sequence[Heard],
+    fit: Callable[[Sequence[Heard]], Abstention],
+) -> Refused:
+    """The same for labelled speech: each speaker judged by thresholds fitted on the others."""
+    reasons: list[str | None] = []
+    for held_out in each_speaker(clips):
+        abstention = fit([heard for heard, out in zip(speech, held_out, strict=True) if not out])
+        reasons += [
+            reason_not_to_read(abstention, heard, prompt) for heard, out in zip(speech, held_out, strict=True) if out
+        ]
+    return _counted(name, prompt, reasons)
+
+
+def each_speaker(clips: Sequence[Clip]) -> Iterator[Rows]:
+    """For each speaker, which of the clips [N] are theirs."""
+    speakers = np.array([clip.speaker for clip in clips])
+    for speaker in np.unique(speakers):
+        yield speakers == speaker
+
+
+def _log_probs(sounds: Sequence[Heard], prompt: str, kind: Kind) -> Values:
+    """[N, 4]; NaN where the reading is invalid."""
+    rows = np.full((len(sounds), 4), np.nan)
+    for row, heard in zip(rows, sounds, strict=True):
+        try:
+            row[:] = log_of(tuple(readout(heard.steps[prompt], kind=kind)))
+        except InvalidReading:
+            continue
+    return rows
+
+
+def _complete(log_p: Values) -> Rows:
+    complete: Rows = np.isfinite(log_p.sum(axis=1))
+    return complete
+
+
+def _weights(clips: Sequence[Clip]) -> Values:
+    sizes = Counter(clip.corpus for clip in clips)
+    return np.array([1 / sizes[clip.corpus] for clip in clips])
+
+
+def _quality(log_q: Values, targets: Values, weights: Values) -> Quality:
+    found = measures((summands(np.exp(log_q), targets) * weights[:, None]).sum(axis=0))
+    return Quality(nll=float(found["nll"]), ece=float(found["ece"]))
+
+
+def _counted(name: str, prompt: str, reasons: Sequence[str | None]) -> Refused:
+    counts = Counter(reason for reason in reasons if reason is not None)
+    return Refused(sounds=name, prompt=prompt, number=len(reasons), reasons=counts)
