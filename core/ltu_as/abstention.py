@@ -66,11 +66,14 @@ def answer_mass(steps: StepLogits) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlier:
-    """How far the mean audio token of an utterance may lie from those of the training speech.
+    """How far the mean features of an utterance may lie from those of the training speech.
+
+    They are those of the Whisper encoder, in which noise, hum and keys lie far from speech; the projected audio tokens,
+    made to tell emotions apart, do not tell them.
 
     Attributes:
-        mean: Of the mean audio tokens, [hidden_size].
-        inverse_std: One over their standard deviations, [hidden_size].
+        mean: Of the mean features, [d_model].
+        inverse_std: One over their standard deviations, [d_model].
         max_distance: Largest root mean square of the standardised differences; about 1 for training speech itself.
 
     Raises:
@@ -88,9 +91,9 @@ class Outlier:
             msg = f"mean has {len(self.mean)} numbers, inverse_std has {len(self.inverse_std)}"
             raise ValueError(msg)
 
-    def distance(self, audio_mean: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Distances [...] of mean audio tokens [..., hidden_size]."""
-        z = (audio_mean.astype(np.float64) - np.array(self.mean)) * np.array(self.inverse_std)
+    def distance(self, feature_mean: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Distances [...] of mean features [..., d_model]; see `StepLogits.feature_mean`."""
+        z = (feature_mean.astype(np.float64) - np.array(self.mean)) * np.array(self.inverse_std)
         distances: NDArray[np.float64] = np.sqrt(np.square(z).mean(axis=-1))
         return distances
 
@@ -125,6 +128,6 @@ class Abstention:
         """Why what the model made of a sound says nothing about emotion, if so."""
         if answer_mass(steps) < self.min_answer_mass.get(steps.prompt, 0.0):
             return NOT_SPEECH
-        if self.outlier is None or steps.audio_mean is None:
+        if self.outlier is None or steps.feature_mean is None:
             return None
-        return UNLIKE_TRAINING if self.outlier.distance(steps.audio_mean) > self.outlier.max_distance else None
+        return UNLIKE_TRAINING if self.outlier.distance(steps.feature_mean) > self.outlier.max_distance else None

@@ -176,13 +176,13 @@ class LoadedCalibration:
     identifier: str
 
 
-def load_calibration(folder: Path, *, model_sha256: str, hidden_size: int) -> LoadedCalibration | None:
+def load_calibration(folder: Path, *, model_sha256: str, d_model: int) -> LoadedCalibration | None:
     """The calibration of a model folder, if it has one.
 
     Args:
         folder: The model folder.
         model_sha256: Of its weights; see `folder_sha256`.
-        hidden_size: Of its language model.
+        d_model: Of its encoder.
 
     Raises:
         ModelError: The file is broken, or was fitted for other weights.
@@ -195,7 +195,7 @@ def load_calibration(folder: Path, *, model_sha256: str, hidden_size: int) -> Lo
         msg = f"{path}: model_sha256: fitted for weights {calibration.model_sha256[:12]}, not {model_sha256[:12]}"
         raise ModelError(msg, hint=_FIT_AGAIN)
     outlier = calibration.abstention and calibration.abstention.outlier
-    if outlier and len(outlier.mean) != hidden_size:
-        msg = f"{path}: abstention.outlier.mean: {len(outlier.mean)} numbers, the model has {hidden_size}"
+    if outlier and len(outlier.mean) != d_model:
+        msg = f"{path}: abstention.outlier.mean: {len(outlier.mean)} numbers, the model has {d_model}"
         raise ModelError(msg, hint=_FIT_AGAIN)
     return LoadedCalibration(calibration, hashlib.sha256(path.read_bytes()).hexdigest()[:12])

@@ -65,8 +65,10 @@ class AudioConfig:
 
     def tokens_of(self, samples: int) -> int:
         """Audio tokens of a sound of so many samples."""
-        if self.window == "fixed":
-            return self.tokens
+        return self.tokens if self.window == "fixed" else self.tokens_with_sound(samples)
+
+    def tokens_with_sound(self, samples: int) -> int:
+        """Those of them that hold sound; in a fixed window zeros fill the others, which come last."""
         return min(self.tokens, math.ceil(samples // HOP_LENGTH / (2 * self.pool)))
 
     @property

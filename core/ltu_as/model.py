@@ -306,7 +306,9 @@ class LTUAS(nn.Module):
 
         started = time.perf_counter()
         audio_keep = self.audio_keep(sounds) if sounds else None
-        audio_embeddings = self.audio_embeddings(self.features(sounds), audio_keep) if sounds else None
+        features = self.features(sounds) if sounds else None
+        audio_embeddings = None if features is None else self.audio_embeddings(features, audio_keep)
+        feature_means = [None] * len(waveforms) if features is None else self._means(features, sounds)
         features_ms, started = self._elapsed_ms(started), time.perf_counter()
         ids, keep = self._pad([self.tokenizer.encode(render(prompt, transcript)) for transcript in transcripts])
         answers = tuple(self.verbalizer.answers(prompt).values())
@@ -317,7 +319,6 @@ class LTUAS(nn.Module):
             [(s.logits[:, pieces], s.logits.logsumexp(-1), s.logits.amin(-1), s.tokens) for s in steps]
         )
         answer_logprobs = [logprobs.cpu() for logprobs in prefix.answer_logprobs]
-        audio_means = None if audio_embeddings is None else _mean(audio_embeddings, audio_keep).cpu().numpy()
         llm_ms = self._elapsed_ms(started)
 
         return [
@@ -332,7 +333,7 @@ class LTUAS(nn.Module):
                 answer_logprobs=tuple(logprobs[row].numpy() for logprobs in answer_logprobs),
                 prompt=prompt,
                 verbalizer=self.verbalizer,
-                audio_mean=None if audio_means is None else audio_means[row],
+                feature_mean=feature_means[row],
                 decoding=asdict(decoding),
                 transcript=transcripts[row],
                 truncated_s=max(0.0, len(sounds[row]) / SAMPLE_RATE_HZ - self.config.audio.window_s) if sounds else 0.0,
@@ -341,6 +342,13 @@ class LTUAS(nn.Module):
             )
             for row, (written, n) in enumerate(self._answers(tokens))
         ]
+
+    def _means(self, features: Tensor, sounds: Sequence[Waveform]) -> list[NDArray[np.float32]]:
+        """Means [d_model] of features [B, layers, T, d_model] over layers and over the time that holds sound."""
+        audio = self.config.audio
+        times = [audio.tokens_with_sound(len(sound)) for sound in sounds]
+        parts = [slice(n) if audio.window == "fixed" else slice(-n, None) for n in times]
+        return [row[:, part].float().mean(dim=(0, 1)).cpu().numpy() for row, part in zip(features, parts, strict=True)]
 
     def _pad(self, prompt_ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Ids and mask [B, N], padded on the left with BOS: a penalty then sees no id that is not in the prompt."""
@@ -382,13 +390,6 @@ class LTUAS(nn.Module):
             audio_keep = text_keep.new_ones(audio_embeddings.shape[:2])
         embeds = torch.cat([audio_embeddings.to(text.dtype), text], dim=1)
         return embeds, torch.cat([audio_keep, text_keep], dim=1)
-
-
-def _mean(audio_embeddings: Tensor, keep: Tensor | None) -> Tensor:
-    """Mean audio tokens [B, hidden_size], without the pads."""
-    if keep is None:
-        return audio_embeddings.mean(dim=1)
-    return audio_embeddings.masked_fill(~keep[..., None], 0).sum(dim=1) / keep.sum(dim=1, keepdim=True)
 
 
 def _columns(steps: list[tuple[Tensor, ...]]) -> list[Tensor]:

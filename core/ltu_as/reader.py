@@ -81,7 +81,7 @@ class LTUASReader:
             )
         loaded = None
         if calibrate or abstain:
-            loaded = load_calibration(folder, model_sha256=sha256, hidden_size=config.llama.hidden_size)
+            loaded = load_calibration(folder, model_sha256=sha256, d_model=config.whisper.d_model)
         self._abstention = (loaded and abstain and loaded.calibration.abstention) or Abstention()
         self._correction = None
         if loaded and calibrate:

@@ -31,7 +31,8 @@ class StepLogits:
         text: The decoded answer.
         answer_logprobs: Four float32 arrays, order of EMOTIONS: teacher-forced log-probability of each piece of
             `verbalizer.answers(prompt)` at the answer position. Empty when the answers were not run.
-        audio_mean: float32 [hidden_size], mean of the audio tokens; None where there was no sound.
+        feature_mean: float32 [d_model], the encoder's features of the sound, averaged over layers and time; None where
+            there was no sound.
         prompt: `single`, `ambiguous` or a question.
         decoding: How tokens were chosen, as plain values.
         verbalizer: The table the pieces come from.
@@ -54,7 +55,7 @@ class StepLogits:
     answer_logprobs: tuple[NDArray[np.float32], ...]
     prompt: str
     verbalizer: Verbalizer
-    audio_mean: NDArray[np.float32] | None = None
+    feature_mean: NDArray[np.float32] | None = None
     decoding: Mapping[str, Any] = field(default_factory=dict)
     transcript: str | None = None
     truncated_s: float = 0.0
@@ -100,7 +101,7 @@ class StepLogits:
 
     def to_record(self) -> dict[str, NDArray[Any]]:
         """Plain arrays that `numpy.savez` keeps without pickling; `from_record` loses nothing of them."""
-        apart = (*_ARRAYS, "answer_logprobs", "audio_mean")
+        apart = (*_ARRAYS, "answer_logprobs", "feature_mean")
         meta = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         meta["verbalizer"] = self.verbalizer.as_dict()
         meta["decoding"] = dict(self.decoding)
@@ -108,7 +109,7 @@ class StepLogits:
         return (
             {name: getattr(self, name) for name in _ARRAYS}
             | {f"answer_{emotion}": logprobs for emotion, logprobs in answers.items()}
-            | ({} if self.audio_mean is None else {"audio_mean": self.audio_mean})
+            | ({} if self.feature_mean is None else {"feature_mean": self.feature_mean})
             | {"meta": np.array(json.dumps(meta))}
         )
 
@@ -122,5 +123,5 @@ class StepLogits:
         return cls(
             **values,
             answer_logprobs=tuple(record[name] for name in names if name in record),
-            audio_mean=record.get("audio_mean"),
+            feature_mean=record.get("feature_mean"),
         )

@@ -85,14 +85,14 @@ def test_an_utterance_far_from_the_training_speech_is_refused(make_steps):
     abstention = Abstention(outlier=outlier)
     near, far = (np.array([1 + z / 2, -2 + z * 2], np.float32) for z in (2.9, 3.1))
     assert outlier.distance(near) == pytest.approx(2.9, abs=1e-5)
-    assert abstention.after(make_steps(audio_mean=near)) is None
-    assert abstention.after(make_steps(audio_mean=far)) == "unlike training"
+    assert abstention.after(make_steps(feature_mean=near)) is None
+    assert abstention.after(make_steps(feature_mean=far)) == "unlike training"
     assert abstention.after(make_steps()) is None, "there was no sound to compare"
 
 
 def test_without_thresholds_everything_is_read(make_steps):
     assert Abstention().before(active_sound(silence(0.1))) is None
-    assert Abstention().after(make_steps(audio_mean=np.full(2, 1e9, np.float32))) is None
+    assert Abstention().after(make_steps(feature_mean=np.full(2, 1e9, np.float32))) is None
 
 
 def test_reasons_are_words_that_a_display_can_show():

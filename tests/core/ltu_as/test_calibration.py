@@ -93,13 +93,13 @@ def test_an_entry_holds_for_its_own_prompt_and_readout_only():
 
 
 def test_a_folder_without_the_file_has_no_calibration(tmp_path):
-    assert load_calibration(tmp_path, model_sha256="", hidden_size=2) is None
+    assert load_calibration(tmp_path, model_sha256="", d_model=2) is None
 
 
 def test_the_identifier_changes_with_the_file(tmp_path):
     def identifier(calibration):
         calibration.to_json(tmp_path / "calibration.json")
-        return load_calibration(tmp_path, model_sha256="ab" * 32, hidden_size=2).identifier
+        return load_calibration(tmp_path, model_sha256="ab" * 32, d_model=2).identifier
 
     first = identifier(CALIBRATION)
     assert len(first) == 12
@@ -108,16 +108,16 @@ def test_the_identifier_changes_with_the_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fitted_for", "hidden_size", "complaint"),
+    ("fitted_for", "d_model", "complaint"),
     [
         ("cd" * 32, 2, "model_sha256: fitted for weights abababababab, not cdcdcdcdcdcd"),
         ("ab" * 32, 3, "abstention.outlier.mean: 2 numbers, the model has 3"),
     ],
 )
-def test_a_calibration_of_another_model_is_refused(tmp_path, fitted_for, hidden_size, complaint):
+def test_a_calibration_of_another_model_is_refused(tmp_path, fitted_for, d_model, complaint):
     CALIBRATION.to_json(tmp_path / "calibration.json")
     with pytest.raises(ModelError) as caught:
-        load_calibration(tmp_path, model_sha256=fitted_for, hidden_size=hidden_size)
+        load_calibration(tmp_path, model_sha256=fitted_for, d_model=d_model)
     assert caught.value.one_line().startswith(f"{tmp_path / 'calibration.json'}: {complaint}")
     assert "emotion-eval calibrate" in caught.value.hint
 

@@ -171,12 +171,12 @@ def test_refused_sounds_have_a_reason_and_no_distribution_and_keep_their_place(c
 
 def test_what_the_model_makes_of_a_sound_can_refuse_it(calibrated, reader):
     (steps,) = reader.steps([noise(RATE)])
-    mean = Outlier(mean=tuple(steps.audio_mean.tolist()), inverse_std=(1.0,) * 32, max_distance=1e-3)
+    mean = Outlier(mean=tuple(steps.feature_mean.tolist()), inverse_std=(1.0,) * 16, max_distance=1e-3)
     for thresholds, reason in [
         ({"min_answer_mass": {"single": answer_mass(steps) * 1.01}}, "not speech"),
         ({"min_answer_mass": {"single": answer_mass(steps) * 0.99}}, None),
         ({"outlier": mean}, None),
-        ({"outlier": dataclasses.replace(mean, mean=(9.0,) * 32)}, "unlike training"),
+        ({"outlier": dataclasses.replace(mean, mean=(9.0,) * 16)}, "unlike training"),
     ]:
         (reading,) = LTUASReader(calibrated(**thresholds)).read([noise(RATE)])
         assert reading.reason == reason

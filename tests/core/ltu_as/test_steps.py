@@ -15,7 +15,7 @@ def test_a_record_written_to_disk_gives_back_every_number(make_steps):
         logits=rng.normal(size=made.logits.shape).astype(np.float32),
         text="Sadness.",
         transcript='she said "no"\n',
-        audio_mean=rng.normal(size=8).astype(np.float32),
+        feature_mean=rng.normal(size=8).astype(np.float32),
         decoding={"do_sample": True, "temperature": 0.1, "seed": None},
         truncated_s=0.1 + 0.2,
         features_ms=1 / 3,
@@ -40,7 +40,7 @@ def test_a_record_written_to_disk_gives_back_every_number(make_steps):
 
 def test_a_record_without_answers_or_sound_stays_without(make_steps):
     back = StepLogits.from_record(make_steps(answer_logprobs=()).to_record())
-    assert (back.answer_logprobs, back.audio_mean) == ((), None)
+    assert (back.answer_logprobs, back.feature_mean) == ((), None)
 
 
 @pytest.mark.parametrize(
