@@ -1,7 +1,8 @@
 """Calibrates a finished model folder on its dev speakers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from core.errors import UsageError
@@ -11,9 +12,9 @@ from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.config import CONFIG_NAME, LTUASConfig
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.readout import Kind
-from offline_eval.calibration.hearing import Sound, audio_means, content_free, hear, marked, recorded
+from offline_eval.calibration.hearing import Sound, content_free, disturbed, feature_means, hear, marked, recorded
 from offline_eval.calibration.thresholds import Heard, fit_abstention, fit_outlier
-from offline_eval.calibration.worth import Fitted, Refused, fit_readout, refused, refused_speech
+from offline_eval.calibration.worth import Fitted, Refused, fit_readout, refused
 from offline_eval.clips import Clip, in_split, require_distinct
 from offline_eval.datasets.dataset import hold_out
 from offline_eval.datasets.kinds import open_dataset
@@ -23,9 +24,9 @@ READOUTS: tuple[Kind, ...] = (
 )  # fmt: skip
 """What is calibrated besides the folder's default, pooled by the mean over all steps."""
 
-_DEV = "dev speech"
-_TO_FIT = "content-free, to fit"
-_FIT_SEED, _TRIED_SEED = 1, 2
+_CLEAN, _DISTURBED = "dev speech", "dev speech, disturbed"
+_NOISE = "content-free, to fit"
+_FIT_SEED, _UNSEEN_SEED = 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,8 @@ class Job:
         out: Where to write; None: the model folder's calibration.json.
         dev_speakers: Exactly who is held out, as in training; empty for what the data states.
         vad: A folder of hand-marked speech and non-speech to try the thresholds on; see `marked`.
-        seed: Of the content-free sounds. Those that the thresholds are tried on are others than those they are fitted
-            on, and both are others than those of the training.
+        seed: Of the disturbances and the content-free sounds. The thresholds are tried on other such sounds than they
+            are fitted on, and both are others than those of the training.
         training_clips: At most so many clips of the train speakers say what training speech is like.
         device: Where the model runs.
     """
@@ -67,7 +68,9 @@ class Outcome:
 def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     """Fits temperatures, priors and thresholds, and writes them.
 
-    What is written is fitted on all dev speakers; what it is said to be worth to them is what the others' fit is.
+    Corrections are fitted on the dev clips as they are, thresholds also on a disturbed variant of each, nearer to what
+    a live microphone hears. What is written is fitted on all dev speakers; what it is said to be worth to each of them
+    is what the fit to the others is.
 
     Raises:
         UsageError: The data cannot be used.
@@ -78,31 +81,40 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     prompts = tuple(dict.fromkeys((*PROMPTS, defaults.prompt)))
     kinds = tuple(dict.fromkeys((*READOUTS, defaults.readout)))
     clips, training = _clips(job)
-    tried = {f"content-free: {kind}": sounds for kind, sounds in content_free(job.seed, _TRIED_SEED).items()}
+    unseen = {f"content-free: {kind}": sounds for kind, sounds in content_free(job.seed, _UNSEEN_SEED).items()}
     if job.vad is not None:
-        tried |= {f"marked as {label}": sounds for label, sounds in marked(job.vad).items()}
+        unseen |= {f"marked as {label}": sounds for label, sounds in marked(job.vad).items()}
     sounds: dict[str, Sequence[Sound]] = {
-        _DEV: recorded(clips),
-        _TO_FIT: [sound for sounds in content_free(job.seed, _FIT_SEED).values() for sound in sounds],
-        **tried,
+        _CLEAN: recorded(clips),
+        _DISTURBED: disturbed(clips, job.seed),
+        _NOISE: [sound for made in content_free(job.seed, _FIT_SEED).values() for sound in made],
+        **unseen,
     }
     heard = hear(job.model, prompts, sounds, device=job.device, progress=progress)
-    speech, noise = heard[_DEV], heard[_TO_FIT]
     outlier = None
     if training:
-        progress(f"hearing {len(training)} training clips")
-        outlier = fit_outlier(audio_means(job.model, recorded(training), device=job.device))
-
-    def fit(some_speech: Sequence[Heard]) -> Abstention:
-        return fit_abstention(some_speech, noise, outlier)
+        progress(f"hearing {len(training)} training clips, as they are and disturbed")
+        both = [*recorded(training), *disturbed(training, job.seed)]
+        outlier = fit_outlier(feature_means(job.model, both, device=job.device))
 
     progress("fitting")
-    fitted = [fit_readout(prompt, kind, clips, speech, noise) for prompt in prompts for kind in kinds]
+
+    @cache
+    def thresholds(without_speaker: str | None = None) -> Abstention:
+        spoken = [*zip(clips, heard[_CLEAN], strict=True), *zip(clips, heard[_DISTURBED], strict=True)]
+        speech = [one for clip, one in spoken if clip.speaker != without_speaker]
+        return fit_abstention(speech, heard[_NOISE], outlier)
+
+    def judged(name: str) -> Iterator[tuple[Heard, Abstention]]:
+        speakers = [clip.speaker for clip in clips] if name in {_CLEAN, _DISTURBED} else [None] * len(heard[name])
+        return ((one, thresholds(speaker)) for one, speaker in zip(heard[name], speakers, strict=True))
+
+    fitted = [fit_readout(p, kind, clips, heard[_CLEAN], heard[_NOISE]) for p in prompts for kind in kinds]
     calibration = Calibration(
         model_sha256=folder_sha256(job.model),
         fitted_on=_fitted_on(clips),
         entries=tuple(row.entry for row in fitted if row.entry),
-        abstention=fit(speech),
+        abstention=thresholds(),
     )
     path = job.out or job.model / CALIBRATION_NAME
     calibration.to_json(path)
@@ -110,14 +122,7 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         path=path,
         calibration=calibration,
         fitted=fitted,
-        refused=[
-            row
-            for prompt in prompts
-            for row in (
-                refused_speech(_DEV, prompt, clips, speech, fit),
-                *(refused(name, prompt, heard[name], fit(speech)) for name in tried),
-            )
-        ],
+        refused=[refused(name, prompt, judged(name)) for prompt in prompts for name in (_CLEAN, _DISTURBED, *unseen)],
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audio import read_audio
+from core.audio import pcm16, read_audio
 from core.errors import UsageError
 from core.ltu_as.abstention import active_sound
 from core.ltu_as.reader import LTUASReader
@@ -17,6 +17,7 @@ from offline_eval.calibration.content_free import content_free_by_kind
 from offline_eval.calibration.thresholds import Heard
 from offline_eval.clips import Recording
 from offline_eval.datasets.files import Row, existing, read_table
+from offline_eval.training.augment import augment, generator_for
 
 LEAST_MARKED_S = 0.5
 """Marked stretches shorter than this are left out: the segmenter would not pass them on."""
@@ -28,6 +29,8 @@ Sound = Callable[[], NDArray[np.int16]]
 """Loads 16 kHz int16 [n] when it is needed."""
 
 _AT_ONCE = 8
+_VARIANT = 1_000_000
+"""Training's variants of a clip have lower numbers."""
 _WRITES_ANSWER: Kind = "softmax_mean"
 _ANSWER_POSITION: Kind = "first_piece"
 
@@ -56,20 +59,25 @@ def hear(
     return {name: [next(heard) for _ in group] for name, group in sounds.items()}
 
 
-def audio_means(model: Path, sounds: Sequence[Sound], *, device: str) -> NDArray[np.float64]:
-    """[N, hidden_size]: the mean audio token of each sound; it does not depend on the prompt.
+def feature_means(model: Path, sounds: Sequence[Sound], *, device: str) -> NDArray[np.float64]:
+    """[N, d_model]: the mean features of each sound; they do not depend on the prompt.
 
     Raises:
         ModelError: The folder cannot be used.
         AudioError: A sound cannot be decoded, or is shorter than 201 samples.
     """
     heard = _steps(model, sounds, prompt="single", readout=_ANSWER_POSITION, device=device)
-    return np.array([steps.audio_mean for steps in heard], np.float64)
+    return np.array([steps.feature_mean for steps in heard], np.float64)
 
 
 def recorded(clips: Sequence[Recording]) -> list[Sound]:
     """The sounds of clips."""
     return [_reading(clip.path) for clip in clips]
+
+
+def disturbed(clips: Sequence[Recording], seed: int) -> list[Sound]:
+    """The sounds of clips as a live microphone might have heard them: one variant of each, by `augment`."""
+    return [_augmented(clip, seed) for clip in clips]
 
 
 def content_free(*seed: int) -> dict[str, list[Sound]]:
@@ -104,6 +112,14 @@ def _steps(model: Path, sounds: Sequence[Sound], *, prompt: str, readout: Kind, 
 
 def _reading(path: Path) -> Sound:
     return lambda: read_audio(path)
+
+
+def _augmented(clip: Recording, seed: int) -> Sound:
+    def load() -> NDArray[np.int16]:
+        clean = read_audio(clip.path).astype(np.float32) / np.float32(32_768)
+        return pcm16(augment(clean, generator_for(clip.clip_id, _VARIANT, seed)))
+
+    return load
 
 
 def _given(waveform: NDArray[np.int16]) -> Sound:

@@ -20,6 +20,9 @@ LOUDEST_QUIET_DBFS = -60.0
 """Speech from this level on is never called too quiet: how loud recordings are is no matter of the speaker, so those
 at hand say little about others."""
 
+TOWARDS_SPEECH = 0.25
+"""Where a threshold lies between noise (0) and speech (1): nearer to noise, which varies less than live speech does."""
+
 _LEAST_STD = 1e-3
 
 Values = NDArray[np.float64]
@@ -42,10 +45,10 @@ def reason_not_to_read(abstention: Abstention, heard: Heard, prompt: str) -> str
     return abstention.before(heard.sound) or abstention.after(heard.steps[prompt])
 
 
-def fit_outlier(audio_means: Values) -> Outlier:
-    """The distribution of the training speech: [K, hidden_size] mean audio tokens; nothing is far from it yet."""
-    std = np.maximum(audio_means.std(axis=0), _LEAST_STD)
-    return Outlier(mean=_rounded(audio_means.mean(axis=0)), inverse_std=_rounded(1 / std), max_distance=1e9)
+def fit_outlier(feature_means: Values) -> Outlier:
+    """The distribution of the training speech: [K, d_model] mean features; nothing is far from it yet."""
+    std = np.maximum(feature_means.std(axis=0), _LEAST_STD)
+    return Outlier(mean=_rounded(feature_means.mean(axis=0)), inverse_std=_rounded(1 / std), max_distance=1e9)
 
 
 def fit_abstention(
@@ -59,9 +62,9 @@ def fit_abstention(
     """The thresholds that refuse much of the noise and little of the speech.
 
     Each check may refuse `share` of the speech, and less if all together would refuse more than `total` with some
-    prompt. Within that, a threshold lies halfway between the noise it refuses and the next speech; a check that would
-    refuse no noise is left out. Only what is too short has nothing to do with noise: that is shorter than all but
-    `share` of the speech, and than a second. What is too quiet is also below -60 dBFS.
+    prompt. Within that, a threshold lies a quarter of the way from the noise it refuses to the next speech; a check
+    that would refuse no noise is left out. Only what is too short has nothing to do with noise: that is shorter than
+    all but `share` of the speech, and than a second. What is too quiet is also below -60 dBFS.
 
     Args:
         speech: Utterances of speakers that the model was not trained on, all with the same prompts.
@@ -103,28 +106,31 @@ def _mass(prompt: str) -> Measure:
 
 
 def _nearness(outlier: Outlier) -> Measure:
-    """Minus the distance; the audio tokens are the same whatever the prompt."""
+    """Minus the distance; the features are the same whatever the prompt."""
 
     def measure(heard: Heard) -> float:
-        audio_mean = next(iter(heard.steps.values())).audio_mean
-        return 0.0 if audio_mean is None else -float(outlier.distance(audio_mean))
+        feature_mean = next(iter(heard.steps.values())).feature_mean
+        return 0.0 if feature_mean is None else -float(outlier.distance(feature_mean))
 
     return measure
 
 
 def _between(speech: Values, noise: Values, refused: int) -> float | None:
-    """Halfway between the highest noise below the speech that must be read, and the next speech; None: no such noise.
+    """From the highest noise below the speech that must be read, a quarter of the way to the next speech.
 
     Args:
         speech: Ascending.
         noise: In any order.
         refused: How many of the speech may lie below.
+
+    Returns:
+        None if no noise lies there.
     """
     below = noise[noise < speech[refused]]
     if not len(below):
         return None
     highest = below.max()
-    return float((highest + speech[speech > highest][0]) / 2)
+    return float(highest + TOWARDS_SPEECH * (speech[speech > highest][0] - highest))
 
 
 def _rounded(values: Values) -> tuple[float, ...]:

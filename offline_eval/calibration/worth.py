@@ -1,7 +1,7 @@
 """What a calibration is worth to speakers that it was not fitted on."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +78,7 @@ def fit_readout(
         return fit_temperature_and_prior(log_p[rows], targets[rows], content_free, weights[rows])
 
     log_q = np.empty_like(log_p)
-    for held_out in each_speaker(heard):
+    for held_out in _each_speaker(heard):
         log_q[held_out] = fit(~held_out).corrected(log_p[held_out])
     correction = fit(np.ones(len(heard), np.bool_))
     return Fitted(
@@ -97,29 +97,14 @@ def fit_readout(
     )
 
 
-def refused(name: str, prompt: str, sounds: Sequence[Heard], abstention: Abstention) -> Refused:
-    """What thresholds make of sounds that had no part in fitting them."""
-    return _counted(name, prompt, [reason_not_to_read(abstention, heard, prompt) for heard in sounds])
+def refused(name: str, prompt: str, judged: Iterable[tuple[Heard, Abstention]]) -> Refused:
+    """Counts sounds, each judged by thresholds that it had no part in."""
+    reasons = [reason_not_to_read(abstention, heard, prompt) for heard, abstention in judged]
+    counts = Counter(reason for reason in reasons if reason is not None)
+    return Refused(sounds=name, prompt=prompt, number=len(reasons), reasons=counts)
 
 
-def refused_speech(
-    name: str,
-    prompt: str,
-    clips: Sequence[Clip],
-    speech: Sequence[Heard],
-    fit: Callable[[Sequence[Heard]], Abstention],
-) -> Refused:
-    """The same for labelled speech: each speaker judged by thresholds fitted on the others."""
-    reasons: list[str | None] = []
-    for held_out in each_speaker(clips):
-        abstention = fit([heard for heard, out in zip(speech, held_out, strict=True) if not out])
-        reasons += [
-            reason_not_to_read(abstention, heard, prompt) for heard, out in zip(speech, held_out, strict=True) if out
-        ]
-    return _counted(name, prompt, reasons)
-
-
-def each_speaker(clips: Sequence[Clip]) -> Iterator[Rows]:
+def _each_speaker(clips: Sequence[Clip]) -> Iterator[Rows]:
     """For each speaker, which of the clips [N] are theirs."""
     speakers = np.array([clip.speaker for clip in clips])
     for speaker in np.unique(speakers):
@@ -150,8 +135,3 @@ def _weights(clips: Sequence[Clip]) -> Values:
 def _quality(log_q: Values, targets: Values, weights: Values) -> Quality:
     found = measures((summands(np.exp(log_q), targets) * weights[:, None]).sum(axis=0))
     return Quality(nll=float(found["nll"]), ece=float(found["ece"]))
-
-
-def _counted(name: str, prompt: str, reasons: Sequence[str | None]) -> Refused:
-    counts = Counter(reason for reason in reasons if reason is not None)
-    return Refused(sounds=name, prompt=prompt, number=len(reasons), reasons=counts)

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +12,7 @@ from offline_eval.calibration.thresholds import Heard, fit_abstention, fit_outli
 VERBALIZER = Verbalizer.from_tokenizer(tiny_tokenizer())
 
 
-def steps(mass, audio_mean, prompt="single"):
+def steps(mass, feature_mean, prompt="single"):
     """An answer that begins as one of the offered ones with this probability."""
     logits = np.full((1, len(VERBALIZER.piece_ids)), np.log(mass / 4), np.float32)
     return StepLogits(
@@ -28,7 +26,7 @@ def steps(mass, audio_mean, prompt="single"):
         answer_logprobs=(),
         prompt=prompt,
         verbalizer=VERBALIZER,
-        audio_mean=np.array(audio_mean, np.float32),
+        feature_mean=np.array(feature_mean, np.float32),
     )
 
 
@@ -36,8 +34,8 @@ def sounds(n, seed, *, duration_s=(0.5, 4), level_dbfs=(-55, -20), mass=(0.9, 1)
     rng = np.random.default_rng(seed)
     made = []
     for _ in range(n):
-        audio_mean = rng.normal(*means, size=3)
-        heard = {prompt: steps(rng.uniform(*mass), audio_mean, prompt) for prompt in prompts}
+        feature_mean = rng.normal(*means, size=3)
+        heard = {prompt: steps(rng.uniform(*mass), feature_mean, prompt) for prompt in prompts}
         made.append(Heard(ActiveSound(rng.uniform(*duration_s), rng.uniform(*level_dbfs)), heard))
     return made
 
@@ -53,7 +51,7 @@ def refused(abstention, some, prompt="single"):
 
 
 SPEECH = sounds(300, seed=0)
-OUTLIER = fit_outlier(np.array([one.steps["single"].audio_mean for one in sounds(300, seed=1)], np.float64))
+OUTLIER = fit_outlier(np.array([one.steps["single"].feature_mean for one in sounds(300, seed=1)], np.float64))
 
 
 @pytest.mark.parametrize(
@@ -110,6 +108,6 @@ def test_a_second_of_speech_is_never_too_short():
 
 def test_training_speech_lies_about_1_from_its_own_mean():
     rng = np.random.default_rng(0)
-    audio_means = rng.normal(size=(500, 8)) * [1, 2, 3, 4, 5, 6, 7, 0] + np.arange(8)
-    distances = fit_outlier(audio_means).distance(audio_means)
+    feature_means = rng.normal(size=(500, 8)) * [1, 2, 3, 4, 5, 6, 7, 0] + np.arange(8)
+    distances = fit_outlier(feature_means).distance(feature_means)
     assert np.sqrt(np.mean(distances**2)) == pytest.approx(np.sqrt(7 / 8), abs=0.01), "one number never changes"
