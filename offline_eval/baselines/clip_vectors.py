@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from core.audio import read_audio
 from offline_eval.clips import Clip
-from offline_eval.scores import Values
 
 _TOLD_EVERY = 200
 
@@ -50,13 +49,13 @@ class ClipVectors:
         """The extractor's."""
         return self._extractor.key
 
-    def matrix(self, clips: Sequence[Clip]) -> Values:
-        """[N, D], in the order of the clips.
+    def matrix(self, clips: Sequence[Clip]) -> NDArray[np.float32]:
+        """float32 [N, D], in the order of the clips.
 
         Raises:
             AudioError: A file cannot be decoded.
         """
-        return np.stack([self._vector(clip) for clip in clips]).astype(np.float64)
+        return np.stack([self._vector(clip) for clip in clips])
 
     def _vector(self, clip: Clip) -> NDArray[np.float32]:
         path = self._folder / f"{self._key(clip.path)}.npy"
