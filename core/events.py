@@ -103,6 +103,8 @@ class StateEvent:
     entropy: float
     margin: float
     dominant: Emotion
+    calibration: str | None = None
+    """As in ModelStamp: null when the reading is uncalibrated."""
     schema: Literal["emotion-monitor/state/1"] = "emotion-monitor/state/1"
 
 

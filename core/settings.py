@@ -87,6 +87,8 @@ class ModelSettings:
     """ltu-as-mini, or the path of a model folder made by `emotion-monitor convert`."""
     device: str = "auto"
     """auto | cpu | cuda | cuda:N"""
+    encoder_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What the audio encoder multiplies in on a CPU; auto: bfloat16 where the CPU has it, else float32."""
     prompt: Literal["auto", "single", "ambiguous"] = "auto"
     """The paper's prompts; auto: the one the model folder names."""
     readout: Literal[

@@ -4,7 +4,7 @@ import asyncio
 import os
 import platform
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Literal, Self
 
@@ -88,6 +88,7 @@ class _Collector:
 async def _reading(settings: Settings) -> list[Finding]:
     """Plays the shipped sample through the whole pipeline as fast as the model reads it."""
     collector = _Collector()
+    settings = replace(settings, model=replace(settings.model, abstain=False))  # whether it reads, not what it refuses
     pipeline = Pipeline(settings, [open_source(f"file:{SAMPLE}", speed="max")], [collector])
     try:
         await pipeline.run()

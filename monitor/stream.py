@@ -250,6 +250,7 @@ class Stream:
                 entropy=event.distribution.entropy,
                 margin=event.distribution.margin,
                 dominant=cast("Emotion", event.distribution.dominant),
+                calibration=event.model.calibration,
             )
         ]
 

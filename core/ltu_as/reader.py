@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
 from core.ltu_as.features import MIN_SAMPLES
 from core.ltu_as.model import LTUAS
+from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
 from core.ltu_as.readout import InvalidReading, Kind, Pool, Scope, check_options, readout
 from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ, Reading
@@ -34,6 +36,7 @@ class LTUASReader:
         folder: Model folder.
         device: `cpu`, `cuda` or `cuda:N`.
         dtype: Precision of the language model; None: as stored on a GPU, float32 on a CPU.
+        encoder_dtype: What the Whisper encoder and TLTR multiply in on a CPU; None: bfloat16 where the CPU has it.
         prompt: A name in PROMPTS; None: the folder's default.
         readout: How logits become a distribution; None: the folder's default.
         pool: See `core.ltu_as.readout.readout`.
@@ -52,6 +55,7 @@ class LTUASReader:
         *,
         device: str = "cpu",
         dtype: DtypeName | None = None,
+        encoder_dtype: Literal["float32", "bfloat16"] | None = None,
         prompt: str | None = None,
         readout: Kind | None = None,
         pool: Pool = "mean",
@@ -65,6 +69,9 @@ class LTUASReader:
             digest = thread.submit(folder_sha256, folder)
             self._model = LTUAS.from_pretrained(folder, device=device, dtype=dtype)
             sha256 = digest.result()
+        if device == "cpu" and (encoder_dtype == "bfloat16" or (encoder_dtype is None and has_native_bfloat16())):
+            compute_in_bfloat16(self._model.whisper)
+            compute_in_bfloat16(self._model.audio_encoder)
         config = self._model.config
         self._prompt: str = prompt or config.defaults.prompt
         self._kind: Kind = readout or config.defaults.readout

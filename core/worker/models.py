@@ -60,6 +60,7 @@ def _read_model(folder: Path, settings: ModelSettings, *, threads: int) -> Emoti
     return LTUASReader(
         folder,
         device=device,
+        encoder_dtype=None if settings.encoder_dtype == "auto" else settings.encoder_dtype,
         prompt=None if settings.prompt == "auto" else settings.prompt,
         readout=None if settings.readout == "auto" else settings.readout,
         pool=settings.pool,

@@ -150,7 +150,8 @@ def _table(measured: Report) -> str:
         f"{measured.model} ({measured.sha256[:12]}), prompt {measured.prompt}, {measured.readout}, {measured.device}",
         f"on {measured.machine}, {inside.threads} threads; {measured.repeat} utterances per length; p50 / p95 in ms",
         "",
-        "inside the inference process; floor: a plain Whisper encoder of the same size over the same window",
+        f"inside the inference process, encoder in {inside.precision};",
+        "floor: a plain Whisper encoder of the same size and precision over the same window",
         _cells("utterance", *stages, "total/floor"),
     ]
     for row in inside.rows:

@@ -43,8 +43,8 @@ class StageRow:
     """Utterances of one length, from samples to distribution.
 
     `tltr_ms` includes the projection, `other_ms` is the read-out. `floor_ms` is the forward pass of a plain Whisper
-    encoder of the same size over the same window, taken in turn with the utterances; `ratio` is the median of
-    total / floor.
+    encoder of the same size and precision over the same window, taken in turn with the utterances; `ratio` is the
+    median of total / floor.
     """
 
     length_s: float
@@ -66,6 +66,8 @@ class Inside:
     load_s: float
     rss_mb: float
     threads: int
+    precision: str
+    """What the encoder multiplies in."""
     rows: tuple[StageRow, ...]
 
 
@@ -125,6 +127,7 @@ def _answer(request: dict[str, Any]) -> Inside:
         load_s=round(loaded_s - imported_s, 2),
         rss_mb=round(rss_mb, 1),
         threads=torch.get_num_threads(),
+        precision=str(reader.model.whisper.conv1.weight.dtype).removeprefix("torch."),
         rows=tuple([_row(reader, speech, length_s, request["repeat"]) for length_s in LENGTHS_S]),
     )
 
@@ -200,6 +203,8 @@ def _floor(model: "LTUAS", samples: int) -> Callable[[], float]:
     from transformers import WhisperConfig
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+    from core.ltu_as.precision import compute_in_bfloat16
+
     sizes, audio = model.config.whisper, model.config.audio
     frames = 2 * audio.pool * audio.tokens_of(samples)
     config = WhisperConfig(
@@ -213,8 +218,12 @@ def _floor(model: "LTUAS", samples: int) -> Callable[[], float]:
     )
     weight = model.whisper.conv1.weight
     encoder: nn.Module = WhisperEncoder(config)
-    encoder = encoder.eval().to(weight.device, weight.dtype)
-    mel = torch.randn(1, sizes.n_mels, frames).to(weight.device, weight.dtype)
+    encoder = encoder.eval().to(weight.device)
+    mel = torch.randn(1, sizes.n_mels, frames).to(weight.device)
+    if weight.dtype == torch.bfloat16:
+        compute_in_bfloat16(encoder)
+    else:
+        encoder, mel = encoder.to(weight.dtype), mel.to(weight.dtype)
 
     def forward() -> float:
         began_ms = _now_ms(model)

@@ -25,7 +25,7 @@ WORDS = (
     ("entropy", "0: all on one emotion, 1: spread evenly over four"),
     ("margin", "lead of the first over the second, 0 to 1"),
     ("smoothed", "average over recent utterances"),
-    ("uncalibrated", "percentages were not fitted to listeners' votes"),
+    ("uncalibrated", "percentages were not corrected on new speakers"),
     ("latency", "from the last sound of the speech to the reading"),
 )
 KEYS = (

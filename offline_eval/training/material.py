@@ -89,16 +89,18 @@ def cut_alike(sounds: Sequence[NDArray[np.float16]], rng: np.random.Generator) -
     return torch.from_numpy(cut).transpose(1, 2).float()
 
 
-def balanced(labels: Sequence[tuple[str, str]], corpus_power: float) -> NDArray[np.float64]:
-    """Probabilities of drawing recordings of (corpus, emotion).
+def balanced(labels: Sequence[tuple[str, str, str]]) -> NDArray[np.float64]:
+    """Probabilities of drawing recordings of (corpus, speaker, emotion).
 
-    Emotions are drawn alike within a corpus, corpora by their size to the power of `corpus_power`.
+    Emotions are drawn alike within a corpus. A corpus is drawn by its speakers, each counting as the square root of its
+    recordings: many voices teach more than many takes of one.
     """
-    cells = Counter(labels)
-    corpora = Counter(corpus for corpus, _ in labels)
+    cells = Counter((corpus, emotion) for corpus, _, emotion in labels)
     emotions = Counter(corpus for corpus, _ in cells)
-    weights: NDArray[np.float64] = np.array(
-        [corpora[corpus] ** corpus_power / emotions[corpus] / cells[corpus, emotion] for corpus, emotion in labels]
-    )
-    weights /= weights.sum()
-    return weights
+    voices = Counter((corpus, speaker) for corpus, speaker, _ in labels)
+    share = Counter[str]()
+    for (corpus, _), recordings in voices.items():
+        share[corpus] += recordings**0.5
+    weights = np.array([share[corpus] / emotions[corpus] / cells[corpus, emotion] for corpus, _, emotion in labels])
+    normalised: NDArray[np.float64] = weights / weights.sum()
+    return normalised

@@ -40,7 +40,6 @@ class Recipe:
         smoothing: Probability mass that a label gives away: to all four emotions alike, or as `listeners` say.
         mixing: Two clips of a batch are heard as one: shares from a beta distribution with this parameter for both,
             targets mixed alike (mixup, Zhang et al. 2018). 0: never.
-        corpus_power: Corpora are drawn by their size to this power: 0 all alike, 1 every clip alike.
         own_share: Weight of the model's latest reading of the clip (or of the mix it led) in the percentages it is
             taught to write; the rest is the label's. So the written likelihoods are graded by what the sound leaves
             open.
@@ -56,36 +55,35 @@ class Recipe:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     seed: int = 0
-    encoder_layers: int | None = None
+    encoder_layers: int | None = 4
     pool: int = 20
     window: Literal["fixed", "utterance"] = "utterance"
     level: float | None = 1.5
     vocabulary: int = 1024
-    hidden: int = 128
-    layers: int = 3
+    hidden: int = 96
+    layers: int = 2
     heads: int = 4
-    feed_forward: int = 384
+    feed_forward: int = 288
     layer_heads: int = 8
     standardise: bool = True
     variants: int = 3
     augmentation: Augmentation = field(default_factory=Augmentation)
-    epochs: int = 8
+    epochs: int = 10
     patience: int = 3
     batch: int = 48
     learning_rate: float = 1e-3
     warmup: float = 0.1
-    weight_decay: float = 0.05
-    dropout: float = 0.2
-    token_dropout: float = 0.1
+    weight_decay: float = 0.5
+    dropout: float = 0.3
+    token_dropout: float = 0.2
     smoothing: float = 0.1
-    mixing: float = 0.4
-    corpus_power: float = 0.5
+    mixing: float = 0.8
     own_share: float = 0.5
     transcript_share: float = 0.1
-    others_share: float = 0.5
+    others_share: float = 0.0
     noise_share: float = 0.125
     averaging: float = 0.98
-    bfloat16: bool = False
+    bfloat16: bool = True
 
     @property
     def audio(self) -> AudioConfig:

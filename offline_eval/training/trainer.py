@@ -190,17 +190,15 @@ class _Run:
 
     def _sources(self) -> "_Sources":
         material, recipe = self._material, self._recipe
-        labels = [(clip.corpus, clip.emotion) for clip in material.train]
-        other_labels = [(clip.corpus, clip.label) for clip in material.others]
+        labels = [(clip.corpus, clip.speaker, clip.emotion) for clip in material.train]
+        other_labels = [(clip.corpus, clip.speaker, clip.label) for clip in material.others]
         others = round(recipe.batch * recipe.others_share) if material.others else 0
         noise = material.noise_features
         noises = round(recipe.batch * recipe.noise_share) if noise else 0
         alike = np.full(len(noise), 1 / len(noise)) if noise else np.empty(0)
         return _Sources(
-            clips=iter(Draw(material.train_features, balanced(labels, recipe.corpus_power), recipe.batch, self._rng)),
-            others=iter(Draw(material.other_features, balanced(other_labels, recipe.corpus_power), others, self._rng))
-            if others
-            else None,
+            clips=iter(Draw(material.train_features, balanced(labels), recipe.batch, self._rng)),
+            others=iter(Draw(material.other_features, balanced(other_labels), others, self._rng)) if others else None,
             noises=iter(Draw([noise], alike, noises, self._rng)) if noise and noises else None,
         )
 

@@ -54,7 +54,20 @@ def test_a_folder_without_whisper_is_one_line(tones: Path, tmp_path, capsys):
 
 def test_one_command_trains_a_model_from_a_table(tones: Path, small_whisper: Path, tmp_path, capsys):
     folders = ["--whisper", str(small_whisper), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    options = ["--set", "epochs=1", "--set", "variants=1", "--threads", "1", "--name", "mine", "--set", "seed=5"]
+    options = [
+        "--set",
+        "encoder_layers=2",
+        "--set",
+        "epochs=1",
+        "--set",
+        "variants=1",
+        "--threads",
+        "1",
+        "--name",
+        "mine",
+        "--set",
+        "seed=5",
+    ]
     options += ["--dev-speakers", "0,tones_3", "--log", str(tmp_path / "log")]
     assert run("train", "--data", str(tones), *folders, *options) == 0
     printed = capsys.readouterr()

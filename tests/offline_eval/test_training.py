@@ -24,6 +24,8 @@ from offline_eval.training.recipe import Recipe
 from offline_eval.training.train import Job, Outcome, train
 
 RECIPE = Recipe(
+    encoder_layers=None,
+    bfloat16=False,
     hidden=32, layers=1, heads=2, feed_forward=64, layer_heads=4, variants=0, epochs=36, batch=16, learning_rate=2e-3,
     dropout=0.0, token_dropout=0.0, averaging=0.9, patience=36, noise_share=0.0,
     mixing=0.0,
@@ -114,7 +116,7 @@ def test_features_come_in_the_order_of_the_clips(trained):
 
 def test_each_emotion_of_a_corpus_is_drawn_alike(tones):
     clips = [clip for clip in open_dataset(tones).load().clips if clip.emotion != "anger" or clip.speaker == "tones_1"]
-    weights = balanced([(clip.corpus, clip.emotion) for clip in clips], corpus_power=0.5)
+    weights = balanced([(clip.corpus, clip.speaker, clip.emotion) for clip in clips])
     shares = {e: sum(w for w, c in zip(weights, clips, strict=True) if c.emotion == e) for e in ("anger", "sadness")}
     assert shares["anger"] == pytest.approx(0.25)
     assert shares["sadness"] == pytest.approx(0.25)

@@ -9,12 +9,14 @@ import soxr
 import torch
 from safetensors.torch import load_file, save_file
 
+from core.distribution import js_divergence
 from core.errors import ModelError, UsageError
 from core.ltu_as.abstention import Abstention, Outlier, active_sound, answer_mass
 from core.ltu_as.calibration import Calibration, Entry, LogProbabilities
 from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
 from core.ltu_as.decode import Decoding
 from core.ltu_as.model import LTUAS
+from core.ltu_as.precision import has_native_bfloat16
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.readout import readout
 from core.ltu_as.tiny import save_tiny
@@ -51,14 +53,21 @@ def test_the_stamp_names_pool_and_scope_when_they_are_not_the_usual(folder):
     assert (reader.stamp.prompt, reader.stamp.readout) == ("ambiguous", "paper_linear/sum/all")
 
 
-def test_a_reading_is_that_of_the_python_api(folder, reader):
+def test_a_reading_is_that_of_the_python_api(folder):
     steps = LTUAS.from_pretrained(folder).step_logits(noise(RATE))
-    (reading,) = reader.read([noise(RATE)])
+    (reading,) = LTUASReader(folder, encoder_dtype="float32").read([noise(RATE)])
     np.testing.assert_allclose(list(reading.distribution), list(readout(steps, kind="seq_logprob")), atol=1e-5)
 
 
+def test_bfloat16_hardly_moves_a_reading_and_is_what_a_processor_with_it_takes(folder):
+    exact, rounded, usual = (LTUASReader(folder, encoder_dtype=dtype) for dtype in ("float32", "bfloat16", None))
+    (expected,), (reading,) = exact.read([noise(RATE)]), rounded.read([noise(RATE)])
+    assert 0 < js_divergence(reading.distribution, expected.distribution) < 1e-3
+    assert usual.read([noise(RATE)])[0].distribution == (reading if has_native_bfloat16() else expected).distribution
+
+
 def test_a_readout_over_the_answer_writes_the_answer(folder):
-    reader = LTUASReader(folder, readout="softmax_mean")
+    reader = LTUASReader(folder, encoder_dtype="float32", readout="softmax_mean")
     steps = LTUAS.from_pretrained(folder).step_logits(noise(RATE), decoding=Decoding.greedy())
     assert len(steps.tokens) > 1
     (reading,) = reader.read([noise(RATE)])
