@@ -41,9 +41,11 @@ class AudioConfig:
         mel_frames: The window, in spectrogram frames; sound beyond it is not heard.
         pool: Encoder frames per audio token.
         window: `fixed`: a shorter sound fills the window with zeros, as in the original; `utterance`: the window is as
-            long as the sound, rounded up to a whole audio token, so that a short one costs less.
+            long as the sound, and its frames are shared out evenly among as few audio tokens as hold them.
         level: What the largest value of every spectrogram is shifted to, so that loudness does not count; None: as it
             is, as in the original.
+        deviation: Whether the standard deviation over a token's frames stands beside their mean, as so many more
+            layers; the original has the mean only.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
@@ -52,6 +54,7 @@ class AudioConfig:
     pool: int = 20
     window: Literal["fixed", "utterance"] = "fixed"
     level: float | None = None
+    deviation: bool = False
 
     @property
     def encoder_frames(self) -> int:
@@ -87,6 +90,8 @@ class TLTRConfig:
         standardise: Whether every channel of every encoder layer is brought to zero mean and unit variance first, by
             the moments of the training speech; the original does not. A few channels of Whisper are a hundred times
             louder than the others.
+        join: What becomes of the layers in the end: their `mean`, as in the original, or all of them side by side
+            (`concat`), for the projection to choose from.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
@@ -94,6 +99,7 @@ class TLTRConfig:
     time_heads: int = 1
     layer_heads: int = 8
     standardise: bool = False
+    join: Literal["mean", "concat"] = "mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +194,16 @@ class LTUASConfig:
         if self.whisper.positions < frames:
             msg = f"whisper.positions = {self.whisper.positions} is less than audio.mel_frames / 2 = {frames}"
             raise ValueError(msg)
+
+    @property
+    def feature_layers(self) -> int:
+        """Layers of the features: those of the encoder, twice if deviations stand beside the means."""
+        return self.whisper.layers * (1 + self.audio.deviation)
+
+    @property
+    def joined_dim(self) -> int:
+        """Width of what TLTR gives."""
+        return self.whisper.d_model * (self.feature_layers if self.tltr.join == "concat" else 1)
 
     @classmethod
     def from_json(cls, path: Path) -> Self:

@@ -48,17 +48,17 @@ def log_mel(waveform: NDArray[np.int16] | NDArray[np.float32], n_mels: int = 80)
 
 
 def fit_window(mel: Tensor, audio: AudioConfig) -> Tensor:
-    """What the encoder hears of a whole sound's spectrogram [n_mels, any]: [n_mels, a multiple of 2 * pool].
+    """What the encoder hears of a whole sound's spectrogram [n_mels, any]: [n_mels, an even number].
 
-    In a window as long as the utterance the frames that fill the last audio token have the spectrogram's own smallest
-    value, its silence.
+    In a window as long as the utterance, a frame that makes the number even has the spectrogram's own smallest value,
+    its silence.
     """
     if audio.level is not None:
         mel = at_level(mel, audio.level)
     if audio.window == "fixed":
         return pad_or_trim(mel, audio.mel_frames)
     heard = mel[:, : audio.mel_frames]
-    return nn.functional.pad(heard, (0, -heard.shape[1] % (2 * audio.pool)), value=float(mel.min()))
+    return nn.functional.pad(heard, (0, heard.shape[1] % 2), value=float(mel.min()))
 
 
 def at_level(mel: Tensor, level: float) -> Tensor:
@@ -90,14 +90,16 @@ def _mel_filters(n_mels: int) -> Tensor:
 
 
 class WhisperFeatures(nn.Module):
-    """The outputs of all blocks of a Whisper encoder, averaged over `pool` frames.
+    """The outputs of all blocks of a Whisper encoder, averaged over `pool` frames or a little less.
 
-    The final layer norm is left out, as in the original: its blocks' raw outputs are the features.
+    The final layer norm is left out, as in the original: its blocks' raw outputs are the features. Deviations, if the
+    configuration asks for them, follow the means as more layers.
     """
 
     def __init__(self, config: WhisperConfig, audio: AudioConfig) -> None:
         super().__init__()
         self.pool = audio.pool
+        self.deviation = audio.deviation
         self.conv1 = nn.Conv1d(config.n_mels, config.d_model, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(config.d_model, config.d_model, kernel_size=3, stride=2, padding=1)
         self.embed_positions = nn.Embedding(config.positions, config.d_model).requires_grad_(requires_grad=False)
@@ -111,7 +113,7 @@ class WhisperFeatures(nn.Module):
         self.layers = nn.ModuleList(WhisperEncoderLayer(layer_config) for _ in range(config.layers))
 
     def forward(self, mel: Tensor, pooled_dtype: torch.dtype | None = None) -> Tensor:
-        """Features of mel spectrograms [B, n_mels, frames]: float32 [B, layers, frames // 2 // pool, d_model].
+        """Features of mel spectrograms [B, n_mels, frames]: float32 [B, layers, ceil(frames / 2 / pool), d_model].
 
         The mean is taken in float32 and rounded to `pooled_dtype` (default: the encoder's own), as the original does.
         """
@@ -119,12 +121,18 @@ class WhisperFeatures(nn.Module):
         hidden = nn.functional.gelu(self.conv1(mel.to(dtype)))
         hidden = nn.functional.gelu(self.conv2(hidden)).transpose(1, 2)
         hidden = hidden + self.embed_positions.weight[: hidden.shape[1]]
-        pooled = []
+        means, deviations = [], []
         for layer in self.layers:
             hidden = layer(hidden, None)
-            rounded = hidden.to(pooled_dtype or dtype)
-            pooled.append(rounded.unflatten(1, (-1, self.pool)).mean(2, dtype=torch.float32).to(rounded.dtype))
-        return torch.stack(pooled, dim=1).float()
+            frames = self._by_token(hidden.to(pooled_dtype or dtype))
+            means.append(torch.stack([part.mean(1, dtype=torch.float32).to(part.dtype) for part in frames], dim=1))
+            if self.deviation:
+                deviations.append(torch.stack([part.float().std(1, unbiased=False) for part in frames], dim=1))
+        return torch.stack([layer.float() for layer in (*means, *deviations)], dim=1)
+
+    def _by_token(self, hidden: Tensor) -> tuple[Tensor, ...]:
+        """[B, frames, d_model] shared out evenly among as few tokens as hold them."""
+        return hidden.tensor_split(-(-hidden.shape[1] // self.pool), dim=1)
 
 
 def sinusoids(length: int, channels: int) -> Tensor:

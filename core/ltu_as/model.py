@@ -68,8 +68,10 @@ class LTUAS(nn.Module):
         self._tokenizer = tokenizer
         dim, llama = config.whisper.d_model, config.llama
         self.whisper = WhisperFeatures(config.whisper, config.audio)
-        self.audio_encoder = TLTR(config.tltr, layers=config.whisper.layers, dim=dim)
-        self.audio_proj = nn.Sequential(nn.LayerNorm(dim, elementwise_affine=False), nn.Linear(dim, llama.hidden_size))
+        self.audio_encoder = TLTR(config.tltr, layers=config.feature_layers, dim=dim)
+        self.audio_proj = nn.Sequential(
+            nn.LayerNorm(config.joined_dim, elementwise_affine=False), nn.Linear(config.joined_dim, llama.hidden_size)
+        )
         self.llama = LlamaForCausalLM(
             HfLlamaConfig(
                 vocab_size=llama.vocab_size,
@@ -160,12 +162,14 @@ class LTUAS(nn.Module):
         windows = [fit_window(log_mel(waveform, whisper.n_mels), audio) for waveform in waveforms]
         by_length: dict[int, list[int]] = {}
         for row, window in enumerate(windows):
-            by_length.setdefault(window.shape[1] // (2 * audio.pool), []).append(row)
-        features = torch.zeros(len(windows), whisper.layers, max(by_length), whisper.d_model, device=self.device)
+            by_length.setdefault(window.shape[1], []).append(row)
+        tokens = -(-max(by_length) // (2 * audio.pool))
+        features = torch.zeros(len(windows), self.config.feature_layers, tokens, whisper.d_model, device=self.device)
         with torch.backends.cudnn.flags(allow_tf32=False):  # a GPU would round the convolutions to 10 bits
-            for tokens, rows in by_length.items():
+            for rows in by_length.values():
                 mel = torch.stack([windows[row] for row in rows]).to(self.device)
-                features[rows, :, -tokens:] = self.whisper(mel, self._pooled_dtype)
+                heard = self.whisper(mel, self._pooled_dtype)
+                features[rows, :, -heard.shape[2] :] = heard
         return features
 
     def audio_keep(self, waveforms: Sequence[Waveform]) -> Tensor:
@@ -195,7 +199,7 @@ class LTUAS(nn.Module):
         """
         whisper, audio = self.config.whisper, self.config.audio
         tokens = audio.tokens if audio.window == "fixed" else min(features.shape[2], audio.tokens)
-        expected = (whisper.layers, tokens, whisper.d_model)
+        expected = (self.config.feature_layers, tokens, whisper.d_model)
         if features.shape[1:] != expected:
             msg = f"features of shape [B, {', '.join(map(str, expected))}] expected, not {list(features.shape)}"
             raise ValueError(msg)

@@ -9,7 +9,7 @@ from core.ltu_as.config import TLTRConfig
 
 
 class TLTR(nn.Module):
-    """One block over time, one over encoder layers, then the mean over layers.
+    """One block over time, one over encoder layers, then the layers joined: their mean, as in the original.
 
     There is no positional embedding, no mask but for padding, and no final norm. Parameter names are those of the
     published checkpoints; the moments, float32 [layers, 1, dim], are there only if the configuration says so.
@@ -23,12 +23,16 @@ class TLTR(nn.Module):
         self.time_tr = ResidualAttentionBlock(dim, config.time_heads)
         self.layer_tr = ResidualAttentionBlock(dim, config.layer_heads)
         self.standardise = config.standardise
+        self.join = config.join
         if config.standardise:
             self.register_buffer("input_mean", torch.zeros(layers, 1, dim))
             self.register_buffer("input_std", torch.ones(layers, 1, dim))
 
     def forward(self, features: Tensor, keep: Tensor | None = None) -> Tensor:
-        """[B, layers, T, dim] -> [B, T, dim]; no time sees one at which `keep` [B, T] is false."""
+        """[B, layers, T, dim] -> [B, T, dim], or [B, T, layers * dim] when the layers are joined by concatenation.
+
+        No time sees one at which `keep` [B, T] is false.
+        """
         batch, layers = features.shape[:2]
         if self.standardise:
             features = (features - self.input_mean) / self.input_std
@@ -37,7 +41,7 @@ class TLTR(nn.Module):
             mask = keep.repeat_interleave(layers, dim=0)[:, None, None]
         by_layer = self.time_tr(features.flatten(0, 1), mask).unflatten(0, (batch, -1))
         by_time = self.layer_tr(by_layer.transpose(1, 2).flatten(0, 1)).unflatten(0, (batch, -1))
-        return cast("Tensor", by_time.mean(dim=2))
+        return cast("Tensor", by_time.flatten(2) if self.join == "concat" else by_time.mean(dim=2))
 
 
 class ResidualAttentionBlock(nn.Module):

@@ -23,7 +23,7 @@ def build(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer, *, name: str) 
         name=name,
         whisper=encoder.config,
         audio=encoder.audio,
-        tltr=TLTRConfig(layer_heads=recipe.layer_heads, standardise=recipe.standardise),
+        tltr=TLTRConfig(layer_heads=recipe.layer_heads, standardise=recipe.standardise, join=recipe.join),
         llama=LlamaConfig(
             vocab_size=tokenizer.vocab_size,
             hidden_size=recipe.hidden,

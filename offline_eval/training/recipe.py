@@ -17,9 +17,10 @@ class Recipe:
     Attributes:
         seed: Of weights, draws, and augmented variants.
         encoder_layers: Keep so many of Whisper's first blocks; None: all. Emotion is heard best in the lower ones.
-        pool: Encoder frames (20 ms) an audio token.
+        pool: Encoder frames (20 ms) an audio token; 500 make one of a whole utterance.
         window: As long as the `utterance`, or `fixed` at ten seconds.
         level: See `core.ltu_as.config.AudioConfig`; None lets loudness count.
+        deviation: See the same.
         vocabulary: At most this many sub-word pieces.
         hidden: Width of the language model; a multiple of `heads`.
         layers: Depth of the language model.
@@ -27,6 +28,7 @@ class Recipe:
         feed_forward: Width of its feed-forward layers.
         layer_heads: Heads of TLTR's block over encoder layers.
         standardise: See `core.ltu_as.config.TLTRConfig`.
+        join: See the same.
         variants: Augmented variants of each training clip besides the clip itself.
         augmentation: What they are like.
         epochs: At most this many; one epoch draws as many clips as there are, with replacement.
@@ -34,7 +36,11 @@ class Recipe:
         batch: Clips a step.
         learning_rate: Peak, after a linear warm-up over `warmup` of all steps; then a half cosine down to zero.
         warmup: Share of all steps.
+        tltr_rate: Learning rate of TLTR's blocks, as a share of the others'.
         weight_decay: Of matrices.
+        guide: Weight of the loss of a small classifier on the mean audio token. It shows TLTR and projection what to
+            look for while the language model learns to listen, and is thrown away.
+        feature_dropout: Probability that a channel of a feature layer is blanked.
         dropout: Of audio embeddings.
         token_dropout: Probability that an audio token is blanked.
         smoothing: Probability mass that a label gives away: to all four emotions alike, or as `listeners` say.
@@ -56,39 +62,44 @@ class Recipe:
 
     seed: int = 0
     encoder_layers: int | None = 4
-    pool: int = 20
+    pool: int = 500
     window: Literal["fixed", "utterance"] = "utterance"
     level: float | None = 1.5
+    deviation: bool = True
     vocabulary: int = 1024
-    hidden: int = 96
+    hidden: int = 128
     layers: int = 2
     heads: int = 4
-    feed_forward: int = 288
+    feed_forward: int = 384
     layer_heads: int = 8
     standardise: bool = True
+    join: Literal["mean", "concat"] = "concat"
     variants: int = 3
     augmentation: Augmentation = field(default_factory=Augmentation)
-    epochs: int = 10
-    patience: int = 3
-    batch: int = 48
+    epochs: int = 40
+    patience: int = 10
+    batch: int = 64
     learning_rate: float = 1e-3
-    warmup: float = 0.1
+    warmup: float = 0.05
+    tltr_rate: float = 0.2
     weight_decay: float = 0.5
+    guide: float = 1.0
+    feature_dropout: float = 0.5
     dropout: float = 0.3
-    token_dropout: float = 0.2
+    token_dropout: float = 0.0
     smoothing: float = 0.1
     mixing: float = 0.8
     own_share: float = 0.5
     transcript_share: float = 0.1
     others_share: float = 0.0
     noise_share: float = 0.125
-    averaging: float = 0.98
+    averaging: float = 0.99
     bfloat16: bool = True
 
     @property
     def audio(self) -> AudioConfig:
         """The window the model hears."""
-        return AudioConfig(pool=self.pool, window=self.window, level=self.level)
+        return AudioConfig(pool=self.pool, window=self.window, level=self.level, deviation=self.deviation)
 
 
 def chosen(recipe: Recipe, choices: Sequence[str]) -> Recipe:

@@ -131,7 +131,9 @@ class _Run:
         self._objective = AnswerLoss(model.tokenizer)
         self._averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
         self._steps = math.ceil(len(material.train) / recipe.batch)
-        self._optimizer, self._schedule = _optimizer(model, recipe, self._steps * recipe.epochs)
+        width = model.config.llama.hidden_size
+        self._guide = nn.Sequential(nn.GELU(), nn.Linear(width, len(EMOTIONS)))
+        self._optimizer, self._schedule = _optimizer(model, self._guide, recipe, self._steps * recipe.epochs)
         self._targets = (1 - recipe.smoothing) * targets_of(material.train) + recipe.smoothing / len(EMOTIONS)
         self._readings = self._targets.copy()
         self._open_answers = [open_answer(clip.label) for clip in material.others]
@@ -165,6 +167,7 @@ class _Run:
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "best": self.best,
             "model": self._model.state_dict(),
+            "guide": self._guide.state_dict(),
             "averaged": self._averaged.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
@@ -181,6 +184,7 @@ class _Run:
         ]
         self.best = state["best"]
         self._model.load_state_dict(state["model"])
+        self._guide.load_state_dict(state["guide"])
         self._averaged.load_state_dict(state["averaged"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
@@ -220,7 +224,7 @@ class _Run:
             raise TrainingError(msg, hint="a smaller learning rate may help")
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._model.parameters(), _MAX_GRADIENT)
+        nn.utils.clip_grad_norm_([*self._model.parameters(), *self._guide.parameters()], _MAX_GRADIENT)
         self._optimizer.step()
         self._schedule.step()
         self._averaged.update_parameters(self._model)
@@ -229,8 +233,8 @@ class _Run:
     def _clips_loss(self, rows: NDArray[np.int64], features: Tensor) -> Tensor:
         """Half of the batch is asked for one word, the other half for likelihoods, all of it the open question."""
         recipe, rng = self._recipe, self._rng
-        audio, targets = self._mixed(self._model.audio_embeddings(features), self._targets[rows])
-        audio = self._dropped(audio)
+        features, targets = self._mixed(features, self._targets[rows])
+        audio = self._hear(features)
         transcript = str(rng.choice(SENTENCES)) if rng.random() < recipe.transcript_share else None
         half = len(rows) // 2
         single, heard = self._objective.single(
@@ -243,29 +247,33 @@ class _Run:
         )
         self._readings[rows[half:]] = heard.double().numpy()
         loss = (single + ambiguous) / 2
+        if recipe.guide:
+            guess = self._guide(audio.mean(1)).float().log_softmax(-1)
+            loss = loss - recipe.guide * (torch.from_numpy(targets).to(guess) * guess).sum(-1).mean()
         if not self._open_answers or not recipe.others_share:
             return loss
         answers = [open_answer(EMOTIONS[rng.choice(len(EMOTIONS), p=target)]) for target in targets]
         return loss + self._objective.words(self._model, audio, OPEN_QUESTION, answers)
 
-    def _mixed(self, audio: Tensor, targets: NDArray[np.float64]) -> tuple[Tensor, NDArray[np.float64]]:
-        """Every clip with a quieter other one, and the targets [B, 4] of that."""
+    def _mixed(self, features: Tensor, targets: NDArray[np.float64]) -> tuple[Tensor, NDArray[np.float64]]:
+        """Every clip with a weaker other one, and the targets [B, 4] of that."""
         if not self._recipe.mixing:
-            return audio, targets
-        share = self._rng.beta(self._recipe.mixing, self._recipe.mixing, size=len(audio))
-        share = np.maximum(share, 1 - share)[:, None]
-        other = self._rng.permutation(len(audio))
-        weight = torch.from_numpy(share).to(audio)[..., None]
-        mixed = weight * audio + (1 - weight) * audio[torch.from_numpy(other)]
-        return mixed, share * targets + (1 - share) * targets[other]
+            return features, targets
+        share = self._rng.beta(self._recipe.mixing, self._recipe.mixing, size=len(features))
+        share = np.maximum(share, 1 - share)
+        other = self._rng.permutation(len(features))
+        weight = torch.from_numpy(share).to(features)[:, None, None, None]
+        mixed = weight * features + (1 - weight) * features[torch.from_numpy(other)]
+        return mixed, share[:, None] * targets + (1 - share[:, None]) * targets[other]
 
     def _hear(self, features: Tensor) -> Tensor:
-        return self._dropped(self._model.audio_embeddings(features))
-
-    def _dropped(self, audio: Tensor) -> Tensor:
-        """Audio tokens with some channels and some whole tokens blanked."""
-        kept = torch.rand(audio.shape[:2]) >= self._recipe.token_dropout
-        return nn.functional.dropout(audio, self._recipe.dropout) * kept[..., None]
+        """Audio tokens of features [B, layers, T, d_model], with parts of either blanked."""
+        recipe, tltr = self._recipe, self._model.audio_encoder
+        blank = tltr.input_mean if tltr.standardise else torch.zeros(())
+        kept = nn.functional.dropout(torch.ones(*features.shape[:2], 1, features.shape[3]), recipe.feature_dropout)
+        audio = self._model.audio_embeddings(blank + (features - blank) * kept)
+        heard = torch.rand(audio.shape[:2]) >= recipe.token_dropout
+        return nn.functional.dropout(audio, recipe.dropout) * heard[..., None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,19 +286,21 @@ class _Sources:
 
 
 def _optimizer(
-    model: LTUAS, recipe: Recipe, steps: int
+    model: LTUAS, guide: nn.Module, recipe: Recipe, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    blocks = list(model.audio_encoder.parameters())
+    rest = [*model.audio_proj.parameters(), *model.llama.parameters(), *guide.parameters()]
     groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in part if (p.ndim > 1) == matrices], "lr": rate, "weight_decay": decay}
+        for part, rate in ((blocks, recipe.learning_rate * recipe.tltr_rate), (rest, recipe.learning_rate))
+        for matrices, decay in ((True, recipe.weight_decay), (False, 0.0))
     ]
-    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
     warm = max(1, round(recipe.warmup * steps))
 
-    def rate(step: int) -> float:
+    def pace(step: int) -> float:
         if step < warm:
             return (step + 1) / warm
         return (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
 
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, pace)

@@ -7,8 +7,8 @@ from transformers import WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import sinusoids as whispers_sinusoids
 
 from core.errors import AudioError
-from core.ltu_as.config import AudioConfig
-from core.ltu_as.features import at_level, fit_window, log_mel, pad_or_trim, sinusoids
+from core.ltu_as.config import AudioConfig, WhisperConfig
+from core.ltu_as.features import WhisperFeatures, at_level, fit_window, log_mel, pad_or_trim, sinusoids
 from core.ltu_as.tiny import tiny_model
 
 RATE = 16_000
@@ -66,11 +66,11 @@ UTTERANCE = AudioConfig(pool=10, window="utterance", level=1.5)
 
 @settings(max_examples=30)
 @given(n_samples=st.integers(201, 12 * RATE))
-def test_a_window_as_long_as_the_utterance_ends_with_its_last_begun_token(n_samples):
+def test_a_window_as_long_as_the_utterance_ends_with_it(n_samples):
     mel = log_mel(noise(n_samples))
     window = fit_window(mel, AudioConfig(pool=10, window="utterance"))
     heard = min(mel.shape[1], 1000)
-    assert window.shape == (80, 20 * UTTERANCE.tokens_of(n_samples))
+    assert window.shape == (80, heard + heard % 2)
     assert torch.equal(window[:, :heard], mel[:, :heard])
     assert bool((window[:, heard:] == mel.min()).all())
 
@@ -104,3 +104,23 @@ def test_shorter_sounds_of_a_batch_come_after_zeros_that_the_encoder_never_saw()
     for row, kept, sound in zip(together, keep, sounds, strict=True):
         torch.testing.assert_close(row[:, kept], model.features([sound])[0], rtol=0, atol=1e-5)
         assert not row[:, ~kept].any()
+
+
+@pytest.mark.parametrize("seconds", [0.02, 1.0, 3.21, 10.0])
+def test_frames_are_shared_out_evenly_with_their_mean_and_deviation(seconds):
+    audio = AudioConfig(pool=50, window="utterance", deviation=True)
+    config = WhisperConfig(d_model=16, layers=2, heads=2, ffn=32, positions=500)
+    torch.manual_seed(0)
+    frame_by_frame = WhisperFeatures(config, AudioConfig(pool=1, window="utterance"))
+    whisper = WhisperFeatures(config, audio)
+    whisper.load_state_dict(frame_by_frame.state_dict())
+    n_samples = round(seconds * RATE)
+    window = fit_window(log_mel(noise(n_samples)), audio)[None]
+    with torch.no_grad():
+        features, frames = whisper(window), frame_by_frame(window)
+    assert features.shape == (1, 4, audio.tokens_of(n_samples), 16)
+    parts = np.array_split(np.arange(frames.shape[2]), features.shape[2])
+    assert max(map(len, parts)) <= 50
+    for token, part in enumerate(parts):
+        torch.testing.assert_close(features[:, :2, token], frames[:, :, part].mean(2), atol=1e-5, rtol=0)
+        torch.testing.assert_close(features[:, 2:, token], frames[:, :, part].std(2, unbiased=False), atol=1e-5, rtol=0)
