@@ -1,7 +1,6 @@
 """The real microphone path: speech goes into a virtual microphone and comes out as the file run's readings."""
 
 import json
-import time
 
 import pytest
 
@@ -32,7 +31,7 @@ def test_what_is_spoken_into_the_microphone_is_read_like_the_file(pulse, speech,
     env = pulse.env | {"EMOTION_MONITOR_SMOOTHING__TAU_S": "0"}
     with running(*words, env=env, until="listening") as program:
         pulse.play(speech).wait()
-        time.sleep(1.5)  # the hangover
+        wait_until(lambda: len(heard.read_text().splitlines()) >= len(file.events), "every utterance")
         program.end(2)
     spoken = [json.loads(line) for line in heard.read_text().splitlines()]
     assert len(spoken) == len(file.events)
