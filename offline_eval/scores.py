@@ -94,6 +94,13 @@ def per_corpus(clips: Sequence[Clip], probabilities: Values) -> dict[str, Score]
     return {name: score(probabilities[mask], targets[mask]) for name, mask in rows.items()}
 
 
+def per_group(clips: Sequence[Clip], probabilities: Values, groups: Sequence[Sequence[str]]) -> dict[str, Score]:
+    """Scores on each group of clips; `groups` names those that each clip belongs to."""
+    targets = targets_of(clips)
+    rows = {name: np.array([name in named for named in groups]) for name in sorted(set().union(*groups))}
+    return {name: score(probabilities[mask], targets[mask]) for name, mask in rows.items()}
+
+
 def class_prior(train: Iterable[Clip], clips: Sequence[Clip]) -> Values:
     """[N, 4] for `clips`: how often each emotion occurs among the training clips of the same corpus.
 

@@ -38,6 +38,7 @@ class Facts:
     datasets: Sequence[Dataset]
     epochs: Sequence[Epoch]
     scores: Mapping[str, Mapping[str, Score]]
+    groups: Mapping[str, Mapping[str, Score]]
     sha256: str
     size_mb: float
     training_s: float
@@ -73,7 +74,7 @@ tags: [speech-emotion-recognition, ltu-as]
 
 # {facts.name}
 
-A small LTU-AS: frozen Whisper encoder ({facts.encoder}), TLTR, projection, and a LLaMA decoder of
+A small LTU-AS: frozen Whisper encoder ({facts.encoder}{_blocks(recipe)}), TLTR, projection, and a LLaMA decoder of
 {recipe.layers} layers and width {recipe.hidden} with a sub-word vocabulary of its own. It answers the two
 prompts of "Token-Level Logits Matter" (arXiv 2505.18484); readings come from the logits of its answer's pieces. There
 is no classifier head. Weights: {facts.size_mb:.1f} MB, float16, sha256 `{facts.sha256}`.
@@ -94,47 +95,49 @@ Not for decisions on employment, education, law enforcement, credit or health.
 |---|---|---|---|---|---|
 {_corpora(facts)}
 
-{_known(facts)}Four classes ({", ".join(EMOTIONS)}); clips of other emotions were left out
-({_skipped(facts)}). No speaker is in both splits. Labels are what the corpora state; in acted corpora that is what the
-actor was asked to express, not what listeners heard. Sentences repeat within corpora, so no transcript of a clip was
-ever shown to the model.
+{_known(facts)}Four classes ({", ".join(EMOTIONS)}); left out, by label or reason: {_skipped(facts)}.
+No speaker is in both splits. A label is what the corpus states, in acted corpora what the actor was asked to express
+and not what listeners heard; where a corpus has votes, the target is their shares. Sentences repeat within corpora, so
+no transcript of a clip was ever shown to the model.
 
 ## Scores on dev speakers
 
-Read from the saved folder with `seq_logprob`, pooled by the mean, as the program does by default; uncalibrated.
-macro-F1 (higher is better) / negative log-likelihood in nats (lower is better), number of clips in brackets:
+Read from the saved folder with `seq_logprob`, pooled by the mean, as the program does by default; before any
+calibration. macro-F1 (higher is better) / negative log-likelihood in nats (lower is better), clips in brackets:
 
 {table(facts.scores)}
 
 The best epoch was chosen on these speakers, so the scores flatter the model a little; so few speakers make them noisy.
 
+Both prompts' mean reading, single prompt, by what the corpora state of the speakers, and by length:
+
+{table(facts.groups)}
+
 ## Training
 
-- Seed {recipe.seed}; {facts.training_s:.0f} s on {facts.threads} CPU thread(s) with cached features.
-  PyTorch {facts.torch}.
-- Whisper stays frozen (weights sha256 `{facts.encoder_sha256}`); TLTR, projection and decoder start
-  from random weights at the scale of the data.
+- Seed {recipe.seed}; {facts.training_s:.0f} s on {facts.threads} CPU thread(s), features included unless they were
+  cached. PyTorch {facts.torch}.
+- Whisper stays frozen (weights sha256 `{facts.encoder_sha256}`). TLTR, projection and decoder start from random weights
+  at the scale of the data; a small classifier on the audio tokens guided them in training and is not in the weights.
+- {_window(recipe)}
 - Each batch asks half of its clips the single-label prompt and half the likelihood prompt. The loss is on answers and
   their end only. At the answer's first piece it is taken through the default read-out, against the label with
   {recipe.smoothing:g} of its mass spread over all four emotions; later pieces are taught by one answer drawn from that
   distribution.
 - Likelihoods name the emotions in an order drawn from the same distribution. The percentages are
   {1 - recipe.own_share:.0%} that distribution and {recipe.own_share:.0%} the model's own latest reading of the clip.
-- Emotions are drawn alike within a corpus, corpora by the square root of their size. {recipe.variants} augmented
-  variant(s) of each clip: level, coloured noise, band limits, cuts.
+- Clips are mixed in pairs (mixup), {recipe.feature_dropout:.0%} of the features' channels are blanked, and silence and
+  noises are answered with "None".
+- Emotions are drawn alike within a corpus, corpora by their voices. {recipe.variants} augmented variant(s) of each
+  clip: speed with pitch, trimmed silence, cuts, rooms, noise, band limits, overdrive, codecs, level.
 - A plain, unrelated sentence as transcript in {recipe.transcript_share:.0%} of the steps.
-- Averaged weights; stopped on the mean over corpora of the dev NLL.
-
-| epoch | training loss | dev NLL | dev macro-F1 |
-|---|---|---|---|
-{_epochs(facts)}
+- Averaged weights; stopped on the mean over corpora of the dev NLL: epoch {_kept(facts)} of {len(facts.epochs)}.
 
 Recipe: `{asdict(recipe)}`
 
 Trained again by
 
-    emotion-eval train --data DATA --whisper WHISPER_DIR --out DIR \\
-        --seed {recipe.seed} --epochs {recipe.epochs} --variants {recipe.variants}
+    emotion-eval train --data DATA --whisper WHISPER_DIR --out DIR{_choices(recipe)}
 
 on {facts.threads} thread(s) (`--threads`); another number of threads, or another PyTorch, rounds differently.
 
@@ -142,8 +145,7 @@ on {facts.threads} thread(s) (`--threads`); another number of threads, or anothe
 
 - Learned from {speakers["train"]} speakers; judged on {speakers["dev"]}.{_acted(facts)}
 - Spontaneous speech, far microphones, other languages, children and overlapping speakers are not measured.
-- Differences by accent, age and gender are not measured.
-- It has no notion of "no speech": silence and noise get a distribution too. Give it speech.
+- Differences by accent and age are not measured.
 - It hears the first ten seconds of an utterance, and no transcript.
 """
 
@@ -193,13 +195,26 @@ def _skipped(facts: Facts) -> str:
     return ", ".join(f"{label} {number}" for label, number in sorted(counts.items())) or "none"
 
 
-def _epochs(facts: Facts) -> str:
-    best = min(facts.epochs, key=lambda epoch: epoch.dev_nll).number
-    rows = []
-    for epoch in facts.epochs:
-        kept = " (kept)" if epoch.number == best else ""
-        rows.append(f"| {epoch.number}{kept} | {epoch.loss:.3f} | {epoch.dev_nll:.3f} | {epoch.dev_f1:.3f} |")
-    return "\n".join(rows)
+def _kept(facts: Facts) -> int:
+    return min(facts.epochs, key=lambda epoch: epoch.dev_nll).number
+
+
+def _blocks(recipe: Recipe) -> str:
+    return f", its first {recipe.encoder_layers} blocks" if recipe.encoder_layers else ""
+
+
+def _window(recipe: Recipe) -> str:
+    window = "as long as the utterance" if recipe.window == "utterance" else "of ten seconds"
+    moments = "mean and standard deviation" if recipe.deviation else "mean"
+    level = "; loudness is taken out of the spectrogram" if recipe.level is not None else ""
+    return f"A window {window}; {moments} of at most {recipe.pool} encoder frames (20 ms) an audio token{level}."
+
+
+def _choices(recipe: Recipe) -> str:
+    """The options that make this recipe of the default one."""
+    default = asdict(Recipe())
+    changed = {key: value for key, value in asdict(recipe).items() if value != default[key] and key != "augmentation"}
+    return "".join(f" \\\n        --set {key}={value}" for key, value in changed.items())
 
 
 def _acted(facts: Facts) -> str:

@@ -74,7 +74,7 @@ class Recipe:
     layer_heads: int = 8
     standardise: bool = True
     join: Literal["mean", "concat"] = "concat"
-    variants: int = 3
+    variants: int = 2
     augmentation: Augmentation = field(default_factory=Augmentation)
     epochs: int = 40
     patience: int = 10

@@ -2,31 +2,32 @@
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
+import soundfile
 import torch
-from numpy.typing import NDArray
 
-from core.audio import read_audio
 from core.errors import UsageError
+from core.ltu_as.calibration import CALIBRATION_NAME
 from core.ltu_as.checkpoint import folder_sha256, save
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from offline_eval.clips import Clip, in_split, require_trainable
 from offline_eval.datasets.dataset import Dataset, hold_out
 from offline_eval.datasets.kinds import open_dataset
-from offline_eval.scores import Score, class_prior, per_corpus, uniform
+from offline_eval.finished_model import read_clips
+from offline_eval.scores import Score, class_prior, per_corpus, per_group, uniform
 from offline_eval.training import card
 from offline_eval.training.encoder import Encoder, load_encoder
 from offline_eval.training.learn import School
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.trainer import Epoch, Track
 
-_READ_AT_ONCE = 8
+_LENGTHS_S = {"under 2 s": 2.0, "2 to 4 s": 4.0, "4 s and more": math.inf}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +61,12 @@ class Outcome:
     """A finished run.
 
     `scores` are those of the saved folder on the dev clips, read as the live program reads, per prompt, beside
-    predictors that hear nothing.
+    predictors that hear nothing. `groups` are the same by what is known of speakers, and by length.
     """
 
     epochs: Sequence[Epoch]
     scores: dict[str, dict[str, Score]]
+    groups: dict[str, dict[str, Score]]
     training_s: float
     scoring_s: float
     sha256: str
@@ -97,10 +99,15 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     model, epochs = school.learn(train_clips, in_split(others, "train"), dev, name=job.name, run=_run_name(job))
     training_s = clock.lap()
     save(model.half(), job.out)
-    scores = _score(job.out, train_clips, dev, progress)
+    (job.out / CALIBRATION_NAME).unlink(missing_ok=True)  # of the weights that were there before
+    readings = {prompt: read_clips(_reader(job.out, prompt), dev) for prompt in PROMPTS}
+    scores = {f"model, {prompt} prompt": per_corpus(dev, read) for prompt, read in readings.items()}
+    scores["class prior of the corpus"] = per_corpus(dev, class_prior(train_clips, dev))
+    scores["uniform"] = per_corpus(dev, uniform(dev))
     outcome = Outcome(
         epochs=epochs,
         scores=scores,
+        groups={"model, single prompt": per_group(dev, readings["single"], [_groups(clip) for clip in dev])},
         training_s=training_s,
         scoring_s=clock.lap(),
         sha256=folder_sha256(job.out),
@@ -109,36 +116,22 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     return outcome
 
 
-def read_clips(folder: Path, clips: Sequence[Clip], prompt: str) -> NDArray[np.float64]:
-    """[N, 4] readings of a model folder, from sound files to distributions, the way the live program reads."""
-    reader = LTUASReader(folder, prompt=prompt)
-    rows = []
-    for start in range(0, len(clips), _READ_AT_ONCE):
-        some = clips[start : start + _READ_AT_ONCE]
-        for clip, reading in zip(some, reader.read([read_audio(clip.path) for clip in some]), strict=True):
-            if reading.distribution is None:
-                msg = f"{clip.path}: no reading: {reading.reason}"
-                raise UsageError(msg, hint="leave the clip out of the data")
-            rows.append(list(reading.distribution))
-    return np.array(rows)
-
-
 def _run_name(job: Job) -> str:
     """Changes with the recipe and the data, so that no other run is taken up."""
     content = [job.name, [str(path) for path in job.data], asdict(job.recipe), list(job.dev_speakers)]
     return f"{job.name}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
 
 
-def _score(
-    folder: Path, train_clips: Sequence[Clip], dev: Sequence[Clip], progress: Callable[[str], None]
-) -> dict[str, dict[str, Score]]:
-    scores = {}
-    for prompt in PROMPTS:
-        progress(f"scoring {len(dev)} dev clips, {prompt} prompt")
-        scores[f"model, {prompt} prompt"] = per_corpus(dev, read_clips(folder, dev, prompt))
-    scores["class prior of the corpus"] = per_corpus(dev, class_prior(train_clips, dev))
-    scores["uniform"] = per_corpus(dev, uniform(dev))
-    return scores
+def _reader(folder: Path, prompt: str) -> LTUASReader:
+    return LTUASReader(folder, prompt=prompt, calibrate=False, abstain=False)
+
+
+def _groups(clip: Clip) -> list[str]:
+    """What the corpus states of the speaker, and how long the clip is."""
+    duration_s = soundfile.info(clip.path).duration
+    length = next(name for name, limit_s in _LENGTHS_S.items() if duration_s < limit_s)
+    stated = (clip.gender and f"speakers {clip.gender}", clip.language and f"language {clip.language}", length)
+    return [group for group in stated if group]
 
 
 def _describe(job: Job, datasets: Sequence[Dataset], encoder: Encoder, outcome: Outcome) -> None:
@@ -150,6 +143,7 @@ def _describe(job: Job, datasets: Sequence[Dataset], encoder: Encoder, outcome: 
         datasets=datasets,
         epochs=outcome.epochs,
         scores=outcome.scores,
+        groups=outcome.groups,
         sha256=outcome.sha256,
         size_mb=(job.out / "model.safetensors").stat().st_size / 1e6,
         training_s=outcome.training_s,

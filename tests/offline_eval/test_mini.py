@@ -15,9 +15,9 @@ from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import CONTEXTS
 from offline_eval.clips import in_split
 from offline_eval.datasets.kinds import open_dataset
+from offline_eval.finished_model import read_clips
 from offline_eval.scores import class_prior, score, targets_of, uniform
 from offline_eval.training.encoder import load_encoder
-from offline_eval.training.train import read_clips
 
 MINI = resolve_model(EMBEDDED)
 SAMPLE = next((Path(__file__).parents[2] / "monitor" / "samples").glob("*.flac"))
@@ -102,7 +102,7 @@ def test_it_hears_more_than_the_prior_knows_on_unheard_speakers(shared):
     clips = open_dataset(shared / "data").load().clips
     dev = in_split(clips, "dev")[::EVERY]
     targets = targets_of(dev)
-    heard = score(read_clips(MINI, dev, "single"), targets)
+    heard = score(read_clips(LTUASReader(MINI, abstain=False), dev), targets)
     prior = score(class_prior(in_split(clips, "train"), dev), targets)
     chance = score(uniform(dev), targets)
     assert heard.accuracy > max(prior.accuracy, chance.accuracy) + 0.2
