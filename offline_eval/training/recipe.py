@@ -76,7 +76,7 @@ class Recipe:
     join: Literal["mean", "concat"] = "concat"
     variants: int = 2
     augmentation: Augmentation = field(default_factory=Augmentation)
-    epochs: int = 40
+    epochs: int = 24
     patience: int = 10
     batch: int = 64
     learning_rate: float = 1e-3

@@ -27,6 +27,7 @@ from offline_eval.training.recipe import Recipe
 from offline_eval.training.sentences import SENTENCES
 
 _SCALE_CLIPS = 256
+_READ_AT_ONCE = 64
 _MAX_GRADIENT = 1.0
 
 
@@ -111,10 +112,12 @@ def read_features(
     readings = np.empty((len(features), len(EMOTIONS)))
     sounds = list(features)
     for length in np.unique(features.lengths):
-        (rows,) = np.nonzero(features.lengths == length)
-        alike = torch.from_numpy(np.stack([sounds[row] for row in rows])).transpose(1, 2).float()
-        audio = model.audio_embeddings(alike)
-        readings[rows] = torch.stack([objective.readings(model, audio, p) for p in prompts]).mean(0).double().numpy()
+        (alike,) = np.nonzero(features.lengths == length)
+        for rows in np.split(alike, range(_READ_AT_ONCE, len(alike), _READ_AT_ONCE)):
+            heard = torch.from_numpy(np.stack([sounds[row] for row in rows])).transpose(1, 2).float()
+            audio = model.audio_embeddings(heard)
+            read = torch.stack([objective.readings(model, audio, prompt) for prompt in prompts])
+            readings[rows] = read.mean(0).double().numpy()
     return readings
 
 
