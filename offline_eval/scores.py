@@ -90,7 +90,8 @@ def measures(sums: Values) -> dict[str, Values]:
 def per_corpus(clips: Sequence[Clip], probabilities: Values) -> dict[str, Score]:
     """Scores on each corpus, and on all clips under "all"."""
     targets, corpora = targets_of(clips), np.array([clip.corpus for clip in clips])
-    rows = {name: corpora == name for name in sorted(set(corpora))} | {OVERALL: np.full(len(clips), fill_value=True)}
+    names = sorted({clip.corpus for clip in clips})
+    rows = {name: corpora == name for name in names} | {OVERALL: np.full(len(clips), fill_value=True)}
     return {name: score(probabilities[mask], targets[mask]) for name, mask in rows.items()}
 
 

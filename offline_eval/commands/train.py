@@ -17,8 +17,10 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("train", help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(command=run)
     add_data(parser)
-    parser.add_argument(
-        "--whisper", type=Path, required=True, metavar="DIR", help="Whisper in the Hugging Face layout, kept frozen"
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--whisper", type=Path, metavar="DIR", help="Whisper in the Hugging Face layout, kept frozen")
+    start.add_argument(
+        "--start", metavar="NAME|DIR", help="train a finished model further (try --set learning_rate=2e-4)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model folder to make")
     parser.add_argument("--overwrite", action="store_true", help="write into a folder that is not empty")
@@ -42,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     try:
+        from core.ltu_as.folder import resolve_model
         from offline_eval.scores import table
         from offline_eval.training.recipe import Recipe, chosen
         from offline_eval.training.train import Job, train
@@ -54,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     job = Job(
         data=tuple(arguments.data),
         whisper=arguments.whisper,
+        start=resolve_model(arguments.start) if arguments.start else None,
         out=arguments.out,
         cache=arguments.cache,
         name=arguments.name,

@@ -150,14 +150,12 @@ on {facts.threads} thread(s) (`--threads`); another number of threads, or anothe
 """
 
 
-def licence_notice(facts: Facts, whisper: Path) -> str:
-    """LICENSE of the folder: what binds the weights, and the notice of the encoder inside them."""
+def licence_notice(facts: Facts, source: Path | None) -> str:
+    """LICENSE of the folder: what binds the weights, and the notice of what they were made from."""
     notice = f"{facts.name}: licence of the weights in this folder\n\n{_licence_paragraph(facts)}\n"
-    encoder = whisper / "LICENSE"
-    if encoder.is_file():
-        notice += (
-            f"\nThe frozen encoder inside these weights is under this licence:\n\n{encoder.read_text(encoding='utf-8')}"
-        )
+    if source is not None and (of_source := source / "LICENSE").is_file():
+        text = of_source.read_text(encoding="utf-8")
+        notice += f"\nThe frozen encoder inside these weights, or the model that was trained further:\n\n{text}"
     return notice
 
 

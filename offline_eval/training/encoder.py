@@ -10,8 +10,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from core.errors import ModelError, UsageError
+from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.config import AudioConfig, WhisperConfig
 from core.ltu_as.features import WhisperFeatures
+from core.ltu_as.model import LTUAS
 
 _PREFIX = "model.encoder."
 
@@ -69,6 +71,23 @@ def load_encoder(folder: Path, audio: AudioConfig | None = None, *, layers: int 
         raise ModelError(msg) from error
     module.eval().requires_grad_(requires_grad=False)
     return Encoder(config=config, audio=audio, module=module, sha256=sha256, name=folder.resolve().name)
+
+
+def encoder_of(folder: Path) -> Encoder:
+    """The encoder inside a model folder.
+
+    Raises:
+        ModelError: The folder cannot be used.
+    """
+    model = LTUAS.from_pretrained(folder)
+    module = model.whisper.requires_grad_(requires_grad=False)
+    return Encoder(
+        config=model.config.whisper,
+        audio=model.config.audio,
+        module=module,
+        sha256=folder_sha256(folder),
+        name=f"that of {model.config.name}",
+    )
 
 
 def encode(encoder: Encoder, mel: torch.Tensor, *, bfloat16: bool = False) -> torch.Tensor:

@@ -16,7 +16,7 @@ from offline_eval.training.answers import OPEN_ANSWERS
 from offline_eval.training.encoder import Encoder
 from offline_eval.training.feature_cache import FeatureCache, Features
 from offline_eval.training.material import Material
-from offline_eval.training.network import build
+from offline_eval.training.network import build, taken_up
 from offline_eval.training.objective import AnswerLoss
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.trainer import Epoch, Track, fit, read_features
@@ -36,6 +36,7 @@ class School:
         cache: Folder of encoder features, and of runs that were interrupted.
         progress: Told about long work.
         track: Shows the steps of an epoch.
+        start: A model folder whose training goes on; the encoder must be its own. None: random weights.
     """
 
     encoder: Encoder
@@ -43,6 +44,7 @@ class School:
     cache: Path
     progress: Callable[[str], None]
     track: Track = lambda steps, _: steps
+    start: Path | None = None
 
     def learn(
         self, train: Sequence[Clip], others: Sequence[OtherClip], dev: Sequence[Clip], *, name: str, run: str
@@ -54,10 +56,21 @@ class School:
             TrainingError: The loss became infinite or NaN.
         """
         material = self._material(train, others, dev)
-        tokenizer = Tokenizer(train_vocabulary(self.recipe.vocabulary))
-        model = build(self.recipe, self.encoder, tokenizer, name=name)
+        if self.start is None:
+            tokenizer = Tokenizer(train_vocabulary(self.recipe.vocabulary))
+            model = build(self.recipe, self.encoder, tokenizer, name=name)
+        else:
+            model = taken_up(self.start, name=name)
         checkpoint = self.cache / f"{run}.pt"
-        epochs = fit(model, material, self.recipe, progress=self.progress, track=self.track, checkpoint=checkpoint)
+        epochs = fit(
+            model,
+            material,
+            self.recipe,
+            progress=self.progress,
+            track=self.track,
+            checkpoint=checkpoint,
+            scale=self.start is None,
+        )
         checkpoint.unlink(missing_ok=True)
         return model.eval(), epochs
 

@@ -1,6 +1,8 @@
 """A fresh LTU-AS around a trained Whisper encoder."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -38,6 +40,18 @@ def build(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer, *, name: str) 
     model.whisper.load_state_dict(encoder.module.state_dict())
     model.whisper.requires_grad_(requires_grad=False)
     return model
+
+
+def taken_up(folder: Path, *, name: str) -> LTUAS:
+    """A trained model folder under another name, to be trained further. The encoder takes no gradient.
+
+    Raises:
+        ModelError: The folder cannot be used.
+    """
+    model = LTUAS.from_pretrained(folder)
+    model.config = replace(model.config, name=name)
+    model.whisper.requires_grad_(requires_grad=False)
+    return model.train()
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ from offline_eval.datasets.kinds import open_dataset
 from offline_eval.finished_model import read_clips
 from offline_eval.scores import Score, class_prior, per_corpus, per_group, uniform
 from offline_eval.training import card
-from offline_eval.training.encoder import Encoder, load_encoder
+from offline_eval.training.encoder import Encoder, encoder_of, load_encoder
 from offline_eval.training.learn import School
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.trainer import Epoch, Track
@@ -36,7 +36,6 @@ class Job:
 
     Attributes:
         data: Folders or tables of labelled speech; see `open_dataset`.
-        whisper: Whisper in the Hugging Face layout; its encoder is kept as it is.
         out: The model folder to make.
         cache: Folder of encoder features.
         name: Of the model, in its config and in every event.
@@ -44,16 +43,19 @@ class Job:
         overwrite: Whether `out` may hold files already.
         dev_speakers: Exactly who is held out, see `find_speakers`; empty for what the corpora state, or else one
             speaker in six of each corpus.
+        whisper: Whisper in the Hugging Face layout; its encoder is kept as it is.
+        start: Or a finished model folder that is trained further, its encoder kept as it is.
     """
 
     data: tuple[str | Path, ...]
-    whisper: Path
     out: Path
     cache: Path
     name: str
     recipe: Recipe = field(default_factory=Recipe)
     overwrite: bool = False
     dev_speakers: tuple[str, ...] = ()
+    whisper: Path | None = None
+    start: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +92,18 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     clips = [clip for dataset in datasets for clip in dataset.clips]
     others = [clip for dataset in datasets for clip in dataset.others]
     require_trainable(clips, others)
-    encoder = load_encoder(job.whisper, job.recipe.audio, layers=job.recipe.encoder_layers)
+    if job.start is not None:
+        encoder = encoder_of(job.start)
+    elif job.whisper is not None:
+        encoder = load_encoder(job.whisper, job.recipe.audio, layers=job.recipe.encoder_layers)
+    else:
+        msg = "nothing to start from"
+        raise UsageError(msg, hint="give --whisper DIR, or --start MODEL to train a finished model further")
     for line in (line for dataset in datasets for line in dataset.summary()):
         progress(line)
-    school = School(encoder=encoder, recipe=job.recipe, cache=job.cache, progress=progress, track=track)
+    school = School(
+        encoder=encoder, recipe=job.recipe, cache=job.cache, progress=progress, track=track, start=job.start
+    )
     train_clips, dev = in_split(clips, "train"), in_split(clips, "dev")
     clock = _Clock()
     model, epochs = school.learn(train_clips, in_split(others, "train"), dev, name=job.name, run=_run_name(job))
@@ -118,7 +128,8 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
 
 def _run_name(job: Job) -> str:
     """Changes with the recipe and the data, so that no other run is taken up."""
-    content = [job.name, [str(path) for path in job.data], asdict(job.recipe), list(job.dev_speakers)]
+    data = [str(path) for path in job.data]
+    content = [job.name, data, asdict(job.recipe), list(job.dev_speakers), str(job.start)]
     return f"{job.name}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
 
 
@@ -151,7 +162,7 @@ def _describe(job: Job, datasets: Sequence[Dataset], encoder: Encoder, outcome: 
         torch=torch.__version__,
     )
     (job.out / "MODEL_CARD.md").write_text(card.model_card(facts), encoding="utf-8")
-    (job.out / "LICENSE").write_text(card.licence_notice(facts, job.whisper), encoding="utf-8")
+    (job.out / "LICENSE").write_text(card.licence_notice(facts, job.whisper or job.start), encoding="utf-8")
 
 
 class _Clock:

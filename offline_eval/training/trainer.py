@@ -73,23 +73,25 @@ def fit(
     progress: Callable[[str], None],
     track: Track = lambda steps, _: steps,
     checkpoint: Path | None = None,
+    scale: bool = True,
 ) -> list[Epoch]:
     """Trains everything but the Whisper encoder; leaves averaged weights in the model.
 
     They are those of the best epoch on the dev clips, or of the last one without dev clips.
 
     Args:
-        model: From `build`, untrained.
+        model: From `build`, untrained, or from `taken_up`.
         material: What to learn from.
         recipe: How.
         progress: Told about each epoch.
         track: Shows the steps of an epoch, such as `rich.progress.track`.
         checkpoint: File that is written after each epoch, and from which an interrupted run goes on.
+        scale: Bring the weights to the scale of the material first; not for a trained model.
 
     Raises:
         TrainingError: The loss became infinite or NaN.
     """
-    run = _Run(model, material, recipe)
+    run = _Run(model, material, recipe, scale=scale)
     if checkpoint is not None and checkpoint.is_file():
         run.restore(torch.load(checkpoint, weights_only=True))
         progress(f"goes on after epoch {len(run.epochs)} of an earlier run")
@@ -100,7 +102,7 @@ def fit(
             partial = checkpoint.with_suffix(".partial")
             torch.save(run.state(), partial)
             partial.replace(checkpoint)
-    model.load_state_dict(run.best)
+    model.load_state_dict(run.best, strict=False)
     return run.epochs
 
 
@@ -124,13 +126,14 @@ def read_features(
 class _Run:
     """All that changes while training, so that it can be kept and taken up again."""
 
-    def __init__(self, model: LTUAS, material: Material, recipe: Recipe) -> None:
+    def __init__(self, model: LTUAS, material: Material, recipe: Recipe, *, scale: bool) -> None:
         self._model, self._material, self._recipe = model, material, recipe
         self._rng = np.random.default_rng(recipe.seed)
         torch.manual_seed(recipe.seed)
         sounds = list(material.train_features[0])
         few = [sounds[row] for row in self._rng.permutation(len(sounds))[:_SCALE_CLIPS]]
-        fit_scales(model, cut_alike(few, self._rng))
+        if scale:
+            fit_scales(model, cut_alike(few, self._rng))
         self._objective = AnswerLoss(model.tokenizer)
         self._averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
         self._steps = math.ceil(len(material.train) / recipe.batch)
@@ -161,7 +164,7 @@ class _Run:
             dev = per_corpus(material.dev, read_features(averaged, self._objective, material.dev_features))
         epoch = Epoch(number=number, loss=float(np.mean(losses)), dev=dev, seconds=time.perf_counter() - start)
         if not dev or all(epoch.dev_nll < earlier.dev_nll for earlier in self.epochs):
-            self.best = {name: value.clone() for name, value in averaged.state_dict().items()}
+            self.best = {name: value.clone() for name, value in _learned(averaged).items()}
         self.epochs.append(epoch)
 
     def state(self) -> dict[str, Any]:
@@ -169,9 +172,9 @@ class _Run:
         return {
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "best": self.best,
-            "model": self._model.state_dict(),
+            "model": _learned(self._model),
             "guide": self._guide.state_dict(),
-            "averaged": self._averaged.state_dict(),
+            "averaged": _learned(self._averaged),
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
             "readings": torch.from_numpy(self._readings),
@@ -186,9 +189,9 @@ class _Run:
             for epoch in state["epochs"]
         ]
         self.best = state["best"]
-        self._model.load_state_dict(state["model"])
+        self._model.load_state_dict(state["model"], strict=False)
         self._guide.load_state_dict(state["guide"])
-        self._averaged.load_state_dict(state["averaged"])
+        self._averaged.load_state_dict(state["averaged"], strict=False)
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
         self._readings = state["readings"].numpy()
@@ -277,6 +280,11 @@ class _Run:
         audio = self._model.audio_embeddings(blank + (features - blank) * kept)
         heard = torch.rand(audio.shape[:2]) >= recipe.token_dropout
         return nn.functional.dropout(audio, recipe.dropout) * heard[..., None]
+
+
+def _learned(module: nn.Module) -> dict[str, Tensor]:
+    """The state without the encoder, which is nine tenths of it and never changes."""
+    return {name: value for name, value in module.state_dict().items() if "whisper." not in name}
 
 
 @dataclass(frozen=True, slots=True)

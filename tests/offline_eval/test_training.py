@@ -94,6 +94,36 @@ def test_the_same_seed_gives_the_same_weights(trained, tmp_path):
     assert once == twice
 
 
+def test_a_finished_model_is_trained_further(trained, tmp_path):
+    job, outcome = trained
+    further = replace(
+        job, whisper=None, start=job.out, out=tmp_path / "further", recipe=replace(RECIPE, epochs=1, learning_rate=1e-4)
+    )
+    again = train(further, progress=lambda _: None)
+    before, after = (o.scores["model, single prompt"]["all"].nll for o in (outcome, again))
+    assert after < before + 0.1  # it starts from what it knows
+    assert again.sha256 != outcome.sha256
+    assert LTUAS.from_pretrained(further.out).config.whisper == LTUAS.from_pretrained(job.out).config.whisper
+
+
+def test_an_interrupted_run_goes_on_to_the_same_weights(trained, tmp_path):
+    job, _ = trained
+    recipe = replace(RECIPE, epochs=3)
+
+    def interrupt(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    whole = train(replace(job, out=tmp_path / "whole", recipe=recipe), progress=lambda _: None)
+    cut = replace(job, out=tmp_path / "cut", recipe=recipe)
+    with pytest.raises(KeyboardInterrupt):
+        train(cut, progress=interrupt)
+    said: list[str] = []
+    assert train(cut, progress=said.append).sha256 == whole.sha256
+    assert "goes on after epoch 1 of an earlier run" in said
+    assert not list(job.cache.glob("*.pt"))
+
+
 def test_features_are_computed_once(trained, monkeypatch):
     job, _ = trained
     clips = open_dataset(job.data[0]).load().clips
