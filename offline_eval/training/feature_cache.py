@@ -116,7 +116,7 @@ class FeatureCache:
 
     def _key(self, clips: Sequence[Recording], variant: int) -> str:
         """Changes with anything that the numbers depend on."""
-        files = [(clip.clip_id, (stat := clip.path.stat()).st_size, stat.st_mtime_ns) for clip in clips]
+        files = [(clip.clip_id, hashlib.sha256(clip.path.read_bytes()).hexdigest()) for clip in clips]
         recipe = [AUGMENTATION_VERSION, self.seed, self.bfloat16, asdict(self.augmentation)] if variant else None
         encoder = [self.encoder.sha256, self.encoder.config.layers, asdict(self.encoder.audio)]
         return hashlib.sha256(json.dumps([encoder, variant, recipe, files]).encode()).hexdigest()[:16]
