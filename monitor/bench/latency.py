@@ -69,11 +69,11 @@ def report(settings: Settings, *, repeat: int, as_json: bool) -> int:
 
 
 async def _measure(settings: Settings, repeat: int) -> Report:
+    settings = replace(settings, model=replace(settings.model, abstain=False))  # a refusal costs less than a reading
     ready_s = tuple([await asyncio.to_thread(_start_to_ready, settings) for _ in range(_STARTS)])
     inside = await asyncio.to_thread(measure, settings, repeat=repeat)
     speech = read_audio(SAMPLE)
-    model = replace(settings.model, abstain=False)  # a refusal costs less than a reading
-    worker = InferenceWorker(model, settings.worker)
+    worker = InferenceWorker(settings.model, settings.worker)
     try:
         ready = await worker.start()
         rows = tuple([await _row(worker, speech, length_s, repeat) for length_s in LENGTHS_S])

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from core.audio import read_audio
+from core.distribution import js_divergence
 from core.ltu_as import LTUAS, read_text
 from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
 from core.ltu_as.folder import EMBEDDED, resolve_model
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import CONTEXTS
+from offline_eval.calibration.content_free import content_free_by_kind
 from offline_eval.clips import in_split
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.finished_model import read_clips
@@ -64,7 +66,7 @@ def test_an_emotion_word_takes_several_pieces(mini, word, context):
 
 
 @pytest.mark.parametrize("prompt", list(PROMPTS))
-def test_any_sound_has_a_valid_reading(prompt):
+def test_any_sound_has_a_valid_reading_when_it_may_not_abstain(prompt):
     rng = np.random.default_rng(0)
     sounds = {
         "silence": np.zeros(16_000, np.int16),
@@ -73,10 +75,62 @@ def test_any_sound_has_a_valid_reading(prompt):
         "very short": rng.integers(-99, 99, 201).astype(np.int16),
         "speech": speech(),
     }
-    readings = LTUASReader(MINI, prompt=prompt).read(list(sounds.values()))
+    readings = LTUASReader(MINI, prompt=prompt, abstain=False).read(list(sounds.values()))
     for name, reading in zip(sounds, readings, strict=True):
         assert reading.distribution is not None, (name, reading.reason)
         assert sum(reading.distribution) == pytest.approx(1, abs=1e-6)
+
+
+def test_its_readings_are_calibrated():
+    for prompt in PROMPTS:
+        assert LTUASReader(MINI, prompt=prompt).stamp.calibration is not None
+
+
+def test_it_has_no_reading_of_silence_noise_and_keys():
+    reader = LTUASReader(MINI)
+    for kind, sounds in content_free_by_kind(2026).items():
+        readings = reader.read(sounds)
+        refused = sum(reading.distribution is None for reading in readings)
+        assert refused >= len(sounds) - 1, (kind, [reading.reason for reading in readings])
+
+
+def test_it_reads_a_voice_it_has_never_heard():
+    sound = read_audio(SAMPLE)
+    pieces = [sound[start : start + 4 * 16_000] for start in range(0, len(sound) - 4 * 16_000, 4 * 16_000)]
+    readings = LTUASReader(MINI).read(pieces)
+    assert sum(reading.distribution is not None for reading in readings) >= 0.8 * len(pieces)
+
+
+PIECES = pytest.mark.parametrize("start_s", range(0, 40, 4))
+
+
+@PIECES
+def test_loudness_does_not_drive_the_reading(start_s):
+    """The same speech at -50 dBFS, and at -10 dBFS or as loud as its peaks allow."""
+    sound = piece(start_s)
+    quiet, loud = LTUASReader(MINI, abstain=False).read(
+        [at_level(sound, -50), at_level(sound, min(-10, -20 * np.log10(np.abs(sound).max())))]
+    )
+    assert quiet.distribution.dominant == loud.distribution.dominant
+    assert js_divergence(list(quiet.distribution), list(loud.distribution)) < 0.02
+
+
+@PIECES
+def test_overdrive_changes_the_reading_little(start_s):
+    """At -10 dBFS the peaks of speech are clipped, which is another sound."""
+    quiet, loud = LTUASReader(MINI, abstain=False).read([at_level(piece(start_s), -50), at_level(piece(start_s), -10)])
+    assert js_divergence(list(quiet.distribution), list(loud.distribution)) < 0.05
+
+
+def piece(start_s):
+    """Four seconds of speech at 0 dBFS (RMS)."""
+    sound = read_audio(SAMPLE)[start_s * 16_000 : (start_s + 4) * 16_000].astype(np.float64)
+    return sound / np.sqrt(np.mean(sound**2))
+
+
+def at_level(sound, dbfs):
+    """A sound of 0 dBFS as 16-bit samples."""
+    return np.clip(np.round(sound * 32_768 * 10 ** (dbfs / 20)), -32_768, 32_767).astype(np.int16)
 
 
 def test_it_answers_both_prompts_as_they_ask(mini):
@@ -93,7 +147,9 @@ def test_a_transcript_does_not_throw_it_off(mini):
 
 
 def test_its_encoder_is_the_published_one(mini, shared):
-    published = load_encoder(shared / "whisper" / "tiny.en").module.state_dict()
+    whisper = mini.config.whisper
+    published = load_encoder(shared / "whisper" / "base-encoder", mini.config.audio, layers=whisper.layers).module
+    published = published.state_dict()
     for name, tensor in mini.whisper.state_dict().items():
         assert torch.equal(tensor, published[name])
 
