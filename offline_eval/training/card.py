@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.distribution import EMOTIONS
+from core.ltu_as.config import AudioConfig, LTUASConfig
 from offline_eval.clips import SPLITS, Clip, in_split
 from offline_eval.datasets.dataset import Dataset
 from offline_eval.scores import Score, table
@@ -34,6 +35,8 @@ class Facts:
     name: str
     encoder: str
     encoder_sha256: str
+    start: Path | None
+    config: LTUASConfig
     recipe: Recipe
     datasets: Sequence[Dataset]
     epochs: Sequence[Epoch]
@@ -57,13 +60,16 @@ class Facts:
 
     @property
     def non_commercial(self) -> bool:
-        """Whether a corpus binds the weights to CC BY-NC-SA 4.0."""
+        """Whether a corpus, or the model that was trained further, binds the weights to CC BY-NC-SA 4.0."""
+        of_start = self.start / "LICENSE" if self.start else None
+        if of_start and of_start.is_file() and NON_COMMERCIAL in of_start.read_text(encoding="utf-8"):
+            return True
         return any(text.startswith("CC BY-NC-SA") for text in self.licences.values())
 
 
 def model_card(facts: Facts) -> str:
     """MODEL_CARD.md."""
-    recipe = facts.recipe
+    recipe, llama = facts.recipe, facts.config.llama
     speakers = {split: len({clip.speaker for clip in in_split(facts.clips, split)}) for split in SPLITS}
     columns = " | ".join(f"{split} speakers | {split} clips" for split in SPLITS)
     licence = NON_COMMERCIAL.lower().replace(" ", "-") if facts.non_commercial else "other"
@@ -74,10 +80,11 @@ tags: [speech-emotion-recognition, ltu-as]
 
 # {facts.name}
 
-A small LTU-AS: frozen Whisper encoder ({facts.encoder}{_blocks(recipe)}), TLTR, projection, and a LLaMA decoder of
-{recipe.layers} layers and width {recipe.hidden} with a sub-word vocabulary of its own. It answers the two
-prompts of "Token-Level Logits Matter" (arXiv 2505.18484); readings come from the logits of its answer's pieces. There
-is no classifier head. Weights: {facts.size_mb:.1f} MB, float16, sha256 `{facts.sha256}`.
+A small LTU-AS: frozen Whisper encoder ({facts.encoder}, {facts.config.whisper.layers} blocks), TLTR, projection,
+and a LLaMA decoder of {llama.num_hidden_layers} layers and width {llama.hidden_size} with a sub-word vocabulary of its
+own. It answers the two prompts of "Token-Level Logits Matter" (arXiv 2505.18484); readings come from the logits of its
+answer's pieces. There is no classifier head.
+Weights: {facts.size_mb:.1f} MB, float16, sha256 `{facts.sha256}`.
 
 ## Intended use
 
@@ -109,7 +116,7 @@ calibration. macro-F1 (higher is better) / negative log-likelihood in nats (lowe
 
 The best epoch was chosen on these speakers, so the scores flatter the model a little; so few speakers make them noisy.
 
-Both prompts' mean reading, single prompt, by what the corpora state of the speakers, and by length:
+The single prompt's readings, by what the corpora state of the speakers, and by length:
 
 {table(facts.groups)}
 
@@ -117,9 +124,9 @@ Both prompts' mean reading, single prompt, by what the corpora state of the spea
 
 - Seed {recipe.seed}; {facts.training_s:.0f} s on {facts.threads} CPU thread(s), features included unless they were
   cached. PyTorch {facts.torch}.
-- Whisper stays frozen (weights sha256 `{facts.encoder_sha256}`). TLTR, projection and decoder start from random weights
-  at the scale of the data; a small classifier on the audio tokens guided them in training and is not in the weights.
-- {_window(recipe)}
+- Whisper stays frozen (weights sha256 `{facts.encoder_sha256}`). TLTR, projection and decoder start from
+  {_beginning(facts)}; a small classifier on the audio tokens guided them in training and is not in the weights.
+- {_window(facts.config.audio)}
 - Each batch asks half of its clips the single-label prompt and half the likelihood prompt. The loss is on answers and
   their end only. At the answer's first piece it is taken through the default read-out, against the label with
   {recipe.smoothing:g} of its mass spread over all four emotions; later pieces are taught by one answer drawn from that
@@ -137,7 +144,7 @@ Recipe: `{asdict(recipe)}`
 
 Trained again by
 
-    emotion-eval train --data DATA --whisper WHISPER_DIR --out DIR{_choices(recipe)}
+    emotion-eval train --data DATA {_source(facts)} --out DIR{_choices(recipe)}
 
 on {facts.threads} thread(s) (`--threads`); another number of threads, or another PyTorch, rounds differently.
 
@@ -155,7 +162,7 @@ def licence_notice(facts: Facts, source: Path | None) -> str:
     notice = f"{facts.name}: licence of the weights in this folder\n\n{_licence_paragraph(facts)}\n"
     if source is not None and (of_source := source / "LICENSE").is_file():
         text = of_source.read_text(encoding="utf-8")
-        notice += f"\nThe frozen encoder inside these weights, or the model that was trained further:\n\n{text}"
+        notice += f"\nNotice of the encoder or the model that these weights were made from:\n\n{text}"
     return notice
 
 
@@ -164,9 +171,9 @@ def _licence_paragraph(facts: Facts) -> str:
     if facts.non_commercial:
         return (
             "These weights are under Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International "
-            f"({NON_COMMERCIAL}, https://creativecommons.org/licenses/by-nc-sa/4.0/): they were trained on corpora "
-            "under that licence. They may not be used commercially, and what is made from them stays under the same "
-            "licence. "
+            f"({NON_COMMERCIAL}, https://creativecommons.org/licenses/by-nc-sa/4.0/): they were trained on corpora, or "
+            "made from weights, under that licence. They may not be used commercially, and what is made from them "
+            "stays under the same licence. "
             f"Training data: {stated}."
         )
     return f"The licence of the training data decides what these weights may be used for. Training data: {stated}."
@@ -197,15 +204,19 @@ def _kept(facts: Facts) -> int:
     return min(facts.epochs, key=lambda epoch: epoch.dev_nll).number
 
 
-def _blocks(recipe: Recipe) -> str:
-    return f", its first {recipe.encoder_layers} blocks" if recipe.encoder_layers else ""
+def _beginning(facts: Facts) -> str:
+    return "those of a finished model" if facts.start else "random weights at the scale of the data"
 
 
-def _window(recipe: Recipe) -> str:
-    window = "as long as the utterance" if recipe.window == "utterance" else "of ten seconds"
-    moments = "mean and standard deviation" if recipe.deviation else "mean"
-    level = "; loudness is taken out of the spectrogram" if recipe.level is not None else ""
-    return f"A window {window}; {moments} of at most {recipe.pool} encoder frames (20 ms) an audio token{level}."
+def _source(facts: Facts) -> str:
+    return "--start MODEL" if facts.start else "--whisper WHISPER_DIR"
+
+
+def _window(audio: AudioConfig) -> str:
+    window = "as long as the utterance" if audio.window == "utterance" else "of ten seconds"
+    moments = "mean and standard deviation" if audio.deviation else "mean"
+    level = "; loudness is taken out of the spectrogram" if audio.level is not None else ""
+    return f"A window {window}; {moments} of at most {audio.pool} encoder frames (20 ms) an audio token{level}."
 
 
 def _choices(recipe: Recipe) -> str:

@@ -14,6 +14,7 @@ import torch
 from core.errors import UsageError
 from core.ltu_as.calibration import CALIBRATION_NAME
 from core.ltu_as.checkpoint import folder_sha256, save
+from core.ltu_as.config import CONFIG_NAME, LTUASConfig
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from offline_eval.clips import Clip, in_split, require_trainable
@@ -150,6 +151,8 @@ def _describe(job: Job, datasets: Sequence[Dataset], encoder: Encoder, outcome: 
         name=job.name,
         encoder=encoder.name,
         encoder_sha256=encoder.sha256,
+        start=job.start,
+        config=LTUASConfig.from_json(job.out / CONFIG_NAME),
         recipe=job.recipe,
         datasets=datasets,
         epochs=outcome.epochs,

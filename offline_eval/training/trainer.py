@@ -53,11 +53,6 @@ class Epoch:
         """Mean over corpora, so that a large corpus does not decide alone when to stop."""
         return float(np.mean([score.nll for name, score in self.dev.items() if name != OVERALL]))
 
-    @property
-    def dev_f1(self) -> float:
-        """Mean over corpora of macro-F1."""
-        return float(np.mean([score.macro_f1 for name, score in self.dev.items() if name != OVERALL]))
-
     def line(self) -> str:
         """One line for the terminal."""
         corpora = ", ".join(f"{name} {s.macro_f1:.3f}/{s.nll:.3f}" for name, s in self.dev.items())

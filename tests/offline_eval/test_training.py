@@ -1,5 +1,6 @@
 """A whole training run on tones: from files to a saved model that reads them."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,20 @@ def test_a_finished_model_is_trained_further(trained, tmp_path):
     assert after < before + 0.1  # it starts from what it knows
     assert again.sha256 != outcome.sha256
     assert LTUAS.from_pretrained(further.out).config.whisper == LTUAS.from_pretrained(job.out).config.whisper
+    text = (further.out / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "start from\n  those of a finished model" in text
+    assert "--data DATA --start MODEL --out DIR" in text
+
+
+def test_what_is_made_from_non_commercial_weights_stays_so(trained, tmp_path):
+    job, _ = trained
+    start = tmp_path / "start"
+    shutil.copytree(job.out, start)
+    (start / "LICENSE").write_text("These weights are under CC BY-NC-SA 4.0.", encoding="utf-8")
+    further = replace(job, whisper=None, start=start, out=tmp_path / "out", recipe=replace(RECIPE, epochs=1))
+    train(further, progress=lambda _: None)
+    licence = (further.out / "LICENSE").read_text(encoding="utf-8")
+    assert "They may not be used commercially" in licence
 
 
 def test_an_interrupted_run_goes_on_to_the_same_weights(trained, tmp_path):
@@ -138,6 +153,27 @@ def test_features_are_computed_once(trained, monkeypatch):
     assert said == ["features of tones-tones_0, variant 1: 2 clips"]
     assert len(varied) == 2
     assert not np.array_equal(next(iter(varied)), next(iter(again)))
+
+
+def test_a_copy_of_a_recording_needs_no_new_features_but_another_recording_does(trained, tmp_path):
+    job, _ = trained
+    first, second = in_split(open_dataset(job.data[0]).load().clips, "train")[:2]
+    said: list[str] = []
+    cache = FeatureCache(
+        folder=tmp_path,
+        encoder=load_encoder(job.whisper, RECIPE.audio),
+        augmentation=Augmentation(),
+        seed=0,
+        progress=said.append,
+    )
+    cache.features([first], 0)
+    copy = tmp_path / "copy.wav"
+    copy.write_bytes(first.path.read_bytes())
+    cache.features([replace(first, path=copy)], 0)
+    assert len(said) == 1
+    copy.write_bytes(second.path.read_bytes())
+    cache.features([replace(first, path=copy)], 0)
+    assert len(said) == 2
 
 
 def test_features_come_in_the_order_of_the_clips(trained):
