@@ -1,0 +1,71 @@
+"""What people said that they heard in a recording, rater by rater, before any rule turns it into a distribution."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What one rater said of one utterance.
+
+    Attributes:
+        rater: Who, such as `E2`; a name only within the corpus.
+        labels: One or more, spelled as `offline_eval.datasets.labels.normalised` does.
+        weights: Of the labels, where a source gives shares in place of votes; None: each label counts alike.
+        self_report: Whether the speaker rates the own recording.
+    """
+
+    rater: str
+    labels: tuple[str, ...]
+    weights: tuple[float, ...] | None = None
+    self_report: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotatedUtterance:
+    """One utterance of an evaluation corpus.
+
+    Attributes:
+        utterance_id: Unique within its corpus.
+        corpus: Name of the corpus.
+        path: The sound file; None where only the annotation is at hand.
+        speaker: Unique over all corpora.
+        ratings: In the order in which the source states them.
+        dialogue: Unique over all corpora: what a cluster bootstrap draws, where there are dialogues.
+        session: As the corpus counts.
+        consensus: The corpus's own label, normalised; None where it states none, or no agreement.
+        transcript: What was said.
+        language: ISO 639-1 code.
+        gender: Of the speaker, as stated.
+    """
+
+    utterance_id: str
+    corpus: str
+    path: Path | None
+    speaker: str
+    ratings: tuple[Rating, ...]
+    dialogue: str | None = None
+    session: str | None = None
+    consensus: str | None = None
+    transcript: str | None = None
+    language: str | None = None
+    gender: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotatedCorpus:
+    """What a reader found.
+
+    Attributes:
+        utterances: Sorted by id.
+        skipped: Number of recordings, lines or files that are no utterance, by reason.
+        licences: Corpus to the licence it states.
+        notes: What else was decided on the way, in a line each.
+    """
+
+    utterances: tuple[AnnotatedUtterance, ...]
+    skipped: Mapping[str, int] = field(default_factory=Counter)
+    licences: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
