@@ -127,7 +127,7 @@ class LTUASReader:
         """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound."""
         reasons = [self._unreadable(waveform) for waveform in waveforms]
         heard = [waveform for waveform, reason in zip(waveforms, reasons, strict=True) if reason is None]
-        readings = iter(self._read(heard, self._transcripts(heard)) if heard else [])
+        readings = iter(self._read(heard, self.transcripts(heard)) if heard else [])
         return [Reading(distribution=None, reason=reason) if reason else next(readings) for reason in reasons]
 
     def steps(self, waveforms: Sequence[NDArray[np.int16]]) -> list[StepLogits]:
@@ -137,13 +137,19 @@ class LTUASReader:
             AudioError: A sound has fewer than 201 samples.
             ModelError: A transcript is longer than the model's context.
         """
-        return self._steps(waveforms, self._transcripts(waveforms))
+        return self._steps(waveforms, self.transcripts(waveforms))
+
+    def transcripts(self, waveforms: Sequence[NDArray[np.int16]]) -> list[str | None]:
+        """What the model's transcriber hears in each sound; None where the model has no transcriber."""
+        return [self._transcriber.transcribe(w) if self._transcriber else None for w in waveforms]
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether the model has a transcriber."""
+        return self._transcriber is not None
 
     def _unreadable(self, waveform: NDArray[np.int16]) -> str | None:
         return TOO_SHORT if len(waveform) < MIN_SAMPLES else self._abstention.before(active_sound(waveform))
-
-    def _transcripts(self, waveforms: Sequence[NDArray[np.int16]]) -> list[str | None]:
-        return [self._transcriber.transcribe(w) if self._transcriber else None for w in waveforms]
 
     def _read(self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None]) -> list[Reading]:
         try:
