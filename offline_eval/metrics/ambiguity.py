@@ -1,0 +1,69 @@
+"""Whether a model is torn where people disagree, and between the same emotions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline_eval.metrics.divergence import entropy
+from offline_eval.metrics.sample import NO_LABEL, Sample, Values
+from offline_eval.metrics.sums import likeliest_first, ratio, spread
+
+_PAIR = 2
+
+
+def minority(human: Values) -> NDArray[np.bool_]:
+    """[N, classes] which emotions some raters heard, but not the most."""
+    heard: NDArray[np.bool_] = (human > 0) & (human < human.max(1, keepdims=True))
+    return heard
+
+
+def minority_chance(human: Values) -> float:
+    """Expected recall of minority emotions if the model's ranking is drawn without looking; NaN without any."""
+    missed = minority(human).sum(1)
+    number = (human > 0).sum(1) / human.shape[1]
+    return float((missed * number).sum() / missed.sum()) if missed.any() else float("nan")
+
+
+def terms(sample: Sample) -> Values:
+    """[N, 12]: see `values`."""
+    human, model = sample.human, sample.model
+    row, order = np.arange(len(sample))[:, None], likeliest_first(model)
+    rank = np.empty_like(order)
+    rank[row, order] = np.arange(model.shape[1])
+    lesser = minority(human)
+    recalled = lesser & (rank < (human > 0).sum(1, keepdims=True))
+    people, machine = entropy(human), entropy(model)
+    labelled = sample.label != NO_LABEL
+    shares = -np.sort(-human, axis=1)
+    # Two emotions stand out from the others only where the second has more votes than the third.
+    paired = shares[:, 1] > (shares[:, 2] if human.shape[1] > _PAIR else 0)
+    same = np.sort(order[:, :_PAIR], axis=1) == np.sort(likeliest_first(human)[:, :_PAIR], axis=1)
+    return np.column_stack(
+        [
+            np.ones(len(sample)),
+            *(people, machine, people**2, machine**2, people * machine),
+            *(labelled, labelled & (rank[row[:, 0], sample.label] < _PAIR)),
+            *(paired, paired & same.all(1)),
+            *(lesser.sum(1), recalled.sum(1)),
+        ]
+    )
+
+
+def values(sums: Values, classes: Sequence[str]) -> dict[str, Values]:  # noqa: ARG001 - as every topic's
+    """The measures of sums of terms.
+
+    `top2_accuracy` asks for the label among the two likeliest; `top2_set_accuracy` for the two emotions that have more
+    votes than any other, where there are two; `minority_recall` for the emotions that some raters heard but not the
+    most, among as many of the likeliest as emotions were heard.
+    """
+    count, people, machine, people2, machine2, product = (sums[..., at] for at in range(6))
+    covariance = product - ratio(people * machine, count)
+    deviations = np.sqrt(spread(people2, people, count) * spread(machine2, machine, count))
+    return {
+        "entropy": ratio(machine, count),
+        "entropy_pearson": np.clip(ratio(covariance, deviations), -1, 1),
+        "top2_accuracy": ratio(sums[..., 7], sums[..., 6]),
+        "top2_set_accuracy": ratio(sums[..., 9], sums[..., 8]),
+        "minority_recall": ratio(sums[..., 11], sums[..., 10]),
+    }
