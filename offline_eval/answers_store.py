@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from core.errors import UsageError
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import Verbalizer
-from offline_eval.durable import replacing
+from offline_eval.durable import discard_partial, replacing
 
 FORMAT = "emotion-monitor/answers/1"
 BLOCK = 32
@@ -102,6 +102,7 @@ def write_block(path: Path, configuration: Configuration, answers: Sequence[Answ
     pieces = len(Verbalizer.from_dict(configuration.verbalizer).piece_ids)
     schema = _schema(pieces).with_metadata(configuration.metadata())
     table = pa.Table.from_pylist([_row(answer) for answer in answers], schema=schema)
+    discard_partial(path)
     with replacing(path) as partial:
         pq.write_table(table, partial, compression="zstd")
 

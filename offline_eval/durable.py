@@ -12,14 +12,10 @@ from core.errors import UsageError
 def replacing(path: Path) -> Iterator[Path]:
     """Gives the name of a file to write; afterwards that file is on the disk, and then is `path`.
 
-    What a writer that was killed left of an earlier attempt is removed.
-
     Raises:
-        UsageError: Another process writes the same file.
+        UsageError: Another process has discarded the file while it was written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{path.name}.*.partial"):
-        left.unlink(missing_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         yield partial
@@ -32,6 +28,12 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         partial.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def discard_partial(path: Path) -> None:
+    """Removes what writers of a file left when they were killed; nobody else may be writing it."""
+    for left in path.parent.glob(f"{path.name}.*.partial"):
+        left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
