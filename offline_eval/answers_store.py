@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,18 +21,11 @@ from core.errors import UsageError
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import Verbalizer
 from offline_eval.durable import discard_partial, replacing
+from offline_eval.views import Input
 
 FORMAT = "emotion-monitor/answers/1"
 BLOCK = 32
 """Utterances in a file: few enough to lose little when killed, enough that a large corpus has not many files."""
-
-Input = Literal["audio", "silence", "transcript"]
-INPUTS: tuple[Input, ...] = ("audio", "silence", "transcript")
-"""What the model is given.
-
-The recording, with the transcript that the model makes of it if it makes one; as much silence, with the same
-transcript; or what was said, without any sound.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

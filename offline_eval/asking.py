@@ -18,7 +18,8 @@ from core.ltu_as.features import MIN_SAMPLES
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.steps import StepLogits
 from offline_eval.annotation import AnnotatedUtterance
-from offline_eval.answers_store import Answer, Input
+from offline_eval.answers_store import Answer
+from offline_eval.views import Input
 
 NO_SOUND = "no sound file"
 NOT_DECODED = "sound cannot be decoded"

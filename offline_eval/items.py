@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.audio import AudioFile
 from core.distribution import EMOTIONS, EmotionDistribution
-from core.errors import UsageError
+from core.errors import EmotionMonitorError, UsageError
 from offline_eval.annotation import AnnotatedUtterance
 from offline_eval.durable import replacing
 from offline_eval.rated import RatedUtterance
@@ -47,6 +48,29 @@ class Item:
             "agreement": rated.agreement,
             "duration_s": self.duration_s,
         }
+
+
+def items_of(rated: Sequence[RatedUtterance], limit: int | None = None) -> list[Item]:
+    """Utterances in the order of a run, with their durations.
+
+    Args:
+        rated: What a policy keeps.
+        limit: At most so many, evenly spread over all of them, so that every speaker has a share.
+
+    Raises:
+        UsageError: There is none, or none has sound.
+    """
+    ordered = sorted(rated, key=lambda one: (one.utterance.corpus, one.utterance.utterance_id))
+    if limit is not None and limit < len(ordered):
+        ordered = [ordered[n * len(ordered) // limit] for n in range(limit)]
+    items = [Item(one, _duration_s(one.utterance.path)) for one in ordered]
+    if not items:
+        msg = "the label policy keeps no utterance"
+        raise UsageError(msg, hint="try another --subset")
+    if all(item.duration_s is None for item in items):
+        msg = f"none of the {len(items)} utterances has a sound file that can be read"
+        raise UsageError(msg, hint="is --root the folder that holds the sound, too?")
+    return items
 
 
 def items_sha256(items: Sequence[Item]) -> str:
@@ -88,3 +112,14 @@ def _item(row: dict[str, Any]) -> Item:
         agreement=row["agreement"],
     )
     return Item(rated, row["duration_s"])
+
+
+def _duration_s(path: Path | None) -> float | None:
+    """What the header says."""
+    if path is None:
+        return None
+    try:
+        with AudioFile(path) as audio:
+            return audio.duration_s
+    except EmotionMonitorError:
+        return None

@@ -1,21 +1,22 @@
 """A run of the offline evaluation: utterances that a label policy keeps, and a model's answers about them."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from core.audio import AudioFile
-from core.errors import EmotionMonitorError, UsageError
+from core.errors import UsageError
 from core.ltu_as.folder import resolve_model
 from core.ltu_as.prompt import PROMPTS
+from offline_eval.annotation import AnnotatedCorpus
 from offline_eval.answers_store import BLOCK, write_block
-from offline_eval.items import Item
-from offline_eval.rated import RatedUtterance
-from offline_eval.run_folder import Question, RunFolder
+from offline_eval.items import Item, items_sha256
+from offline_eval.run_folder import Question, RunFolder, RunRecord
 from offline_eval.views import View
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 TINY = "tiny"
 """A model of random weights, to try a run with."""
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+"""From the number of answers to come, to what is told how many more there are."""
 
 _PACKAGES = ("emotion-monitor", "numpy", "pyarrow", "torch", "transformers")
 
@@ -39,17 +43,99 @@ class Shard:
         """Reads `i/n`.
 
         Raises:
-            ValueError: It is something else, or not 1 <= i <= n.
+            UsageError: It is something else, or not 1 <= i <= n.
         """
         number, slash, count = text.partition("/")
         if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-            msg = f"{text!r} is not a shard: 1/4 is the first of four, 4/4 the last"
-            raise ValueError(msg)
+            msg = f"{text!r} is not a shard"
+            raise UsageError(msg, hint="1/4 is the first of four, 4/4 the last")
         return cls(int(number), int(count))
 
     def of(self, blocks: int) -> range:
         """The blocks of this shard, among 0 to `blocks` - 1."""
         return range(self.number - 1, blocks, self.count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunJob:
+    """What to run.
+
+    Attributes:
+        out: Folder of the run; one that holds the same run is gone on with.
+        dataset: Name of the corpus.
+        root: Its folder, as the user gave it.
+        corpus: What a reader found there.
+        policy: Choices of the label policy.
+        policy_lines: What it kept and left out.
+        items: What it kept, in the order of `items_of`.
+        limit: How many at most.
+        weights: Model folder.
+        device: `cpu`, `cuda` or `cuda:N`.
+        decoding: `greedy`, or `original`: drawn, as the authors' scripts do, with seed 0.
+        max_new_tokens: Of an answer.
+        batch: Utterances read together.
+        shard: Which blocks.
+        presets: Names of the tables asked for.
+        views: How the answers will be looked at.
+    """
+
+    out: Path
+    dataset: str
+    root: str | None
+    corpus: AnnotatedCorpus
+    policy: Mapping[str, Any]
+    policy_lines: tuple[str, ...]
+    items: Sequence[Item]
+    limit: int | None = None
+    weights: Path
+    device: str = "cpu"
+    decoding: Literal["greedy", "original"] = "greedy"
+    max_new_tokens: int = 100
+    batch: int = 8
+    shard: Shard = Shard()
+    presets: tuple[str, ...] = ()
+    views: tuple[View, ...]
+
+
+def carry_out(job: RunJob, progress: Progress) -> RunFolder:
+    """Loads the model and asks for all answers of the job's shard that are not there yet.
+
+    Raises:
+        UsageError: The folder holds another run, or nothing can be asked.
+        ModelError: The model cannot be used.
+    """
+    from core.ltu_as.decode import Decoding
+    from offline_eval.asking import Respondent
+
+    way = Decoding.greedy if job.decoding == "greedy" else functools.partial(Decoding.original, seed=0)
+    respondent = Respondent(
+        job.weights, device=job.device, decoding=way(max_new_tokens=job.max_new_tokens), batch=job.batch
+    )
+    views, notes = _possible(job, transcribes=respondent.facts["transcribes"])
+    questions = questions_of(views)
+    record = RunRecord(
+        dataset=job.dataset,
+        root=job.root,
+        limit=job.limit,
+        n_utterances=len(job.items),
+        items_sha256=items_sha256(job.items),
+        policy=job.policy,
+        policy_lines=job.policy_lines,
+        notes=(*job.corpus.notes, *notes),
+        licences=job.corpus.licences,
+        model=respondent.facts,
+        verbalizer=respondent.verbalizer,
+        decoding=respondent.decoding,
+        batch=job.batch,
+        questions=questions,
+        presets=job.presets,
+        views=views,
+        versions={name: version(name) for name in _PACKAGES},
+    )
+    folder = RunFolder.begin(job.out, record, job.items)
+    with progress(_wanted(folder, questions, job.shard)) as answered:
+        _answer(folder, respondent, questions, job.shard, answered)
+    return folder
 
 
 @contextlib.contextmanager
@@ -69,47 +155,30 @@ def model_folder(name: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def items_of(rated: Sequence[RatedUtterance], limit: int | None = None) -> list[Item]:
-    """Utterances in the order of a run, with their durations.
-
-    Args:
-        rated: What a policy keeps.
-        limit: At most so many, evenly spread over all of them, so that every speaker has a share.
-
-    Raises:
-        UsageError: There is none, or none has sound.
-    """
-    ordered = sorted(rated, key=lambda one: (one.utterance.corpus, one.utterance.utterance_id))
-    if limit is not None and limit < len(ordered):
-        ordered = [ordered[n * len(ordered) // limit] for n in range(limit)]
-    items = [Item(one, _duration_s(one.utterance.path)) for one in ordered]
-    if not items:
-        msg = "the label policy keeps no utterance"
-        raise UsageError(msg, hint="try another --subset")
-    if all(item.duration_s is None for item in items):
-        msg = f"none of the {len(items)} utterances has a sound file that can be read"
-        raise UsageError(msg, hint="is --root the folder that holds the sound, too?")
-    return items
-
-
 def questions_of(views: Sequence[View]) -> tuple[Question, ...]:
     """What must be asked so that these views can be had, in a fixed order."""
     pairs = sorted({(view.prompt, view.input) for view in views})
     return tuple(Question(prompt=prompt, text=PROMPTS[prompt], input=given) for prompt, given in pairs)
 
 
-def versions() -> dict[str, str]:
-    """Of the packages that compute the answers."""
-    return {name: version(name) for name in _PACKAGES}
+def _possible(job: RunJob, *, transcribes: bool) -> tuple[tuple[View, ...], tuple[str, ...]]:
+    """The views without those of transcripts where nobody has any, and a note that says so."""
+    if transcribes or any(item.rated.utterance.transcript for item in job.items):
+        return job.views, ()
+    views = tuple(view for view in job.views if view.input != "transcript")
+    if not views:
+        msg = f"{job.dataset} states no transcripts, and the model makes none"
+        raise UsageError(msg, hint="give another --input")
+    return views, ("no transcripts: there is no baseline of words without sound",) if views != job.views else ()
 
 
-def answers_wanted(folder: RunFolder, questions: Sequence[Question], shard: Shard) -> int:
+def _wanted(folder: RunFolder, questions: Sequence[Question], shard: Shard) -> int:
     """Number of answers of a shard that are not there yet."""
     mine = set(shard.of(folder.record.blocks))
     return sum(len(_block(folder, n)) for question in questions for n in folder.missing(question) if n in mine)
 
 
-def answer(
+def _answer(
     folder: RunFolder,
     respondent: "Respondent",
     questions: Sequence[Question],
@@ -137,14 +206,3 @@ def answer(
 
 def _block(folder: RunFolder, n: int) -> range:
     return range(n * BLOCK, min((n + 1) * BLOCK, folder.record.n_utterances))
-
-
-def _duration_s(path: Path | None) -> float | None:
-    """What the header says."""
-    if path is None:
-        return None
-    try:
-        with AudioFile(path) as audio:
-            return audio.duration_s
-    except EmotionMonitorError:
-        return None

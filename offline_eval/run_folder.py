@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from core.errors import UsageError
-from offline_eval.answers_store import BLOCK, Answer, Configuration, Input, block_path, holds, read_block
+from offline_eval.answers_store import BLOCK, Answer, Configuration, block_path, holds, read_block
 from offline_eval.durable import write_text
 from offline_eval.items import Item, read_items, write_items
 from offline_eval.rated import RatedUtterance
-from offline_eval.views import View
+from offline_eval.views import Input, View
 
 FILE = "run.json"
 _NOT_A_RUN = "is this a folder made by `emotion-eval run --out`?"

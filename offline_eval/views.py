@@ -9,7 +9,14 @@ from core.distribution import EmotionDistribution
 from core.errors import UsageError
 from core.ltu_as.readout import Kind, Pool, Scope, check_options, read_text, readout
 from core.ltu_as.steps import StepLogits
-from offline_eval.answers_store import Input
+
+Input = Literal["audio", "silence", "transcript"]
+INPUTS: tuple[Input, ...] = ("audio", "silence", "transcript")
+"""What the model is given.
+
+The recording, with the transcript that the model makes of it if it makes one; as much silence, with the same
+transcript; or what was said, without any sound.
+"""
 
 Level = Literal["token", "text"]
 LEVELS: tuple[Level, ...] = ("token", "text")
