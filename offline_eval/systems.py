@@ -10,7 +10,6 @@ from offline_eval.system import System
 
 if TYPE_CHECKING:
     from offline_eval.baselines.clip_vectors import ClipVectors
-    from offline_eval.clips import OtherClip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,6 @@ class Workshop:
         seed: Of everything random.
         progress: Told about long work.
         whisper: Whisper in the Hugging Face layout, for the systems that hear through it.
-        others: Clips of other emotions, for systems that learn from them too.
         choices: Other choices than those of the shipped model's recipe, `key=value`.
     """
 
@@ -30,7 +28,6 @@ class Workshop:
     seed: int
     progress: Callable[[str], None]
     whisper: Path | None = None
-    others: Sequence["OtherClip"] = ()
     choices: Sequence[str] = ()
 
     def encoder_folder(self) -> Path:
@@ -109,7 +106,7 @@ def _mini(workshop: Workshop) -> System:
     recipe = chosen(Recipe(seed=workshop.seed), workshop.choices)
     encoder = load_encoder(workshop.encoder_folder(), recipe.audio, layers=recipe.encoder_layers)
     school = School(encoder=encoder, recipe=recipe, cache=workshop.cache / "features", progress=workshop.progress)
-    return TrainedAnew(name="ltu-as-mini", school=school, others=workshop.others)
+    return TrainedAnew(name="ltu-as-mini", school=school)
 
 
 _BASELINES: Mapping[str, Callable[[Workshop], System]] = {

@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         folds, about = _folds(arguments, datasets)
         clips = [clip for _, held_out in folds for clip in held_out]
         predictions = [made for path in arguments.predictions for made in read_predictions(path, clips)]
-        finished, others = _systems(arguments, datasets)
+        finished, others = _systems(arguments)
     except ModuleNotFoundError as error:
         msg = f"comparing needs {error.name}, which is not installed"
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
@@ -136,7 +136,7 @@ def _folds(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tup
     return folds, f"Cross-validated by speaker: {len(folds)} folds of {len(clips)} clips, seed {arguments.seed}."
 
 
-def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tuple[list[System], list[System]]":
+def _systems(arguments: argparse.Namespace) -> "tuple[list[System], list[System]]":
     """The finished model, if one is given, and the named systems."""
     from offline_eval.systems import BASELINES, Workshop, make_systems
 
@@ -145,7 +145,6 @@ def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "t
         seed=arguments.seed,
         progress=_say,
         whisper=arguments.whisper,
-        others=[clip for dataset in datasets for clip in dataset.others],
         choices=arguments.set,
     )
     finished: list[System] = []

@@ -11,8 +11,7 @@ from core.ltu_as.features import INT16_SCALE
 from core.ltu_as.model import LTUAS
 from core.ltu_as.tokenizer import Tokenizer
 from offline_eval.calibration.content_free import content_free_sounds
-from offline_eval.clips import Clip, OtherClip, Recording
-from offline_eval.training.answers import OPEN_ANSWERS
+from offline_eval.clips import Clip, Recording
 from offline_eval.training.encoder import Encoder
 from offline_eval.training.feature_cache import FeatureCache, Features
 from offline_eval.training.material import Material
@@ -46,16 +45,14 @@ class School:
     track: Track = lambda steps, _: steps
     start: Path | None = None
 
-    def learn(
-        self, train: Sequence[Clip], others: Sequence[OtherClip], dev: Sequence[Clip], *, name: str, run: str
-    ) -> tuple[LTUAS, list[Epoch]]:
+    def learn(self, train: Sequence[Clip], dev: Sequence[Clip], *, name: str, run: str) -> tuple[LTUAS, list[Epoch]]:
         """Trains a model; `run` names the file that an interrupted run goes on from, which a finished one removes.
 
         Raises:
             AudioError: A clip cannot be decoded.
             TrainingError: The loss became infinite or NaN.
         """
-        material = self._material(train, others, dev)
+        material = self._material(train, dev)
         if self.start is None:
             tokenizer = Tokenizer(train_vocabulary(self.recipe.vocabulary))
             model = build(self.recipe, self.encoder, tokenizer, name=name)
@@ -69,7 +66,7 @@ class School:
             progress=self.progress,
             track=self.track,
             checkpoint=checkpoint,
-            scale=self.start is None,
+            fresh=self.start is None,
         )
         checkpoint.unlink(missing_ok=True)
         return model.eval(), epochs
@@ -78,14 +75,10 @@ class School:
         """[N, 4]: the mean over prompts of what a trained model reads, from cached features."""
         return read_features(model, AnswerLoss(model.tokenizer), self._features(clips, 0), prompts)
 
-    def _material(self, train: Sequence[Clip], others: Sequence[OtherClip], dev: Sequence[Clip]) -> Material:
-        variants = range(1 + self.recipe.variants)
-        asked = [clip for clip in others if clip.label in OPEN_ANSWERS] if self.recipe.others_share else []
+    def _material(self, train: Sequence[Clip], dev: Sequence[Clip]) -> Material:
         return Material(
             train=train,
-            train_features=[self._features(train, variant) for variant in variants],
-            others=asked,
-            other_features=[self._features(asked, variant) for variant in variants] if asked else (),
+            train_features=[self._features(train, variant) for variant in range(1 + self.recipe.variants)],
             noise_features=self._noise() if self.recipe.noise_share else None,
             dev=dev,
             dev_features=self._features(dev, 0) if dev else None,

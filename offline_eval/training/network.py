@@ -16,6 +16,9 @@ from offline_eval.training.encoder import Encoder
 from offline_eval.training.recipe import Recipe
 
 _RESIDUAL_GAIN = 0.1
+_PROJECTION_GAIN = 0.03
+"""Audio tokens start small, so that what the projection comes to look at is learned: where no training voice differs
+from another, a random direction would stay, and mislead about a new voice."""
 _LEAST_STD = 1e-2
 
 
@@ -25,7 +28,12 @@ def build(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer, *, name: str) 
         name=name,
         whisper=encoder.config,
         audio=encoder.audio,
-        tltr=TLTRConfig(layer_heads=recipe.layer_heads, standardise=recipe.standardise, join=recipe.join),
+        tltr=TLTRConfig(
+            layer_heads=recipe.layer_heads,
+            standardise=recipe.standardise,
+            join=recipe.join,
+            activation=recipe.activation,
+        ),
         llama=LlamaConfig(
             vocab_size=tokenizer.vocab_size,
             hidden_size=recipe.hidden,
@@ -64,28 +72,34 @@ def fit_scales(model: LTUAS, features: Tensor) -> None:
     """
     tltr = model.audio_encoder
     if tltr.standardise:
-        tltr.input_mean.copy_(features.mean((0, 2))[:, None])
-        tltr.input_std.copy_(features.std((0, 2)).clamp(min=_LEAST_STD)[:, None])
+        mean, std = moments(features)
+        tltr.input_mean.copy_(mean)
+        tltr.input_std.copy_(std)
     for block in (tltr.time_tr, tltr.layer_tr):
         if not tltr.standardise:
             _standardise(block, features.flatten(0, 2))
         block.attn.out.weight.mul_(_RESIDUAL_GAIN)
         cast("nn.Linear", block.mlp[2]).weight.mul_(_RESIDUAL_GAIN)
     linear = cast("nn.Linear", model.audio_proj[1])
-    mean, std = _moments(model.audio_proj[0](model.tltr(features)).flatten(0, 1))
-    linear.weight.normal_(0, 1 / math.sqrt(linear.in_features)).div_(std)
+    mean, std = _row_moments(model.audio_proj[0](model.tltr(features)).flatten(0, 1))
+    linear.weight.normal_(0, _PROJECTION_GAIN / math.sqrt(linear.in_features)).div_(std)
     linear.bias.copy_(-linear.weight @ mean)
     _scale_language_model(model)
 
 
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of every channel of every layer, each [layers, 1, d_model], of [N, layers, T, d_model]."""
+    return features.mean((0, 2))[:, None], features.std((0, 2)).clamp(min=_LEAST_STD)[:, None]
+
+
 def _standardise(block: ResidualAttentionBlock, rows: Tensor) -> None:
-    mean, std = _moments(nn.functional.layer_norm(rows, rows.shape[-1:]))
+    mean, std = _row_moments(nn.functional.layer_norm(rows, rows.shape[-1:]))
     for norm in (block.attn_ln, block.mlp_ln):
         norm.weight.copy_(1 / std)
         norm.bias.copy_(-mean / std)
 
 
-def _moments(rows: Tensor) -> tuple[Tensor, Tensor]:
+def _row_moments(rows: Tensor) -> tuple[Tensor, Tensor]:
     return rows.mean(0), rows.std(0).clamp(min=_LEAST_STD)
 
 

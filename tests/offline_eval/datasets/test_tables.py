@@ -141,7 +141,7 @@ def test_a_row_given_twice_is_refused_before_training(tmp_path):
 @pytest.mark.shared
 def test_the_shared_manifest_has_the_counts_it_states(shared):
     dataset = open_dataset(shared / "data").load()
-    require_trainable(dataset.clips, dataset.others)
+    require_trainable(dataset.clips)
     assert Counter(c.corpus for c in in_split(dataset.clips, "dev")) == {"ravdess": 72, "nemo": 360, "emodb": 58}
     assert Counter(c.corpus for c in in_split(dataset.clips, "train")) == {
         "ravdess": 504 + 144,
