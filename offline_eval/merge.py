@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.errors import UsageError
-from offline_eval.answers_store import discard_partial, holds
-from offline_eval.durable import replacing
+from offline_eval.answers_store import holds
+from offline_eval.durable import discard_partial, replacing
 from offline_eval.run_folder import Question, RunFolder
 
 

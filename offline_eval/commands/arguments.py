@@ -1,6 +1,8 @@
 """Arguments that several commands take."""
 
 import argparse
+import difflib
+from collections.abc import Callable, Sequence
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -40,3 +42,21 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 def names(text: str) -> tuple[str, ...]:
     """An argparse type: names between commas."""
     return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def some_of(choices: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """An argparse type: one or more of some names between commas, each once."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = tuple(dict.fromkeys(names(text)))
+        for name in chosen:
+            if name not in choices:
+                close = difflib.get_close_matches(name, choices, n=1)
+                msg = f"{name!r} is none of {', '.join(choices)}{f': did you mean {close[0]}?' if close else ''}"
+                raise argparse.ArgumentTypeError(msg)
+        if not chosen:
+            msg = f"at least one of {', '.join(choices)} is needed"
+            raise argparse.ArgumentTypeError(msg)
+        return chosen
+
+    return parse
