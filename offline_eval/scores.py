@@ -66,9 +66,13 @@ def summands(probabilities: Values, targets: Values) -> Values:
     terms[:, _NLL] = -(targets * np.log(np.maximum(probabilities, _LEAST))).sum(1)
     terms[:, _BRIER] = ((probabilities - targets) ** 2).sum(1)
     terms[row, _CONFUSION.start + truth * _CLASSES + guess] = 1
-    bins = np.clip(np.ceil(top * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
-    terms[row, _BINS.start + bins] = top - (truth == guess)
+    terms[row, _BINS.start + bin_of(top)] = top - (truth == guess)
     return terms
+
+
+def bin_of(top: Values) -> NDArray[np.int64]:
+    """The bin of the expected calibration error that each top probability falls into."""
+    return np.clip(np.ceil(top * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
 
 
 def measures(sums: Values) -> dict[str, Values]:

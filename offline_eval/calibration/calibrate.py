@@ -57,9 +57,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A calibration, where it was written, and what it is worth."""
+    """A calibration, where it was written, what it is worth, and the read-out that the folder uses by default."""
 
     path: Path
+    default_readout: Kind
     calibration: Calibration
     fitted: Sequence[Fitted]
     refused: Sequence[Refused]
@@ -120,6 +121,7 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     calibration.to_json(path)
     return Outcome(
         path=path,
+        default_readout=defaults.readout,
         calibration=calibration,
         fitted=fitted,
         refused=[refused(name, prompt, judged(name)) for prompt in prompts for name in (_CLEAN, _DISTURBED, *unseen)],

@@ -15,7 +15,7 @@ def report(outcome: Outcome) -> str:
             "Before: as the model reads. After: each speaker corrected by a fit to the others.",
             "NLL in nats, expected calibration error in 15 bins; each corpus counts alike.",
             "",
-            *_corrections(outcome.fitted),
+            *corrections(outcome.fitted),
             "",
             *_thresholds(outcome.calibration.abstention or Abstention()),
             "",
@@ -24,7 +24,8 @@ def report(outcome: Outcome) -> str:
     )
 
 
-def _corrections(rows: Sequence[Fitted]) -> Iterator[str]:
+def corrections(rows: Sequence[Fitted]) -> Iterator[str]:
+    """Lines of a Markdown table: what was fitted, and what it is worth."""
     yield "| prompt | read-out | clips | temperature | prior strength | NLL before | after | ECE before | after |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for row in rows:

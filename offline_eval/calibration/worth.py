@@ -13,7 +13,7 @@ from core.ltu_as.readout import InvalidReading, Kind, readout
 from offline_eval.calibration.temperature import fit_temperature_and_prior
 from offline_eval.calibration.thresholds import Heard, reason_not_to_read
 from offline_eval.clips import Clip
-from offline_eval.scores import Values, measures, summands, targets_of
+from offline_eval.scores import Values, bin_of, measures, summands, targets_of
 
 LEAST_VALID = 0.9
 """A read-out that gives a distribution for fewer of the clips is not calibrated."""
@@ -24,10 +24,19 @@ Rows = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Scores in which each corpus counts alike."""
+    """Scores in which each corpus counts alike.
+
+    Attributes:
+        nll: In nats.
+        ece: See `offline_eval.scores.Score`.
+        confidence: Mean top probability in those of its bins that hold clips.
+        accuracy: Share of the clips of each whose likeliest emotion is the label.
+    """
 
     nll: float
     ece: float
+    confidence: tuple[float, ...]
+    accuracy: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,5 +142,15 @@ def _weights(clips: Sequence[Clip]) -> Values:
 
 
 def _quality(log_q: Values, targets: Values, weights: Values) -> Quality:
-    found = measures((summands(np.exp(log_q), targets) * weights[:, None]).sum(axis=0))
-    return Quality(nll=float(found["nll"]), ece=float(found["ece"]))
+    q = np.exp(log_q)
+    found = measures((summands(q, targets) * weights[:, None]).sum(axis=0))
+    top, hit = q.max(axis=1), q.argmax(axis=1) == targets.argmax(axis=1)
+    number = bin_of(top)
+    sizes, tops, hits = (np.bincount(number, weights * values) for values in (np.ones(len(q)), top, hit))
+    held = sizes > 0
+    return Quality(
+        nll=float(found["nll"]),
+        ece=float(found["ece"]),
+        confidence=tuple((tops[held] / sizes[held]).tolist()),
+        accuracy=tuple((hits[held] / sizes[held]).tolist()),
+    )

@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from core.ltu_as.folder import resolve_model
     from offline_eval.calibration.calibrate import Job, calibrate
+    from offline_eval.calibration.card import add_to_card
     from offline_eval.calibration.report import report
 
     if arguments.threads:
@@ -59,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
     )
     outcome = calibrate(job, progress=lambda line: print(line, file=sys.stderr, flush=True))
+    if arguments.out is None:
+        add_to_card(job.model, outcome)
     print(report(outcome))
     print(f"\n{outcome.path}: {len(outcome.calibration.entries)} corrections and the thresholds above")
     return 0

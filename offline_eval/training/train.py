@@ -17,6 +17,7 @@ from core.ltu_as.checkpoint import folder_sha256, save
 from core.ltu_as.config import CONFIG_NAME, LTUASConfig
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
+from offline_eval.calibration.card import PLOT_NAME
 from offline_eval.clips import Clip, in_split, require_trainable
 from offline_eval.datasets.dataset import Dataset, hold_out
 from offline_eval.datasets.kinds import open_dataset
@@ -109,7 +110,8 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     model, epochs = school.learn(train_clips, dev, name=job.name, run=_run_name(job))
     training_s = clock.lap()
     save(model.half(), job.out)
-    (job.out / CALIBRATION_NAME).unlink(missing_ok=True)  # of the weights that were there before
+    for name in (CALIBRATION_NAME, PLOT_NAME):  # of the weights that were there before
+        (job.out / name).unlink(missing_ok=True)
     readings = {prompt: read_clips(_reader(job.out, prompt), dev) for prompt in PROMPTS}
     scores = {f"model, {prompt} prompt": per_corpus(dev, read) for prompt, read in readings.items()}
     scores["class prior of the corpus"] = per_corpus(dev, class_prior(train_clips, dev))
