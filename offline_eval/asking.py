@@ -1,7 +1,6 @@
 """The model at work: questions about utterances in, answers out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,11 +57,6 @@ class Respondent:
             "encoder_dtype": str(model.whisper.conv1.weight.dtype).removeprefix("torch."),
             "transcribes": self._reader.transcribes,
         }
-
-    @property
-    def decoding(self) -> Mapping[str, Any]:
-        """How tokens are chosen, as plain values."""
-        return asdict(self._decoding)
 
     @property
     def verbalizer(self) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,8 @@ from core.ltu_as.prompt import PROMPTS
 from offline_eval.annotation import AnnotatedCorpus
 from offline_eval.answers_store import BLOCK, write_block
 from offline_eval.items import Item, items_sha256
-from offline_eval.run_folder import Question, RunFolder, RunRecord
+from offline_eval.run_folder import FILE as RUN_FILE
+from offline_eval.run_folder import Question, RunFolder, RunRecord, read_record
 from offline_eval.views import View
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class RunJob:
 
 
 def carry_out(job: RunJob, progress: Progress) -> RunFolder:
-    """Loads the model and asks for all answers of the job's shard that are not there yet.
+    """Asks the model for all answers of the job's shard that are not there yet; it is not loaded if none is missing.
 
     Raises:
         UsageError: The folder holds another run, or nothing can be asked.
@@ -108,31 +109,13 @@ def carry_out(job: RunJob, progress: Progress) -> RunFolder:
     from offline_eval.asking import Respondent
 
     way = Decoding.greedy if job.decoding == "greedy" else functools.partial(Decoding.original, seed=0)
-    respondent = Respondent(
-        job.weights, device=job.device, decoding=way(max_new_tokens=job.max_new_tokens), batch=job.batch
-    )
-    views, notes = _possible(job, transcribes=respondent.facts["transcribes"])
-    questions = questions_of(views)
-    record = RunRecord(
-        dataset=job.dataset,
-        root=job.root,
-        limit=job.limit,
-        n_utterances=len(job.items),
-        items_sha256=items_sha256(job.items),
-        policy=job.policy,
-        policy_lines=job.policy_lines,
-        notes=(*job.corpus.notes, *notes),
-        licences=job.corpus.licences,
-        model=respondent.facts,
-        verbalizer=respondent.verbalizer,
-        decoding=respondent.decoding,
-        batch=job.batch,
-        questions=questions,
-        presets=job.presets,
-        views=views,
-        versions={name: version(name) for name in _PACKAGES},
-    )
-    folder = RunFolder.begin(job.out, record, job.items)
+    decoding = way(max_new_tokens=job.max_new_tokens)
+    if (earlier := _earlier(job)) is not None:
+        folder, questions = _begun(job, earlier.model, earlier.verbalizer, asdict(decoding))
+        if not _wanted(folder, questions, job.shard):
+            return folder
+    respondent = Respondent(job.weights, device=job.device, decoding=decoding, batch=job.batch)
+    folder, questions = _begun(job, respondent.facts, respondent.verbalizer, asdict(decoding))
     with progress(_wanted(folder, questions, job.shard)) as answered:
         _answer(folder, respondent, questions, job.shard, answered)
     return folder
@@ -159,6 +142,45 @@ def questions_of(views: Sequence[View]) -> tuple[Question, ...]:
     """What must be asked so that these views can be had, in a fixed order."""
     pairs = sorted({(view.prompt, view.input) for view in views})
     return tuple(Question(prompt=prompt, text=PROMPTS[prompt], input=given) for prompt, given in pairs)
+
+
+def _earlier(job: RunJob) -> RunRecord | None:
+    """The record of a run of this very model on such a device, if the folder holds one."""
+    if not (job.out / RUN_FILE).is_file():
+        return None
+    from core.ltu_as.checkpoint import folder_sha256
+
+    record = read_record(job.out)
+    same = record.model["device"] == job.device.partition(":")[0]
+    return record if same and record.model["sha256"] == folder_sha256(job.weights) else None
+
+
+def _begun(
+    job: RunJob, model: Mapping[str, Any], verbalizer: Mapping[str, Any], decoding: Mapping[str, Any]
+) -> tuple[RunFolder, tuple[Question, ...]]:
+    """The folder, and what the job asks."""
+    views, notes = _possible(job, transcribes=model["transcribes"])
+    questions = questions_of(views)
+    record = RunRecord(
+        dataset=job.dataset,
+        root=job.root,
+        limit=job.limit,
+        n_utterances=len(job.items),
+        items_sha256=items_sha256(job.items),
+        policy=job.policy,
+        policy_lines=job.policy_lines,
+        notes=(*job.corpus.notes, *notes),
+        licences=job.corpus.licences,
+        model=model,
+        verbalizer=verbalizer,
+        decoding=decoding,
+        batch=job.batch,
+        questions=questions,
+        presets=job.presets,
+        views=views,
+        versions={name: version(name) for name in _PACKAGES},
+    )
+    return RunFolder.begin(job.out, record, job.items), questions
 
 
 def _possible(job: RunJob, *, transcribes: bool) -> tuple[tuple[View, ...], tuple[str, ...]]:

@@ -106,6 +106,25 @@ class RunRecord:
                 raise UsageError(msg, hint="give another --out")
 
 
+def read_record(path: Path) -> RunRecord:
+    """Reads the run.json of a folder.
+
+    Raises:
+        UsageError: It is absent or broken.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(RunRecord).validate_json((path / FILE).read_bytes())
+    except OSError as error:
+        msg = f"{path}: no {FILE} in it"
+        raise UsageError(msg, hint=_NOT_A_RUN) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        msg = f"{path / FILE}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg'].lower()}"
+        raise UsageError(msg, hint=_NOT_A_RUN) from error
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """A folder with its record and its utterances."""
@@ -122,7 +141,7 @@ class RunFolder:
             UsageError: It holds another run, or something else.
         """
         if (path / FILE).is_file():
-            earlier = _read_record(path)
+            earlier = read_record(path)
             earlier.require_same(record, path)
             questions = dict.fromkeys((*earlier.questions, *record.questions))
             ordered = sorted(questions, key=lambda question: (question.prompt, question.input))
@@ -142,7 +161,7 @@ class RunFolder:
         Raises:
             UsageError: They are absent or broken, or do not belong together.
         """
-        record = _read_record(path)
+        record = read_record(path)
         items = read_items(path)
         if len(items) != record.n_utterances:
             msg = f"{path}: items.parquet has {len(items)} utterances, run.json says {record.n_utterances}"
@@ -184,20 +203,6 @@ class RunFolder:
 
     def _save(self) -> None:
         write_text(self.path / FILE, json.dumps(_plain(self.record), indent=2, ensure_ascii=False) + "\n")
-
-
-def _read_record(path: Path) -> RunRecord:
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(RunRecord).validate_json((path / FILE).read_bytes())
-    except OSError as error:
-        msg = f"{path}: no {FILE} in it"
-        raise UsageError(msg, hint=_NOT_A_RUN) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        msg = f"{path / FILE}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg'].lower()}"
-        raise UsageError(msg, hint=_NOT_A_RUN) from error
 
 
 def _plain(record: RunRecord) -> dict[str, Any]:

@@ -79,8 +79,8 @@ def test_contradicting_shards_are_not_merged(whole: RunFolder, rated, tmp_path: 
         merge([whole.path, other.path], tmp_path / "merged")
 
 
-def test_a_finished_run_asks_nothing_again(rated, whole: RunFolder, monkeypatch):
-    monkeypatch.setattr(Respondent, "ask", None)
+def test_a_finished_run_does_not_even_load_the_model(rated, whole: RunFolder, monkeypatch):
+    monkeypatch.setattr(Respondent, "__init__", None)
     before = contents(whole.path)
     carried_out(rated, whole.path)
     assert contents(whole.path) == before
