@@ -99,7 +99,7 @@ class School:
             folder=self.cache,
             encoder=self.encoder,
             augmentation=recipe.augmentation,
-            seed=recipe.seed,
+            seed=recipe.variants_seed,
             bfloat16=recipe.bfloat16,
             progress=self.progress,
         )

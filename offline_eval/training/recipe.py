@@ -15,7 +15,7 @@ class Recipe:
     """Sizes of the trained parts, and how they are trained.
 
     Attributes:
-        seed: Of weights, draws, and augmented variants.
+        seed: Of weights and draws.
         encoder_layers: Keep so many of Whisper's first blocks; None: all. Emotion is heard best in the lower ones.
         pool: Encoder frames (20 ms) an audio token; 500 make one of a whole utterance.
         window: As long as the `utterance`, or `fixed` at ten seconds.
@@ -31,6 +31,7 @@ class Recipe:
         join: See the same.
         activation: See the same.
         variants: Augmented variants of each training clip besides the clip itself.
+        variants_seed: Of what is done to them.
         augmentation: What they are like.
         epochs: At most this many; one epoch draws as many clips as there are, with replacement.
         patience: Epochs without a better dev NLL before training stops; without dev speakers it never stops early.
@@ -71,6 +72,7 @@ class Recipe:
     join: Literal["mean", "concat"] = "concat"
     activation: Literal["none", "gelu"] = "gelu"
     variants: int = 2
+    variants_seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     epochs: int = 24
     patience: int = 10
