@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offline_eval.clips import Clip
+from offline_eval.resampling import draw_counts
 from offline_eval.scores import OVERALL, Values, measures, summands, targets_of
 
 DRAWS = 2_000
@@ -50,7 +50,9 @@ class SpeakerBootstrap:
         self._first_rows = [row for row, pair in enumerate(pairs) if row == 0 or pair != pairs[row - 1]]
         corpora = [pairs[row][0] for row in self._first_rows]
         self.speakers = {corpus: corpora.count(corpus) for corpus in sorted(set(corpora))}
-        self._counts = {corpus: _draw(number, draws, seed, corpus) for corpus, number in self.speakers.items()}
+        self._counts = {
+            corpus: draw_counts(number, draws, [seed, *corpus.encode()]) for corpus, number in self.speakers.items()
+        }
         self._drawable = {corpus: number > 1 for corpus, number in self.speakers.items()}
         self._drawable[OVERALL] = all(self._drawable.values())
 
@@ -83,9 +85,3 @@ class SpeakerBootstrap:
             }
             for group, by_name in drawn.items()
         }
-
-
-def _draw(speakers: int, draws: int, seed: int, corpus: str) -> NDArray[np.float64]:
-    """[draws, speakers]: how often each speaker was drawn."""
-    generator = np.random.default_rng([seed, *corpus.encode()])
-    return generator.multinomial(speakers, np.full(speakers, 1 / speakers), size=draws).astype(np.float64)

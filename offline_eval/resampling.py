@@ -10,7 +10,7 @@ Values = NDArray[np.float64]
 LEAST_CLUSTERS = 2
 _TAILS = (0.025, 0.975)
 _MOST_LEFT_OUT = 200
-_CHUNK = 64
+_CHUNK = 512
 
 
 def draw_counts(clusters: int, draws: int, seed: Sequence[int]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from offline_eval.metrics.divergence import entropy
 from offline_eval.metrics.sample import NO_LABEL, Sample, Values
-from offline_eval.metrics.sums import likeliest_first, ratio, spread
+from offline_eval.metrics.sums import ratio, spread
 
 _PAIR = 2
 
@@ -25,26 +25,31 @@ def minority_chance(human: Values) -> float:
     return float((missed * number).sum() / missed.sum()) if missed.any() else float("nan")
 
 
+def among_likeliest(model: Values, number: NDArray[np.intp]) -> Values:
+    """[N, classes] whether each class is among the [N] likeliest; equal ones share the places that are left."""
+    above = (model[:, None, :] > model[:, :, None]).sum(2)
+    equal = (model[:, None, :] == model[:, :, None]).sum(2)
+    share: Values = np.clip((number[:, None] - above) / equal, 0, 1)
+    return share
+
+
 def terms(sample: Sample) -> Values:
     """[N, 12]: see `values`."""
     human, model = sample.human, sample.model
-    row, order = np.arange(len(sample))[:, None], likeliest_first(model)
-    rank = np.empty_like(order)
-    rank[row, order] = np.arange(model.shape[1])
+    row, two = np.arange(len(sample)), np.full(len(sample), _PAIR)
     lesser = minority(human)
-    recalled = lesser & (rank < (human > 0).sum(1, keepdims=True))
+    recalled = np.where(lesser, among_likeliest(model, (human > 0).sum(1)), 0)
     people, machine = entropy(human), entropy(model)
     labelled = sample.label != NO_LABEL
-    shares = -np.sort(-human, axis=1)
-    # Two emotions stand out from the others only where the second has more votes than the third.
-    paired = shares[:, 1] > (shares[:, 2] if human.shape[1] > _PAIR else 0)
-    same = np.sort(order[:, :_PAIR], axis=1) == np.sort(likeliest_first(human)[:, :_PAIR], axis=1)
+    # Two emotions stand out from the others where neither shares its place with a third.
+    heard, read = among_likeliest(human, two), among_likeliest(model, two)
+    paired = (heard == 1).sum(1) == _PAIR
     return np.column_stack(
         [
             np.ones(len(sample)),
             *(people, machine, people**2, machine**2, people * machine),
-            *(labelled, labelled & (rank[row[:, 0], sample.label] < _PAIR)),
-            *(paired, paired & same.all(1)),
+            *(labelled, np.where(labelled, read[row, sample.label], 0)),
+            *(paired, paired & (heard == read).all(1)),
             *(lesser.sum(1), recalled.sum(1)),
         ]
     )
@@ -53,9 +58,9 @@ def terms(sample: Sample) -> Values:
 def values(sums: Values, classes: Sequence[str]) -> dict[str, Values]:  # noqa: ARG001 - as every topic's
     """The measures of sums of terms.
 
-    `top2_accuracy` asks for the label among the two likeliest; `top2_set_accuracy` for the two emotions that have more
-    votes than any other, where there are two; `minority_recall` for the emotions that some raters heard but not the
-    most, among as many of the likeliest as emotions were heard.
+    `top2_accuracy` asks for the label among the two likeliest; `top2_set_accuracy` for just the two emotions that have
+    more votes than any other, where there are two; `minority_recall` for the emotions that some raters heard but not
+    the most, among as many of the likeliest as emotions were heard.
     """
     count, people, machine, people2, machine2, product = (sums[..., at] for at in range(6))
     covariance = product - ratio(people * machine, count)

@@ -34,9 +34,3 @@ def bin_of(probabilities: Values) -> NDArray[np.intp]:
     """Which of BINS bins of equal width, each with its upper end, a probability falls into."""
     bins: NDArray[np.intp] = np.clip(np.ceil(probabilities * BINS).astype(np.intp) - 1, 0, BINS - 1)
     return bins
-
-
-def likeliest_first(probabilities: Values) -> NDArray[np.intp]:
-    """[N, classes] classes by falling probability; of equal ones the first comes first, as with argmax."""
-    order: NDArray[np.intp] = np.argsort(-probabilities, axis=1, kind="stable")
-    return order
