@@ -3,7 +3,8 @@
     python benchmarks/mini_search.py --data ../shared/data --whisper ../shared/whisper/base-encoder --folds 0,2
 
 Prints a Markdown table: macro-F1 / NLL / Brier of each corpus over the held-out clips of those folds, untempered;
-the mean over seeds, and for the NLL the range. Finished folds are kept in the cache, and shared with `emotion-eval compare`.
+the mean over seeds, and for the NLL the range. Finished folds are kept in the cache, and shared with
+`emotion-eval compare`.
 """
 
 import argparse
