@@ -4,13 +4,15 @@ _SPELLINGS = {
     "anger": ("angry",),
     "happiness": ("happy",),
     "sadness": ("sad",),
-    "neutral": (),
+    "neutral": ("neutral state",),
     "calm": (),
     "fear": ("fearful",),
     "disgust": ("disgusted",),
     "surprise": ("surprised", "pleasant surprise", "pleasant surprised"),
     "boredom": ("bored",),
-    "contempt": (),
+    "contempt": ("contemptuous",),
+    "excited": ("excitement",),
+    "frustration": ("frustrated",),
     "other": (),
 }
 _LABEL_OF = {spelling: label for label, others in _SPELLINGS.items() for spelling in (label, *others)}
