@@ -13,10 +13,10 @@ _MOST_LEFT_OUT = 200
 _CHUNK = 512
 
 
-def draw_counts(clusters: int, draws: int, seed: Sequence[int]) -> NDArray[np.int64]:
+def draw_counts(clusters: int, draws: int, seed: Sequence[int]) -> Values:
     """[draws, clusters]: how often each cluster was drawn, with replacement."""
     generator = np.random.default_rng(seed)
-    return generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws)
+    return generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws).astype(np.float64)
 
 
 class ClusterBootstrap:
