@@ -42,7 +42,8 @@ class Recipe:
         weight_decay: Of matrices.
         teachers: So many teachers learn from the labels, and the model from them; see `offline_eval.training.teachers`.
             0: the model learns from the labels itself, as a finished model that is trained further always does.
-        feature_dropout: Probability that a channel of a feature layer is hidden from who learns from labels.
+        feature_dropout: Probability that a channel of a feature layer is hidden from who learns from labels; a model
+            that learns from teachers misses up to as many.
         dropout: Of the teachers' hidden layer; or of audio embeddings, where there are no teachers.
         smoothing: Probability mass that a label gives away, to all four emotions alike.
         mixing: Two clips of a batch are heard as one: shares from a beta distribution with this parameter for both,

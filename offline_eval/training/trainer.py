@@ -232,24 +232,31 @@ class _Run:
         """Half of the batch is asked for one word, the other half for likelihoods."""
         recipe, rng = self._recipe, self._rng
         features, targets = mixed(features, self._targets[rows], recipe.mixing, rng)
+        features = self._partly_hidden(features)
+        audio = self._model.audio_embeddings(features)
         if self._taught:
-            targets, audio = self._teachers.readings(features), self._model.audio_embeddings(features)
+            targets = self._teachers.readings(features)
         else:
-            audio = self._hear_in_part(features)
+            audio = nn.functional.dropout(audio, recipe.dropout)
         transcript = str(rng.choice(SENTENCES)) if rng.random() < recipe.transcript_share else None
         half = len(rows) // 2
         single = self._objective.single(self._model, audio[:half], targets[:half], rng=rng, transcript=transcript)
         ambiguous = self._objective.ambiguous(self._model, audio[half:], targets[half:], rng=rng, transcript=transcript)
         return (single + ambiguous) / 2
 
-    def _hear_in_part(self, features: Tensor) -> Tensor:
-        """Audio tokens of features [B, layers, T, d_model], with parts of either blanked."""
+    def _partly_hidden(self, features: Tensor) -> Tensor:
+        """Features [B, layers, T, d_model] without some of their channels.
+
+        From labels that makes the model listen to many channels. From teachers, who miss the same ones, it learns how
+        they judge what is unlike any clip, such as a new voice; so there the share varies, down to nothing.
+        """
         tltr = self._model.audio_encoder
         blank = tltr.input_mean if tltr.standardise else torch.zeros(())
-        share = self._recipe.feature_dropout
-        kept = nn.functional.dropout(torch.ones(*features.shape[:2], 1, features.shape[3]), share)
-        audio = self._model.audio_embeddings(blank + (features - blank) * kept)
-        return nn.functional.dropout(audio, self._recipe.dropout)
+        share = torch.full((len(features), 1, 1, 1), self._recipe.feature_dropout)
+        if self._taught:
+            share = share * torch.rand(share.shape)
+        kept = (torch.rand(*features.shape[:2], 1, features.shape[3]) >= share) / (1 - share)
+        return blank + (features - blank) * kept
 
 
 def _learned(module: nn.Module) -> dict[str, Tensor]:
