@@ -1,6 +1,7 @@
 """What the command lines of both programs share: how a command ends, and numbers in its arguments."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -28,7 +29,12 @@ def end_with(program: str, command: Callable[[], int]) -> NoReturn:
     Exit statuses: 0 done, 1 failed while running, 2 usage or configuration, 130 interrupted.
     """
     try:
-        sys.exit(command())
+        status = command()
+        sys.stdout.flush()
+        sys.exit(status)
+    except BrokenPipeError:  # whoever read the output has had enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except EmotionMonitorError as error:
         sys.stderr.write(f"{program}: {error.one_line()}\n")
         sys.exit(error.exit_code)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from core.command import Parser, end_with
-from offline_eval.commands import calibrate, compare, train
+from offline_eval.commands import calibrate, compare, datasets, merge, run, synthetic, train
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -28,4 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_to(commands)
     calibrate.add_to(commands)
     compare.add_to(commands)
+    datasets.add_to(commands)
+    run.add_to(commands)
+    merge.add_to(commands)
+    synthetic.add_to(commands)
     return parser

@@ -1,5 +1,6 @@
 """What a run prints in the end: a few measures of every view, beside what needs no model and no sound."""
 
+import math
 from collections.abc import Sequence
 
 from offline_eval.evaluation import evaluate
@@ -29,7 +30,8 @@ def summary(rated: Sequence[RatedUtterance], readings: Sequence[Readings]) -> st
     ]
     for name, system in systems.items():
         scores = system.scored
-        cells = [f"{scores.estimates[measure].value:.3f}" for measure in MEASURES]
+        values = [scores.estimates[measure].value for measure in MEASURES]
+        cells = ["-" if math.isnan(value) else f"{value:.3f}" for value in values]
         lines.append(f"| {name} | {scores.n_scored} | {scores.n_invalid} | {' | '.join(cells)} |")
     why = [
         f"- {one.view.name}: {', '.join(f'{number} {reason}' for reason, number in one.invalid.items())}"

@@ -1,0 +1,178 @@
+"""emotion-eval run: a model's answers on rated speech, and what every read-out makes of them."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from core.command import whole_number
+from core.errors import UsageError
+from core.ltu_as.folder import EMBEDDED
+from core.ltu_as.prompt import PROMPTS
+from core.ltu_as.readout import Kind, Pool, Scope
+from offline_eval.commands.arguments import some_of
+from offline_eval.commands.policy import add_policy, policy_of
+from offline_eval.commands.progress import answers_bar
+from offline_eval.presets import PRESETS
+from offline_eval.views import INPUTS, LEVELS, View, all_views
+
+if TYPE_CHECKING:
+    from offline_eval.run_folder import RunFolder
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "prompt": tuple(PROMPTS),
+    "level": LEVELS,
+    "readout": get_args(Kind),
+    "pool": get_args(Pool),
+    "scope": get_args(Scope),
+}
+_USUAL: dict[str, tuple[str, ...]] = {
+    "prompt": tuple(PROMPTS),
+    "level": LEVELS,
+    "readout": ("paper_linear", "seq_logprob"),
+    "pool": ("mean",),
+    "scope": ("all",),
+}
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command."""
+    text = "ask a model about rated speech, keep its answers, and score what is read out of them"
+    parser = commands.add_parser(
+        "run",
+        help=text,
+        description=text[0].upper() + text[1:] + ". The same command goes on with a run that was stopped; other "
+        "read-outs of answers that are there take seconds.",
+    )
+    parser.set_defaults(command=run)
+    parser.add_argument("--dataset", required=True, metavar="NAME", help="a corpus; see `emotion-eval datasets`")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="where its files are")
+    parser.add_argument(
+        "--model", default=EMBEDDED, metavar="NAME|DIR", help="a model, or tiny: random weights (default %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default .cache/run/DATASET-MODEL)")
+    _add_views(parser)
+    add_policy(parser)
+    _add_asking(parser)
+
+
+def _add_views(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is read", "Several values go between commas.")
+    group.add_argument(
+        "--preset", type=some_of(tuple(PRESETS)), metavar="A,B", help=f"tables of the paper: {', '.join(PRESETS)}"
+    )
+    for name, choices in _CHOICES.items():
+        text = f"{', '.join(choices)} (default {','.join(_USUAL[name])})"
+        group.add_argument(f"--{name}", type=some_of(choices), metavar="A,B", help=text)
+    group.add_argument(
+        "--input",
+        type=some_of(INPUTS),
+        default=INPUTS,
+        metavar="A,B",
+        help="audio; and as baselines silence (as long, with the same transcript, if the model makes one) and "
+        "transcript (the words without the sound) (default all three)",
+    )
+
+
+def _add_asking(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it is asked")
+    group.add_argument(
+        "--limit", type=whole_number(1), metavar="N", help="N utterances, spread evenly over those that are kept"
+    )
+    group.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts only; see `merge`")
+    group.add_argument("--batch", type=whole_number(1), default=8, metavar="N", help="read together (default 8)")
+    group.add_argument(
+        "--max-new-tokens",
+        type=whole_number(1),
+        default=100,
+        metavar="N",
+        help="tokens of an answer; 1 will do for seq_logprob and first_piece (default 100)",
+    )
+    group.add_argument(
+        "--decoding",
+        choices=("greedy", "original"),
+        default="greedy",
+        help="original: tokens are drawn as in the authors' scripts, with seed 0 (default greedy)",
+    )
+    group.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="where it runs (default auto)")
+    group.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: all cores)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs, and prints what was kept and how the views score."""
+    try:
+        folder = _carried_out(arguments)
+        if any(folder.missing(question) for question in folder.record.questions):
+            print(f"\n{folder.path}: shard {arguments.shard} is done; `emotion-eval merge` joins the folders of all")
+            return 0
+        from offline_eval.outputs import read_views
+        from offline_eval.run_summary import summary
+
+        print(f"\n{summary(folder.rated, read_views(folder, folder.record.views))}")
+    except ModuleNotFoundError as error:
+        msg = f"running needs {error.name}, which is not installed"
+        raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
+    print(f"\n{folder.path}: {len(folder.items)} utterances; `emotion-eval report {folder.path}` says more")
+    return 0
+
+
+def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
+    from offline_eval.datasets.evaluation import read_corpus
+    from offline_eval.items import items_of
+    from offline_eval.run import RunJob, Shard, carry_out, model_folder
+    from offline_eval.run_summary import contamination
+
+    shard, views = Shard.parse(arguments.shard), _views(arguments)
+    with model_folder(arguments.model) as weights:  # first of all: a wrong name is told at once
+        corpus = read_corpus(arguments.dataset, arguments.root)
+        policy = policy_of(arguments)
+        kept = policy.apply(corpus.utterances)
+        lines = tuple(kept.lines())
+        note = contamination(arguments.dataset, arguments.model)
+        print("\n".join([*corpus.notes, *lines, *([note] if note else [])]), flush=True)
+        job = RunJob(
+            out=arguments.out or Path(".cache/run", f"{arguments.dataset}-{Path(arguments.model).name}"),
+            dataset=arguments.dataset,
+            root=None if arguments.root is None else str(arguments.root),
+            corpus=corpus,
+            policy=policy.as_dict(),
+            policy_lines=lines,
+            items=items_of(kept.rated, arguments.limit),
+            limit=arguments.limit,
+            weights=weights,
+            device=_device(arguments),
+            decoding=arguments.decoding,
+            max_new_tokens=arguments.max_new_tokens,
+            batch=arguments.batch,
+            shard=shard,
+            presets=arguments.preset or (),
+            views=views,
+        )
+        return carry_out(job, answers_bar)
+
+
+def _views(arguments: argparse.Namespace) -> tuple[View, ...]:
+    """Those of the presets, or all combinations of the options."""
+    chosen = {name: getattr(arguments, name) for name in _CHOICES}
+    if not arguments.preset:
+        plural: dict[str, Any] = {f"{name}s": values or _USUAL[name] for name, values in chosen.items()}
+        return all_views(inputs=arguments.input, **plural)
+    if given := [name for name, values in chosen.items() if values]:
+        msg = f"--preset already says --{given[0]}"
+        raise UsageError(msg, hint="leave one of them out")
+    views = [view for name in arguments.preset for view in PRESETS[name].views]
+    return tuple(dict.fromkeys(replace(view, input=given) for given in arguments.input for view in views))
+
+
+def _device(arguments: argparse.Namespace) -> str:
+    import torch
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    device: str = arguments.device
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        msg = f"device {device}: torch {torch.__version__} finds no CUDA GPU"
+        raise UsageError(msg, hint="use --device cpu, or auto")
+    return device
