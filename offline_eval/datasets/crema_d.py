@@ -10,15 +10,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UsageError
-from offline_eval.datasets.dataset import Dataset, Entry, assemble
+from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import Row, Table, named_files, read_table
 from offline_eval.datasets.votes import NO_VOTES, Votes
 
 CORPUS = "crema-d"
 LICENCE = "ODbL 1.0, contents DbCL 1.0"
 LAYOUT = "AudioWAV/1001_DFA_ANG_XX.wav"
-NAME = re.compile(r"(\d{4})_[A-Z]{3}_(?:ANG|DIS|FEA|HAP|NEU|SAD)_(?:LO|MD|HI|XX)", re.IGNORECASE)
+NAME = re.compile(r"(\d{4})_([A-Z]{3})_(?:ANG|DIS|FEA|HAP|NEU|SAD)_(?:LO|MD|HI|XX)", re.IGNORECASE)
 """Actor; sentence, intended emotion (which is not used: what listeners heard is another matter) and intensity."""
+
+SENTENCES = {
+    "IEO": "It's eleven o'clock.",
+    "TIE": "That is exactly what happened.",
+    "IOM": "I'm on my way to the meeting.",
+    "IWW": "I wonder what this is about.",
+    "TAI": "The airplane is almost full.",
+    "MTI": "Maybe tomorrow it will be cold.",
+    "IWL": "I would like a new alarm clock.",
+    "ITH": "I think I have a doctor's appointment.",
+    "DFA": "Don't forget a jacket.",
+    "ITS": "I think I've seen this before.",
+    "TSI": "The surface is slick.",
+    "WSI": "We'll stop in a couple of minutes.",
+}
+"""What all actors say, by code."""
 
 SOUNDLESS = ("1076_MTI_SAD_XX",)
 """Released without sound."""
@@ -41,7 +57,7 @@ class CremaDDataset:
 
     root: Path
 
-    def load(self) -> Dataset:
+    def find(self) -> Found:
         """Reads the votes and the file names.
 
         Raises:
@@ -69,9 +85,14 @@ class CremaDDataset:
                         language="en",
                         gender=genders.get(actor),
                         licence=LICENCE,
+                        transcript=SENTENCES.get(match[2].upper()),
                     )
                 )
-        return assemble(entries, skipped=skipped, notes=notes)
+        return Found(entries=entries, skipped=skipped, notes=notes)
+
+    def load(self) -> Dataset:
+        """What was found, with targets and a split; raises as `find`."""
+        return assemble(self.find())
 
     def _votes(self) -> tuple[dict[str, Votes], tuple[str, ...]]:
         """Votes by name of the clip, and what is to be said about them."""

@@ -55,12 +55,15 @@ class Dataset:
 class DatasetAdapter(Protocol):
     """Knows the layout of one kind of data folder."""
 
-    def load(self) -> Dataset:
+    def find(self) -> "Found":
         """Reads names and tables (no sound).
 
         Raises:
             UsageError: A table or a sound file is missing, or a row is not understood.
         """
+
+    def load(self) -> Dataset:
+        """What was found, with targets and a split; raises as `find`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,7 @@ class Entry:
         heard: The label, or the listeners' votes.
         split: None where the corpus states none.
         licence: As stated.
+        transcript: What was said, where the corpus tells.
     """
 
     path: Path
@@ -82,25 +86,34 @@ class Entry:
     language: str | None = None
     gender: str | None = None
     licence: str = "not stated"
+    transcript: str | None = None
 
 
-def assemble(
-    entries: Sequence[Entry], *, skipped: Mapping[str, int] | None = None, notes: Sequence[str] = ()
-) -> Dataset:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What an adapter found, with all that was heard.
+
+    Attributes:
+        entries: One for each sound file of the corpus.
+        skipped: Number of files that are no entries, by reason.
+        notes: See `Dataset`.
+    """
+
+    entries: Sequence[Entry]
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def assemble(found: Found) -> Dataset:
     """Makes targets of labels and votes, and holds out speakers of corpora that state no split.
 
     A recording whose votes give no target (see `Votes.refusal`) is counted by its leading label if that is none of the
     four, and then is one of the others; else by the reason.
-
-    Args:
-        entries: What was found.
-        skipped: Number of files that are no entries, by reason.
-        notes: See `Dataset`.
     """
     clips, others = [], []
-    counts, votes_left_out = Counter(skipped or {}), Counter[str]()
-    held_out = _held_out(entries)
-    for entry in entries:
+    counts, votes_left_out = Counter(found.skipped), Counter[str]()
+    held_out = _held_out(found.entries)
+    for entry in found.entries:
         facts = _facts(entry, held_out)
         leading = entry.heard.leading
         if (reason := entry.heard.refusal) is None:
@@ -117,8 +130,8 @@ def assemble(
         others=tuple(others),
         skipped=counts,
         votes_left_out=votes_left_out,
-        licences={entry.corpus: entry.licence for entry in entries},
-        notes=tuple(notes),
+        licences={entry.corpus: entry.licence for entry in found.entries},
+        notes=found.notes,
     )
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from offline_eval.datasets.dataset import Dataset, Entry, assemble
+from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import named_files
 from offline_eval.datasets.votes import Votes
 
@@ -35,7 +35,7 @@ class EmodbDataset:
 
     root: Path
 
-    def load(self) -> Dataset:
+    def find(self) -> Found:
         """Reads the file names.
 
         Raises:
@@ -55,4 +55,8 @@ class EmodbDataset:
             )
             for path, match in named.files
         ]
-        return assemble(entries, skipped=named.skipped)
+        return Found(entries=entries, skipped=named.skipped)
+
+    def load(self) -> Dataset:
+        """What was found, with targets and a split; raises as `find`."""
+        return assemble(self.find())

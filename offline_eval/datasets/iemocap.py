@@ -56,7 +56,7 @@ class _Found:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-def read_iemocap(root: Path) -> AnnotatedCorpus:
+def read_iemocap(root: Path, *, corpus: str = CORPUS) -> AnnotatedCorpus:
     """Reads the release, or what there is of it.
 
     The ratings are those of the summary files (EmoEvaluation/*.txt). Categorical and Self-evaluation, which hold the
@@ -65,6 +65,7 @@ def read_iemocap(root: Path) -> AnnotatedCorpus:
 
     Args:
         root: The release (with Session1 to Session5), or the folder that holds it.
+        corpus: What to call it; a tree of invented votes has another name, so that no report takes it for the real one.
 
     Raises:
         UsageError: There is no session, or no rating in any, or a file cannot be read.
@@ -73,7 +74,7 @@ def read_iemocap(root: Path) -> AnnotatedCorpus:
     found = _Found()
     for session in sessions:
         _read_session(session, found)
-    utterances = tuple(_utterances(found))
+    utterances = tuple(_utterances(found, corpus))
     if not utterances:
         msg = f"{root}: no rated utterance in {', '.join(session.name for session in sessions)}"
         raise UsageError(msg, hint="the ratings are in Session*/dialog/EmoEvaluation/*.txt")
@@ -83,8 +84,8 @@ def read_iemocap(root: Path) -> AnnotatedCorpus:
     return AnnotatedCorpus(
         utterances=utterances,
         skipped=+found.skipped,
-        licences={CORPUS: LICENCE},
-        notes=tuple(_notes(found, utterances, sessions)),
+        licences={corpus: LICENCE if corpus == CORPUS else "none stated"},
+        notes=tuple(_notes(found, corpus, utterances, sessions)),
     )
 
 
@@ -142,7 +143,7 @@ def _lines(path: Path) -> list[str]:
         raise UsageError(msg) from error
 
 
-def _utterances(found: _Found) -> Iterator[AnnotatedUtterance]:
+def _utterances(found: _Found, corpus: str) -> Iterator[AnnotatedUtterance]:
     for name in sorted(found.ids):
         identity = found.ids[name]
         ratings = found.ratings.get(name) or tuple(found.listed.get(name, {}).values())
@@ -151,11 +152,11 @@ def _utterances(found: _Found) -> Iterator[AnnotatedUtterance]:
             continue
         yield AnnotatedUtterance(
             utterance_id=name,
-            corpus=CORPUS,
+            corpus=corpus,
             path=found.sounds.get(name),
-            speaker=f"{CORPUS}_{identity.session}{identity.gender}",
+            speaker=f"{corpus}_{identity.session}{identity.gender}",
             ratings=ratings,
-            dialogue=f"{CORPUS}_{identity.dialogue}",
+            dialogue=f"{corpus}_{identity.dialogue}",
             session=identity.session[-1],
             consensus=found.consensus.get(name),
             transcript=found.transcripts.get(name),
@@ -164,17 +165,19 @@ def _utterances(found: _Found) -> Iterator[AnnotatedUtterance]:
         )
 
 
-def _notes(found: _Found, utterances: Iterable[AnnotatedUtterance], sessions: Iterable[Path]) -> Iterator[str]:
-    yield f"{CORPUS}: read {', '.join(session.name for session in sessions)}"
+def _notes(
+    found: _Found, corpus: str, utterances: Iterable[AnnotatedUtterance], sessions: Iterable[Path]
+) -> Iterator[str]:
+    yield f"{corpus}: read {', '.join(session.name for session in sessions)}"
     without = Counter[str]()
     for utterance in utterances:
         without["a sound file"] += utterance.path is None
         without["a transcript"] += utterance.transcript is None
         without["a block in a summary"] += utterance.utterance_id not in found.consensus
     for what, number in (+without).items():
-        yield f"{CORPUS}: {number} utterances are without {what}"
+        yield f"{corpus}: {number} utterances are without {what}"
     for what, number in _differences(found).items():
-        yield f"{CORPUS}: {number} ratings {what}; the summary stands"
+        yield f"{corpus}: {number} ratings {what}; the summary stands"
 
 
 def _differences(found: _Found) -> Mapping[str, int]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offline_eval.datasets import ravdess
-from offline_eval.datasets.dataset import Dataset, Entry, assemble
+from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import existing, read_table
 from offline_eval.datasets.labels import normalised
 from offline_eval.datasets.table import stated_split
@@ -15,11 +15,14 @@ TABLE = "manifest.csv"
 
 @dataclass(frozen=True, slots=True)
 class ManifestDataset:
-    """Columns: dataset, clip_id, speaker, intended_emotion, split, path; and language, gender, licence if known."""
+    """Columns: dataset, clip_id, speaker, intended_emotion, split, path.
+
+    And if known: language, gender, licence, transcript.
+    """
 
     root: Path
 
-    def load(self) -> Dataset:
+    def find(self) -> Found:
         """Reads the manifest; RAVDESS's calm counts as neutral.
 
         Raises:
@@ -42,6 +45,11 @@ class ManifestDataset:
                     language=row.get("language"),
                     gender=row.get("gender"),
                     licence=row.get("licence") or "not stated",
+                    transcript=row.get("transcript"),
                 )
             )
-        return assemble(entries, notes=ravdess.calm_note(calm))
+        return Found(entries=entries, notes=ravdess.calm_note(calm))
+
+    def load(self) -> Dataset:
+        """What was found, with targets and a split; raises as `find`."""
+        return assemble(self.find())

@@ -7,7 +7,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from offline_eval.datasets.dataset import Dataset, Entry, assemble
+from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import Row, existing, read_table
 from offline_eval.datasets.votes import Votes
 
@@ -24,7 +24,7 @@ class NemoDataset:
 
     root: Path
 
-    def load(self) -> Dataset:
+    def find(self) -> Found:
         """Reads the table.
 
         Raises:
@@ -42,10 +42,15 @@ class NemoDataset:
                 language="pl",
                 gender=_GENDERS.get((row.get("gender") or "").lower()),
                 licence=LICENCE,
+                transcript=row.get("raw_text"),
             )
             for row in table.filled("file_id", "emotion", "speaker_id")
         ]
-        return assemble(entries)
+        return Found(entries=entries)
+
+    def load(self) -> Dataset:
+        """What was found, with targets and a split; raises as `find`."""
+        return assemble(self.find())
 
     def _sound(self, row: Row) -> Path:
         """The file itself: `file_id` is its name in the release, other copies leave out the suffix or give a path."""

@@ -7,19 +7,20 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from offline_eval.datasets.dataset import Dataset, Entry, assemble
+from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import named_files
 from offline_eval.datasets.votes import Votes
 
 CORPUS = "ravdess"
 LICENCE = "CC BY-NC-SA 4.0"
 LAYOUT = "Actor_01/03-01-05-01-02-01-01.wav"
-NAME = re.compile(r"(0[1-3])-(0[12])-(0[1-8])-\d\d-\d\d-\d\d-(\d\d)")
+NAME = re.compile(r"(0[1-3])-(0[12])-(0[1-8])-\d\d-(\d\d)-\d\d-(\d\d)")
 """Modality, vocal channel, emotion; intensity, statement, repetition; actor."""
 
 CALM = "calm"
 
 _AUDIO_ONLY, _SPEECH = "03", "01"
+_STATEMENTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 _LABELS = ("neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
 
 
@@ -29,7 +30,7 @@ class RavdessDataset:
 
     root: Path
 
-    def load(self) -> Dataset:
+    def find(self) -> Found:
         """Reads the file names.
 
         Raises:
@@ -38,7 +39,7 @@ class RavdessDataset:
         named = named_files(self.root, NAME, LAYOUT)
         entries, skipped, calm = [], named.skipped.copy(), 0
         for path, match in named.files:
-            modality, channel, emotion, actor = match.groups()
+            modality, channel, emotion, statement, actor = match.groups()
             if modality != _AUDIO_ONLY or channel != _SPEECH:
                 skipped["song" if channel != _SPEECH else "not audio only"] += 1
                 continue
@@ -54,9 +55,14 @@ class RavdessDataset:
                     language="en",
                     gender="M" if int(actor) % 2 else "F",
                     licence=LICENCE,
+                    transcript=_STATEMENTS.get(statement),
                 )
             )
-        return assemble(entries, skipped=skipped, notes=calm_note(calm))
+        return Found(entries=entries, skipped=skipped, notes=calm_note(calm))
+
+    def load(self) -> Dataset:
+        """What was found, with targets and a split; raises as `find`."""
+        return assemble(self.find())
 
 
 def heard(label: str) -> Votes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.distribution import EMOTIONS
 from core.errors import UsageError
 from offline_eval.clips import SPLITS, Split
-from offline_eval.datasets.dataset import Dataset, Entry, assemble
+from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import Row, Table, existing, read_table
 from offline_eval.datasets.labels import LABELS, normalised
 from offline_eval.datasets.votes import Votes
@@ -25,12 +25,12 @@ class CsvDataset:
     Columns: `path` (relative to the table), `speaker`, and either `label` or votes: `anger`, `happiness`, `sadness`,
     `neutral` and any other label, with or without `votes_` before it, as numbers or as shares. Where there are votes,
     `label` is not looked at. Optional: `split` (train or dev; without it, speakers are held out), `corpus` (without
-    it, the table's name), `licence`, `language`, `gender`. Other columns do not matter.
+    it, the table's name), `licence`, `language`, `gender`, `transcript`. Other columns do not matter.
     """
 
     path: Path
 
-    def load(self) -> Dataset:
+    def find(self) -> Found:
         """Reads the table.
 
         Raises:
@@ -44,7 +44,11 @@ class CsvDataset:
         votes = [{label: _votes(row, column) for label, column in columns.items()} for row in rows]
         counted = any(math.fsum(of.values()) > _SHARES_UP_TO for of in votes)
         heard = [Votes(of, counted) for of in votes] if columns else [Votes.all_for(row["label"]) for row in rows]
-        return assemble([self._entry(row, answer) for row, answer in zip(rows, heard, strict=True)])
+        return Found(entries=[self._entry(row, answer) for row, answer in zip(rows, heard, strict=True)])
+
+    def load(self) -> Dataset:
+        """What was found, with targets and a split; raises as `find`."""
+        return assemble(self.find())
 
     def _entry(self, row: Row, heard: Votes) -> Entry:
         corpus = row.get("corpus") or self.path.stem
@@ -58,6 +62,7 @@ class CsvDataset:
             language=row.get("language"),
             gender=row.get("gender"),
             licence=row.get("licence") or "not stated",
+            transcript=row.get("transcript"),
         )
 
 

@@ -201,13 +201,19 @@ def test_consensus5531_without_the_merge_is_refused():
 def test_the_lines_say_what_was_kept_beside_the_papers_number_and_what_other_rules_keep():
     corpus = [utterance("N N S", "neutral"), utterance("S N"), utterance("N N F", "neutral"), utterance("N O")]
     assert list(LabelPolicy().apply(corpus).lines()) == [
-        "label policy: four_only, excited as happiness, self-reports included, 'other' disqualifies, votes per label, "
-        "ties without a hard label",
+        f"label policy: {LabelPolicy().describe()}",
         "kept: 2 of 4 utterances (the paper: 4,373)",
         "left out: a vote for none of the four 1, a vote for 'other', all else for the four 1",
         "by subset: four_only 2, plurality 2, consensus4490 2, consensus5531 2",
         "raters: unanimous 0, majority 1, plurality 0, tie 1",
     ]
+
+
+def test_a_policy_is_described_in_a_line():
+    assert LabelPolicy().describe() == (
+        "four_only, excited as happiness, self-reports included, 'other' disqualifies, votes per label, "
+        "ties without a hard label"
+    )
 
 
 def test_a_policy_can_be_written_down_and_had_again():
