@@ -180,7 +180,7 @@ class Kept:
         if self.left_out:
             yield f"left out: {_listed(self.left_out)}"
         yield f"by subset: {_listed(self.n_by_subset)}"
-        yield f"raters: {_listed(self.agreements)}"
+        yield f"agreement: {_listed(self.agreements)}"
 
 
 def _refusal(subset: Subset, utterance: AnnotatedUtterance, ballots: Sequence[Ballot]) -> str | None:

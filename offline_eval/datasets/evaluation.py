@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from core.errors import UsageError
 from offline_eval.annotation import AnnotatedCorpus
@@ -57,7 +58,10 @@ def _read_synthetic(root: Path) -> AnnotatedCorpus:
     from offline_eval.synthetic.tree import write_tree
 
     if not root.exists():
-        write_tree(root)
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=root.parent) as folder:  # a tree that is half there would be read as if whole
+            write_tree(Path(folder, root.name))
+            Path(folder, root.name).rename(root)
     return read_iemocap(root, corpus=SYNTHETIC)
 
 

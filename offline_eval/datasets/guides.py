@@ -91,8 +91,8 @@ CORPORA: Mapping[str, CorpusGuide] = {
         layout="sound files and one table .csv with the columns path, speaker, and label or votes; or the table itself",
     ),
     "audformat": CorpusGuide(
-        title="a database in audformat, such as `emotion-eval` writes",
-        ratings="of each rater, in columns or in the table ratings",
+        title="a database in audformat, of whatever corpus",
+        ratings="of each rater, in columns that name one; else the column emotion",
         licence="as the database states",
         url="https://audeering.github.io/audformat/",
         layout="db.yaml, its tables, and the sound files",

@@ -205,7 +205,7 @@ def test_the_lines_say_what_was_kept_beside_the_papers_number_and_what_other_rul
         "kept: 2 of 4 utterances (the paper: 4,373)",
         "left out: a vote for none of the four 1, a vote for 'other', all else for the four 1",
         "by subset: four_only 2, plurality 2, consensus4490 2, consensus5531 2",
-        "raters: unanimous 0, majority 1, plurality 0, tie 1",
+        "agreement: unanimous 0, majority 1, plurality 0, tie 1",
     ]
 
 
