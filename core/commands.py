@@ -1,0 +1,159 @@
+"""Commands: what people, and programs on the wire, ask of a running monitor, and what it answers.
+
+On the wire a command is a flat JSON object, such as
+
+    {"schema": "emotion-monitor/command/1", "command": "set_smoothing", "tau_s": 5.0, "id": "42"}
+
+Unlike readers of events, a monitor refuses fields that it does not know: doing half of what was asked is worse than
+saying so.
+"""
+
+import functools
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_args
+
+from annotated_types import Ge, Le, MaxLen
+
+from core.errors import EmotionMonitorError
+from core.events import Timestamp
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+COMMAND_SCHEMA = "emotion-monitor/command/1"
+MAX_COMMAND_BYTES = 4096
+"""A longer message is no command."""
+
+LONGEST_TAU_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnTheWire:
+    """What every command of the wire has.
+
+    `id` comes back in the answer; `reply_to` is the topic the answer is wanted on. MQTT 5's correlation data and
+    response topic do the same, where the message has them.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    schema: Literal["emotion-monitor/command/1"] = "emotion-monitor/command/1"
+    id: Annotated[str, MaxLen(128)] | None = None
+    reply_to: Annotated[str, MaxLen(256)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause(_OnTheWire):
+    """Stop listening; what was said until now is still read."""
+
+    command: Literal["pause"] = "pause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume(_OnTheWire):
+    """Listen again."""
+
+    command: Literal["resume"] = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute(_OnTheWire):
+    """Publish no readings over MQTT until unmuted; those of the meantime are never published."""
+
+    command: Literal["mute"] = "mute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmute(_OnTheWire):
+    """Publish readings again."""
+
+    command: Literal["unmute"] = "unmute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSmoothing(_OnTheWire):
+    """Another time constant of the moving average, in seconds; 0 turns it off."""
+
+    tau_s: Annotated[float, Ge(0), Le(LONGEST_TAU_S)]
+    command: Literal["set_smoothing"] = "set_smoothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSource(_OnTheWire):
+    """Another microphone, `mic` or `mic:NAME`, in place of a stream's source; without `stream`, of the only one.
+
+    Files and standard input are the local user's business, not that of the wire.
+    """
+
+    source: Annotated[str, MaxLen(256)]
+    stream: Annotated[str, MaxLen(64)] | None = None
+    command: Literal["switch_source"] = "switch_source"
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """End the program. Only its own user can ask for that; it is never on the wire."""
+
+
+WireCommand: TypeAlias = Pause | Resume | Mute | Unmute | SetSmoothing | SwitchSource
+WIRE_COMMANDS: tuple[type[WireCommand], ...] = get_args(WireCommand)
+Command: TypeAlias = WireCommand | Quit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of a command: done, or refused with the reason and what to do about it."""
+
+    node: str
+    at: Timestamp
+    id: str | None
+    command: str | None
+    """Null where the message was no command."""
+    ok: bool
+    error: str | None = None
+    hint: str | None = None
+    schema: Literal["emotion-monitor/answer/1"] = "emotion-monitor/answer/1"
+
+
+class CommandError(EmotionMonitorError):
+    """A message that is no command of this version."""
+
+
+def decode_command(data: bytes) -> WireCommand:
+    """The command in a JSON text.
+
+    Raises:
+        CommandError: Too long, not JSON, or not a command of this version.
+    """
+    from pydantic import ValidationError
+
+    if len(data) > MAX_COMMAND_BYTES:
+        msg = f"a command of {len(data)} bytes; at most {MAX_COMMAND_BYTES} are read"
+        raise CommandError(msg)
+    try:
+        return _adapter().validate_json(data, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        msg = f"not a command: {f'{where}: ' if where else ''}{first['msg'].lower()}"
+        known = ", ".join(command_name(kind) for kind in WIRE_COMMANDS)
+        raise CommandError(msg, hint=f"commands: {known}; schema {COMMAND_SCHEMA}") from error
+
+
+def command_name(command: type[WireCommand] | WireCommand) -> str:
+    """The value of a command's `command` field."""
+    return str(command.__dataclass_fields__["command"].default)
+
+
+def encode_command(command: WireCommand) -> bytes:
+    """One command as UTF-8 JSON."""
+    import json
+
+    return json.dumps({name: value for name, value in asdict(command).items() if value is not None}).encode()
+
+
+@functools.cache
+def _adapter() -> "TypeAdapter[WireCommand]":
+    from pydantic import Field, TypeAdapter
+
+    return TypeAdapter(Annotated[WireCommand, Field(discriminator="command")])
