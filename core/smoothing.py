@@ -17,10 +17,13 @@ class Smoother:
     all before it share the rest, so that an utterance cut in two counts as much as in one piece. Only speech moves
     the average: silence neither ages nor changes it, until a gap longer than `reset_gap_s` starts it anew.
     The weights are normalised by their sum: the first reading, however short, is not taken for a long past.
+
+    Attributes:
+        tau_s: Time constant, in seconds; 0 turns the average off. May be changed between readings.
     """
 
     def __init__(self, settings: SmoothingSettings) -> None:
-        self._tau_s = settings.tau_s
+        self.tau_s = settings.tau_s
         self._reset_gap_s = settings.reset_gap_s
         self.reset()
 
@@ -41,11 +44,11 @@ class Smoother:
             distribution: What was heard in it.
             final: False for an interim reading: it is shown, and forgotten when the next one comes.
         """
-        if self._tau_s == 0:
+        if self.tau_s == 0:
             return distribution
         if start_s - self._end_s > self._reset_gap_s:
             self.reset()
-        keep = math.exp(-(end_s - start_s) / self._tau_s)
+        keep = math.exp(-(end_s - start_s) / self.tau_s)
         weight = 1 - keep * (1 - self._weight)
         share = (1 - keep) / weight if weight else 1.0
         logs = [math.log(max(p, PROBABILITY_FLOOR)) for p in distribution]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from platformdirs import user_log_path
 
 from core.command import INTERRUPTED
+from core.commands import Command
 from core.errors import BrokerError, UsageError
 from core.settings import Settings
-from monitor.commands import Command
 from monitor.pipeline import Pipeline
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
 from monitor.sinks.sink import Sink
@@ -97,7 +97,7 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
         # The pipeline needs the sinks, the dashboard among them, so the dashboard gets to know it later.
         app = None if headless else _dashboard(settings, lambda command: pipeline.command(command))  # noqa: PLW0108
         sinks = await _open_sinks(settings, sources, app, stack)
-        pipeline = Pipeline(settings, sources, sinks)
+        pipeline = Pipeline(settings, sources, sinks, open_source=_open_microphone)
         gently.append(pipeline.stop)
         if app is None:
             await pipeline.run()
@@ -109,6 +109,19 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
     if pipeline.errors:
         return pipeline.errors[0].exit_code  # it was said when it happened
     return int(any(isinstance(sink, JsonlSink) and sink.failed for sink in sinks))
+
+
+async def _open_microphone(spec: str) -> Source:
+    """What a running program may be switched to.
+
+    Raises:
+        UsageError: It is no microphone: a file would be somebody's who may not have been asked.
+        AudioError: There is no such microphone.
+    """
+    if spec != "mic" and not spec.startswith("mic:"):
+        msg = f"{spec!r} is no microphone"
+        raise UsageError(msg, hint="mic or mic:NAME; `emotion-monitor devices` lists them")
+    return await in_thread(partial(open_source, spec))
 
 
 def _dashboard(settings: Settings, on_command: Callable[[Command], None]) -> "DashboardApp":

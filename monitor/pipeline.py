@@ -6,17 +6,17 @@ import statistics
 import time
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from core.errors import EmotionMonitorError
+from core.commands import Command, Mute, Pause, Quit, Resume, SetSmoothing, SwitchSource, Unmute
+from core.errors import AudioError, EmotionMonitorError, UsageError
 from core.events import ErrorEvent, Event, HealthEvent, ModelStamp, StreamHealth, WorkerHealth, timestamp
 from core.model import SAMPLE_RATE_HZ
 from core.settings import Settings
 from core.worker import InferenceWorker, ModelReady, WorkerStatus
 from core.worker.queue import DroppedJob, Job, UtteranceQueue
-from monitor.commands import Command
 from monitor.sinks.sink import Sink
 from monitor.sources.source import Source
 from monitor.stream import Pushed, Stream
@@ -24,6 +24,8 @@ from monitor.stream import Pushed, Stream
 log = logging.getLogger(__name__)
 
 HEALTH_EVERY_S = 1.0
+SWITCH_S = 5.0
+"""Time given to a source that is switched to until it gives sound."""
 STOP_S = 1.0
 """Time given to what is still waiting or being read when the user stops the program."""
 SHUTDOWN = "shutdown"
@@ -40,21 +42,31 @@ class Pipeline:
         settings: All settings.
         sources: Not yet opened; each becomes a stream of its own.
         sinks: Open.
+        open_source: Finds the source that a command names.
 
     Attributes:
         errors: Why sources failed. The program goes on while one is left.
     """
 
-    def __init__(self, settings: Settings, sources: Sequence[Source], sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Sequence[Source],
+        sinks: Sequence[Sink],
+        open_source: Callable[[str], Awaitable[Source]] | None = None,
+    ) -> None:
         self.errors: list[EmotionMonitorError] = []
         self._settings = settings
         self._sinks = sinks
-        run = uuid.uuid4().hex[:8]
-        self._sources = {f"{run}-{number}": source for number, source in enumerate(sources, start=1)}
-        self._streams = {
-            name: Stream(stream=name, source=source.name, paced=source.realtime, settings=settings)
-            for name, source in self._sources.items()
-        }
+        self._open_source = open_source
+        self._run = uuid.uuid4().hex[:8]
+        self._sources: dict[str, Source] = {}
+        self._streams: dict[str, Stream] = {}
+        self._listeners: dict[str, asyncio.Task[None]] = {}
+        self._added = 0
+        self._tau_s = settings.smoothing.tau_s
+        for source in sources:
+            self._add(source)
         self._queue = UtteranceQueue(settings.worker)
         self._reading: list[Job] = []
         self._worker = InferenceWorker(settings.model, settings.worker, on_change=self._on_worker_change)
@@ -83,11 +95,13 @@ class Pipeline:
                 await self._report_error("model", EmotionMonitorError(msg, hint=hint))
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(self._read(model.stamp), name="reader")
-                listeners = [tasks.create_task(self._listen(name), name=name) for name in self._streams]
-                await self._unless_stopped(asyncio.wait(listeners))
-                for listener in listeners:
+                self._tasks = tasks
+                for name in self._sources:
+                    self._start(name)
+                await self._unless_stopped(self._all_ended())
+                for listener in self._listeners.values():
                     listener.cancel()
-                await asyncio.wait(listeners)
+                await asyncio.wait(self._listeners.values())
                 await self._finish(reader)
             for stream in self._streams.values():
                 log.info("%s", account(stream.health()))
@@ -104,17 +118,41 @@ class Pipeline:
         for sink in self._sinks:
             sink.hurry()
 
-    def command(self, command: Command) -> None:
-        """Does what a user asked for; returns at once."""
+    async def execute(self, command: Command) -> None:
+        """Does what someone asked for.
+
+        Raises:
+            EmotionMonitorError: It cannot be done; then nothing has changed.
+        """
         match command:
-            case Command.QUIT:
+            case Quit():
                 self.stop()
-            case Command.PAUSE:
+            case Pause():
                 self._going.clear()
-                self._spawn(self._for_every_stream(Stream.pause))
-            case Command.RESUME:
+                await self._for_every_stream(Stream.pause)
+            case Resume():
                 self._going.set()
-                self._spawn(self._for_every_stream(Stream.resume))
+                await self._for_every_stream(Stream.resume)
+            case SetSmoothing():
+                self._tau_s = command.tau_s
+                for stream in self._streams.values():
+                    stream.smooth(self._tau_s)
+            case SwitchSource():
+                await self._switch(command)
+            case Mute() | Unmute():
+                msg = f"{command.command} is for one sink, not for the pipeline"
+                raise UsageError(msg, hint="send it to a node's command topic")
+
+    def command(self, command: Command) -> None:
+        """The same for a user at the screen: returns at once, and a failure becomes an error event."""
+
+        async def execute() -> None:
+            try:
+                await self.execute(command)
+            except EmotionMonitorError as error:
+                await self._report_error("command", error)
+
+        self._spawn(execute())
 
     def health(self) -> HealthEvent:
         """How everything is doing right now."""
@@ -139,11 +177,62 @@ class Pipeline:
             latency_p95_ms=round(cuts[18], 1) if cuts else None,
         )
 
-    async def _listen(self, name: str) -> None:
+    def _add(self, source: Source) -> str:
+        """A stream for a source, not yet listened to; its id."""
+        self._added += 1
+        name = f"{self._run}-{self._added}"
+        self._sources[name] = source
+        self._streams[name] = Stream(stream=name, source=source.name, paced=source.realtime, settings=self._settings)
+        self._streams[name].smooth(self._tau_s)
+        return name
+
+    def _start(self, name: str, *, is_open: bool = False) -> None:
+        if not self._going.is_set():
+            self._streams[name].pause(time.monotonic())
+        self._listeners[name] = self._tasks.create_task(self._listen(name, is_open=is_open), name=name)
+
+    @property
+    def _listening(self) -> list[str]:
+        return [name for name, listener in self._listeners.items() if not listener.done()]
+
+    async def _all_ended(self) -> None:
+        while going := [self._listeners[name] for name in self._listening]:
+            await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _switch(self, command: SwitchSource) -> None:
+        """Puts another source in a stream's place once it gives sound; as a stream of its own, with its own clock."""
+        replaced = [name for name in self._listening if command.stream in {None, name}]
+        if self._open_source is None or len(replaced) != 1:
+            wanted = f"no stream {command.stream!r} is listening" if command.stream else "which stream?"
+            msg = f"the source cannot be switched: {wanted}"
+            raise UsageError(msg, hint=f"listening: {', '.join(self._listening) or 'none'}")
+        source = await self._open_source(command.source)
+        try:
+            async with asyncio.timeout(SWITCH_S):
+                await source.__aenter__()
+        except TimeoutError:
+            msg = f"{source.name} gives no sound"
+            raise AudioError(msg) from None
+        for name in self._over:
+            log.info("%s", account(self._streams.pop(name).health()))
+        self._start(self._add(source), is_open=True)
+        self._listeners[replaced[0]].cancel()
+
+    @property
+    def _over(self) -> list[str]:
+        """Streams that have ended and are read; a later switch forgets them, so that they do not pile up."""
+        ended = [name for name, stream in self._streams.items() if stream.state == "ended"]
+        return [name for name in ended if self._streams[name].health().in_flight == 0]
+
+    async def _listen(self, name: str, *, is_open: bool) -> None:
         """From one source to the queue."""
         source, stream = self._sources[name], self._streams[name]
         try:
-            async with source:
+            async with AsyncExitStack() as stack:
+                if is_open:
+                    stack.push_async_exit(source)
+                else:
+                    await stack.enter_async_context(source)
                 stream.open(time.time())
                 log.info("listening to %s", source.name)
                 await self._report_notices(name)

@@ -113,6 +113,10 @@ class Stream:
             self.state = "listening"
         return self._pushed(self._segmenter.resume(), now_s)
 
+    def smooth(self, tau_s: float) -> None:
+        """Another time constant of the moving average, from the next reading on."""
+        self._smoother.tau_s = tau_s
+
     def dropped(self, dropped: DroppedJob) -> list[Event]:
         """Counts and reports an utterance that will not be read; an interim version is merely skipped."""
         utterance = dropped.job.utterance

@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Footer
 
+from core.commands import Command, Pause, Quit, Resume
 from core.events import Event, LevelEvent
-from monitor.commands import Command
 from monitor.dashboard import paint, themes, wording
 from monitor.dashboard.help import HelpScreen
 from monitor.dashboard.history import History, HistoryRows, Table
@@ -43,7 +43,7 @@ class DashboardApp(App[None]):
             await app.run_async()
             pipeline.cancel()
 
-    `run_async` returns when the user quits (after `on_command(Command.QUIT)`) or when someone calls `exit()`; it does
+    `run_async` returns when the user quits (after `on_command(Quit())`) or when someone calls `exit()`; it does
     not end by itself when a source ends, so that the last readings can be read. A pause shows at once; the next health
     event, which should follow a command promptly, says what really is.
 
@@ -185,7 +185,7 @@ class DashboardApp(App[None]):
 
     async def action_quit(self) -> None:
         """Says that the user is leaving, and leaves."""
-        self._on_command(Command.QUIT)
+        self._on_command(Quit())
         self.exit()
 
     def action_pause(self) -> None:
@@ -194,7 +194,7 @@ class DashboardApp(App[None]):
             return
         paused = not self.state.paused
         self.state = self.state.ask_pause(paused=paused)
-        self._on_command(Command.PAUSE if paused else Command.RESUME)
+        self._on_command(Pause() if paused else Resume())
         self._repaint()
 
     def action_help(self) -> None:

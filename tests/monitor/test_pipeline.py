@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from core.audio import read_audio
-from core.errors import AudioError, UsageError
+from core.commands import Mute, Pause, Resume, SetSmoothing, SwitchSource
+from core.errors import AudioError, EmotionMonitorError, UsageError
 from core.events import DropEvent, ErrorEvent, Event, HealthEvent, SinkHealth, UtteranceEvent
 from core.settings import Settings
-from monitor.commands import Command
 from monitor.pipeline import Pipeline
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
@@ -26,8 +26,10 @@ IN_SPEECH = 5
 class Clip:
     """A source made of samples; a paced one gives a block each time `step` is called, another gives all it can."""
 
-    def __init__(self, *, realtime: bool, samples=SPEECH, fails_at: int | None = None) -> None:
+    def __init__(self, *, realtime: bool, samples=SPEECH, fails_at: int | None = None, opens: bool = True) -> None:
         self.name = "clip"
+        self.is_open = False
+        self._opens = opens
         self.realtime = realtime
         self.notices: list[str] = []
         self.taken = 0
@@ -35,10 +37,14 @@ class Clip:
         self._fails_at = fails_at
 
     async def __aenter__(self):
+        if not self._opens:
+            msg = "the clip is locked"
+            raise AudioError(msg)
+        self.is_open = True
         return self
 
     async def __aexit__(self, *_):
-        pass
+        self.is_open = False
 
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         for start in range(0, len(self._samples), BLOCK):
@@ -143,13 +149,13 @@ async def test_a_pause_of_a_source_that_can_wait_loses_nothing():
     pipeline = Pipeline(settings("fake:read_s=0.1"), [clip], [memory])
     run = asyncio.create_task(pipeline.run())
     await until(lambda: clip.taken > IN_SPEECH, "sound")
-    pipeline.command(Command.PAUSE)
+    pipeline.command(Pause())
     await asyncio.sleep(0.3)
     taken = clip.taken
     assert memory.last.state == "paused"
     await asyncio.sleep(0.3)
     assert clip.taken == taken
-    pipeline.command(Command.RESUME)
+    pipeline.command(Resume())
     await run
     assert memory.last.dropped.keys() <= {"too_short"}
     assert memory.last.segments_dropped == {}
@@ -161,9 +167,9 @@ async def test_a_pause_of_a_microphone_counts_what_was_said_meanwhile():
     pipeline = Pipeline(settings(), [clip], [memory])
     run = asyncio.create_task(pipeline.run())
     await until(lambda: clip.taken > IN_SPEECH, "sound")
-    pipeline.command(Command.PAUSE)
+    pipeline.command(Pause())
     await until(lambda: clip.taken > 2 * IN_SPEECH, "sound during the pause")
-    pipeline.command(Command.RESUME)
+    pipeline.command(Resume())
     await run
     assert memory.last.dropped["paused"] >= BLOCK
     assert memory.last.adds_up
@@ -173,11 +179,108 @@ async def test_a_pause_before_the_source_is_open_holds():
     memory = Memory()
     pipeline = Pipeline(settings("fake:load_s=0.5"), [Clip(realtime=True)], [memory])
     async with playing(pipeline) as run:
-        pipeline.command(Command.PAUSE)
+        pipeline.command(Pause())
         await until(lambda: pipeline.health().streams[0].captured > BLOCK, "sound")
         assert pipeline.health().streams[0].state == "paused"
         await run
     assert memory.last.dropped == {"paused": len(SPEECH)}
+
+
+async def test_a_source_takes_the_place_of_another_as_a_stream_of_its_own():
+    memory, first, second = Memory(), Clip(realtime=True), Clip(realtime=True)
+
+    async def open_source(spec: str) -> Clip:
+        assert spec == "mic:other"
+        return second
+
+    pipeline = Pipeline(settings(), [first], [memory], open_source)
+    run = asyncio.create_task(pipeline.run())
+    await until(lambda: first.taken > IN_SPEECH, "sound")
+    await pipeline.execute(SwitchSource(source="mic:other"))
+    assert second.is_open
+    await run
+    assert not first.is_open
+    assert not second.is_open
+    before, after = memory.of(HealthEvent)[-1].streams
+    assert before.stream != after.stream
+    assert before.captured < len(SPEECH) == after.captured
+    assert before.adds_up
+    assert after.adds_up
+    assert {event.stream for event in memory.of(UtteranceEvent)} == {before.stream, after.stream}
+    assert not pipeline.errors
+
+
+async def test_streams_that_are_over_do_not_pile_up_when_sources_are_switched():
+    memory, clips = Memory(), []
+
+    async def open_source(_: str) -> Clip:
+        clips.append(Clip(realtime=True))
+        return clips[-1]
+
+    pipeline = Pipeline(settings(), [await open_source("")], [memory], open_source)
+    async with playing(pipeline):
+        for number in range(5):
+            await until(lambda number=number: clips[number].taken, "sound")
+            await pipeline.execute(SwitchSource(source="mic"))
+        await until(lambda: [s.state for s in pipeline.health().streams].count("listening") == 1, "one left")
+        await until(lambda: clips[5].taken, "sound")
+        await pipeline.execute(SwitchSource(source="mic"))
+        assert len(pipeline.health().streams) <= 3
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (SwitchSource(source="mic:locked"), "the clip is locked"),
+        (SwitchSource(source="mic:locked", stream="nobody's"), 'no stream "nobody\'s" is listening'),
+        (Mute(), "mute is for one sink"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_and_changes_nothing(command, why):
+    memory, clip = Memory(), Clip(realtime=True)
+
+    async def open_source(_: str) -> Clip:
+        return Clip(realtime=True, opens=False)
+
+    pipeline = Pipeline(settings(), [clip], [memory], open_source)
+    run = asyncio.create_task(pipeline.run())
+    await until(lambda: clip.taken > IN_SPEECH, "sound")
+    with pytest.raises(EmotionMonitorError) as refusal:
+        await pipeline.execute(command)
+    assert why in str(refusal.value)
+    assert clip.is_open
+    await run
+    assert memory.last.captured == len(SPEECH)
+    assert len(memory.of(HealthEvent)[-1].streams) == 1
+
+
+async def test_a_source_switched_to_during_a_pause_waits_for_its_end():
+    memory, first, second = Memory(), Clip(realtime=False), Clip(realtime=False)
+
+    async def open_source(_: str) -> Clip:
+        return second
+
+    pipeline = Pipeline(settings("fake:read_s=0.1"), [first], [memory], open_source)
+    run = asyncio.create_task(pipeline.run())
+    await until(lambda: first.taken > IN_SPEECH, "sound")
+    await pipeline.execute(Pause())
+    await pipeline.execute(SwitchSource(source="mic"))
+    await asyncio.sleep(0.3)
+    assert second.taken == 0
+    await pipeline.execute(Resume())
+    await run
+    assert second.taken > 0
+
+
+async def test_smoothing_changes_from_the_next_reading_on():
+    memory, clip = Memory(), Clip(realtime=False)
+    pipeline = Pipeline(settings(), [clip], [memory])
+    run = asyncio.create_task(pipeline.run())
+    await pipeline.execute(SetSmoothing(tau_s=0))
+    await run
+    readings = memory.of(UtteranceEvent)
+    assert len(readings) > 2
+    assert all(event.smoothed == event.distribution for event in readings)
 
 
 async def test_a_dead_model_does_not_burn_through_a_file_that_can_wait(tmp_path):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from textual.pilot import Pilot
 
+from core.commands import Command
 from core.events import Event
-from monitor.commands import Command
 from monitor.dashboard import DashboardApp, Session
 from monitor.dashboard.panel import Painted, StreamPanel
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from core.commands import Pause, Quit, Resume
 from core.events import DropEvent, Event
-from monitor.commands import Command
 from monitor.dashboard import DashboardApp, DashboardSink, wording
 from monitor.dashboard.app import REPAINT_S
 from monitor.dashboard.help import HelpScreen
@@ -77,7 +77,7 @@ async def test_before_any_event_the_screen_says_that_it_starts():
 async def test_quitting_tells_the_pipeline_and_leaves(key):
     async with running(scenes.events("mixed")) as driven:
         await driven.press(key)
-        assert driven.commands == [Command.QUIT]
+        assert driven.commands == [Quit()]
         assert driven.app._exit
 
 
@@ -85,10 +85,10 @@ async def test_quitting_tells_the_pipeline_and_leaves(key):
 async def test_a_key_pauses_and_the_same_key_goes_on(key):
     async with running(scenes.events("clear")) as driven:
         await driven.press(key)
-        assert driven.commands == [Command.PAUSE]
+        assert driven.commands == [Pause()]
         assert "PAUSED" in driven.text
         await driven.press(key)
-        assert driven.commands == [Command.PAUSE, Command.RESUME]
+        assert driven.commands == [Pause(), Resume()]
         assert "PAUSED" not in driven.text
 
 
@@ -113,7 +113,7 @@ async def test_help_explains_the_words_and_the_keys_and_closes(key):
 async def test_nobody_is_trapped_in_the_help(key):
     async with running(scenes.events("clear")) as driven:
         await driven.press("question_mark", key)
-        assert driven.commands == [Command.QUIT]
+        assert driven.commands == [Quit()]
 
 
 async def test_what_happens_behind_the_help_is_there_when_it_closes():
