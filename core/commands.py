@@ -9,6 +9,7 @@ saying so.
 """
 
 import functools
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -147,9 +148,17 @@ def command_name(command: type[WireCommand] | WireCommand) -> str:
 
 def encode_command(command: WireCommand) -> bytes:
     """One command as UTF-8 JSON."""
-    import json
+    return _as_json({name: value for name, value in asdict(command).items() if value is not None})
 
-    return json.dumps({name: value for name, value in asdict(command).items() if value is not None}).encode()
+
+def encode_answer(answer: Answer) -> bytes:
+    """One answer as UTF-8 JSON."""
+    return _as_json(asdict(answer))
+
+
+def _as_json(values: dict[str, Any]) -> bytes:
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode(errors="replace")
 
 
 @functools.cache

@@ -242,6 +242,8 @@ def _publish_properties(message: Message, now: float) -> Any:
     user = [(name, value) for name, value in (("schema", message.schema), ("model", message.model)) if value]
     if user:
         properties.UserProperty = user
+    if message.correlation is not None:
+        properties.CorrelationData = message.correlation
     expiry_s = message.remaining_s(now)
     if expiry_s is not None:
         properties.MessageExpiryInterval = max(1, expiry_s)

@@ -5,9 +5,11 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.commands import Answer, encode_answer
 from core.errors import UsageError
 from core.events import Availability, Event, HealthEvent, LevelEvent, StateEvent, UtteranceEvent, encode
 
+ANSWER_EXPIRY_S = 60
 EVENT_EXPIRY_S = 3600
 """A broker keeps an undelivered utterance, drop or error event for a subscriber at most this long."""
 
@@ -20,7 +22,7 @@ class Message:
     """One publication, always QoS 1.
 
     A retained message replaces the one before it on its topic. It is void after `valid_until` (seconds since the
-    epoch), where that is set. `schema` and `model` become MQTT 5 user properties.
+    epoch), where that is set. `schema` and `model` become MQTT 5 user properties, `correlation` its correlation data.
     """
 
     topic: str
@@ -30,6 +32,7 @@ class Message:
     model: str | None = None
     expiry_s: int | None = None
     valid_until: float | None = None
+    correlation: bytes | None = None
 
     def remaining_s(self, now: float) -> int | None:
         """Message expiry interval, in whole seconds, if it is published `now`; None for ever, 0 when it is void."""
@@ -58,6 +61,8 @@ class Topics:
         self.availability = f"{self._root}/availability"
         self.health = f"{self._root}/health"
         self.error = f"{self._root}/error"
+        self.command = f"{self._root}/cmd"
+        self.answer = f"{self._root}/answer"
 
     def utterance(self, stream: str) -> str:
         """Readings of finished utterances of a stream."""
@@ -66,6 +71,10 @@ class Topics:
     def state(self, stream: str) -> str:
         """Latest reading of a stream."""
         return f"{self._root}/{topic_level(stream)}/state"
+
+    def is_own(self, topic: str) -> bool:
+        """Whether a topic is one of this node's."""
+        return topic.startswith(f"{self._root}/")
 
 
 def topic_level(name: str) -> str:
@@ -103,6 +112,17 @@ def message_of(event: Event, topics: Topics) -> Message | None:
             )
         case _:
             return Message(topic=topics.error, payload=encode(event), schema=event.schema, expiry_s=EVENT_EXPIRY_S)
+
+
+def answer_message(answer: Answer, topic: str, *, correlation: bytes | None = None) -> Message:
+    """The answer to a command, for whoever waits for it now."""
+    return Message(
+        topic=topic,
+        payload=encode_answer(answer),
+        schema=answer.schema,
+        expiry_s=ANSWER_EXPIRY_S,
+        correlation=correlation,
+    )
 
 
 def availability_message(availability: Availability, topics: Topics) -> Message:
