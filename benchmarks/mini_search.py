@@ -23,13 +23,12 @@ from offline_eval.systems import Workshop, make_systems
 FOLDS = 5
 CHOICES: dict[str, tuple[str, ...]] = {
     "as shipped": (),
-    "learned from the labels, no teachers": ("teachers=0", "dropout=0.3"),
+    "learned from the labels, no teachers": ("teachers=0", "hearing_rate=1"),
     "one teacher": ("teachers=1",),
     "hard targets": ("smoothing=0",),
     "smoothing 0.1": ("smoothing=0.1",),
     "no mixing": ("mixing=0",),
     "no augmentation": ("variants=0",),
-    "no GELU after the projection": ("activation=none",),
     "one layer": ("layers=1",),
     "four layers": ("layers=4",),
     "width 64": ("hidden=64", "feed_forward=192"),

@@ -27,9 +27,7 @@ class Recipe:
         heads: Its attention heads.
         feed_forward: Width of its feed-forward layers.
         layer_heads: Heads of TLTR's block over encoder layers.
-        standardise: See `core.ltu_as.config.TLTRConfig`.
-        join: See the same.
-        activation: See the same.
+        join: See `core.ltu_as.config.TLTRConfig`.
         variants: Augmented variants of each training clip besides the clip itself.
         variants_seed: Of what is done to them.
         augmentation: What they are like.
@@ -38,12 +36,11 @@ class Recipe:
         batch: Clips a step.
         learning_rate: Peak, after a linear warm-up over `warmup` of all steps; then a half cosine down to zero.
         warmup: Share of all steps.
-        tltr_rate: Learning rate of TLTR's blocks, as a share of the others'.
+        hearing_rate: Learning rate of TLTR and the projection, as a share of the language model's.
         weight_decay: Of matrices.
         teachers: So many teachers learn from the labels, and the model from them; see `offline_eval.training.teachers`.
             0: the model learns from the labels itself, as a finished model that is trained further always does.
-        feature_dropout: Probability that a channel of a feature layer is hidden from who learns from labels; a model
-            that learns from teachers misses up to as many.
+        feature_dropout: Probability that a channel of a feature layer is hidden from who learns from labels.
         dropout: Of the teachers' hidden layer; or of audio embeddings, where there are no teachers.
         smoothing: Probability mass that a label gives away, to all four emotions alike.
         mixing: Two clips of a batch are heard as one: shares from a beta distribution with this parameter for both,
@@ -69,9 +66,7 @@ class Recipe:
     heads: int = 4
     feed_forward: int = 384
     layer_heads: int = 8
-    standardise: bool = True
     join: Literal["mean", "concat"] = "concat"
-    activation: Literal["none", "gelu"] = "gelu"
     variants: int = 2
     variants_seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -80,7 +75,7 @@ class Recipe:
     batch: int = 64
     learning_rate: float = 1e-3
     warmup: float = 0.05
-    tltr_rate: float = 0.2
+    hearing_rate: float = 0.1
     weight_decay: float = 0.5
     teachers: int = 4
     feature_dropout: float = 0.5

@@ -3,10 +3,13 @@
 A small classifier under heavy feature dropout finds, from some thousand clips, what carries over to other voices; a
 language model does not, but can learn any function it is shown often enough. So labels teach the teachers, and the
 teachers, asked about endless mixtures of clips, teach the model: function matching (Beyer et al. 2022, "Knowledge
-distillation: A good teacher is patient and consistent"). Teachers are thrown away in the end.
+distillation: A good teacher is patient and consistent"). What they came to listen for becomes the model's projection;
+the rest of them is thrown away.
 """
 
+import copy
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,46 +17,58 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.distribution import EMOTIONS
+from core.errors import UsageError
+from core.ltu_as.tltr import TLTR
 from offline_eval.training.material import Draw, mixed
 from offline_eval.training.optimizer import Descent
 from offline_eval.training.recipe import Recipe
 
 
 class Teachers(nn.Module):
-    """Classifiers of one hidden layer on features standardised and averaged over time.
+    """Classifiers of one hidden layer, which together are as wide as the language model.
+
+    They hear what the projection hears before TLTR has learned anything, averaged over time.
 
     Args:
-        number: How many.
-        width: Of the hidden layer.
-        mean: Of features, float32 [layers, 1, d_model].
-        std: The same.
-        recipe: What is blanked while they learn.
+        tltr: As `fit_scales` leaves it.
+        width: Of all hidden layers together.
+        recipe: How many they are, and what is hidden from them while they learn.
+
+    Raises:
+        UsageError: The width is no multiple of their number.
     """
 
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, number: int, width: int, mean: Tensor, std: Tensor, recipe: Recipe) -> None:
+    def __init__(self, tltr: TLTR, width: int, recipe: Recipe) -> None:
         super().__init__()
-        self.register_buffer("mean", mean.clone())
-        self.register_buffer("std", std.clone())
+        if width % recipe.teachers:
+            msg = f"{recipe.teachers} teachers cannot share a width of {width}"
+            raise UsageError(msg, hint="hidden must be a multiple of teachers")
+        self._tltr = copy.deepcopy(tltr).requires_grad_(requires_grad=False)
         self._feature_dropout = recipe.feature_dropout
+        layers, _, dim = tltr.input_mean.shape
+        inputs = dim * (layers if tltr.join == "concat" else 1)
+        each = width // recipe.teachers
         self.members = nn.ModuleList(
             nn.Sequential(
-                nn.LayerNorm(mean.numel(), elementwise_affine=False),
-                nn.Linear(mean.numel(), width),
+                nn.LayerNorm(inputs, elementwise_affine=False),
+                nn.Linear(inputs, each),
                 nn.GELU(),
                 nn.Dropout(recipe.dropout),
-                nn.Linear(width, len(EMOTIONS)),
+                nn.Linear(each, len(EMOTIONS)),
             )
-            for _ in range(number)
+            for _ in range(recipe.teachers)
         )
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, layers, T, d_model] -> [teachers, B, 4] logits; while they learn, each misses other features."""
-        clip = ((features - self.mean) / self.std).mean(2).flatten(1)
+        clip = self._tltr(features).mean(1)
         blanked = [nn.functional.dropout(clip, self._feature_dropout, self.training) for _ in self.members]
         return torch.stack([member(seen).float() for member, seen in zip(self.members, blanked, strict=True)])
+
+    def hidden(self) -> tuple[Tensor, Tensor]:
+        """Weight [width, inputs] and bias [width] of all hidden layers."""
+        layers = [cast("nn.Linear", cast("nn.Sequential", member)[1]) for member in self.members]
+        return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
 
     @torch.no_grad()
     def readings(self, features: Tensor) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from offline_eval.scores import OVERALL, Score, per_corpus, targets_of
 from offline_eval.training.answers import NO_SPEECH
 from offline_eval.training.feature_cache import Features
 from offline_eval.training.material import Draw, Drawn, Material, balanced, cut_alike, mixed
-from offline_eval.training.network import fit_scales, moments
+from offline_eval.training.network import fit_scales, take_over
 from offline_eval.training.objective import AnswerLoss
 from offline_eval.training.optimizer import Descent
 from offline_eval.training.recipe import Recipe
@@ -130,16 +130,17 @@ class _Run:
         self._rng = np.random.default_rng(recipe.seed)
         torch.manual_seed(recipe.seed)
         sounds = list(material.train_features[0])
-        few = cut_alike([sounds[row] for row in self._rng.permutation(len(sounds))[:_SCALE_CLIPS]], self._rng)
+        few = [sounds[row] for row in self._rng.permutation(len(sounds))[:_SCALE_CLIPS]]
         if fresh:
-            fit_scales(model, few)
-        self._teachers = Teachers(recipe.teachers, recipe.hidden, *moments(few), recipe)
-        self._taught = fresh and recipe.teachers > 0
+            fit_scales(model, cut_alike(few, self._rng))
+        self._teachers = None
+        if fresh and recipe.teachers:
+            self._teachers = Teachers(model.audio_encoder, model.config.llama.hidden_size, recipe)
         self._objective = AnswerLoss(model.tokenizer)
         self._averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
         self._steps = math.ceil(len(material.train) / recipe.batch)
-        rest = [*model.audio_proj.parameters(), *model.llama.parameters()]
-        parts = [(model.audio_encoder.parameters(), recipe.tltr_rate), (rest, 1.0)]
+        hearing = [*model.audio_encoder.parameters(), *model.audio_proj.parameters()]
+        parts = [(hearing, recipe.hearing_rate), (model.llama.parameters(), 1.0)]
         self._descent = Descent(parts, recipe, self._steps * recipe.epochs)
         self._targets = (1 - recipe.smoothing) * targets_of(material.train) + recipe.smoothing / len(EMOTIONS)
         self.epochs: list[Epoch] = []
@@ -147,11 +148,12 @@ class _Run:
 
     def teach_teachers(self, track: Track) -> None:
         """Trains the teachers, if the model is to have some, for as many steps as it will be."""
-        if self._taught:
+        if self._teachers is not None:
             steps = self._steps * self._recipe.epochs
             self._teachers.learn(
                 self._clips(), targets=self._targets, recipe=self._recipe, steps=steps, rng=self._rng, track=track
             )
+            take_over(self._model, self._teachers)
 
     @property
     def has_stopped(self) -> bool:
@@ -181,7 +183,7 @@ class _Run:
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "best": self.best,
             "model": _learned(self._model),
-            "teachers": self._teachers.state_dict(),
+            "teachers": self._teachers.state_dict() if self._teachers else {},
             "averaged": _learned(self._averaged),
             "descent": self._descent.state_dict(),
             "draws": self._rng.bit_generator.state,
@@ -196,8 +198,9 @@ class _Run:
         ]
         self.best = state["best"]
         self._model.load_state_dict(state["model"], strict=False)
-        self._teachers.load_state_dict(state["teachers"])
-        self._teachers.eval()
+        if self._teachers is not None:
+            self._teachers.load_state_dict(state["teachers"])
+            self._teachers.eval()
         self._averaged.load_state_dict(state["averaged"], strict=False)
         self._descent.load_state_dict(state["descent"])
         self._rng.bit_generator.state = state["draws"]
@@ -232,31 +235,24 @@ class _Run:
         """Half of the batch is asked for one word, the other half for likelihoods."""
         recipe, rng = self._recipe, self._rng
         features, targets = mixed(features, self._targets[rows], recipe.mixing, rng)
-        features = self._partly_hidden(features)
-        audio = self._model.audio_embeddings(features)
-        if self._taught:
-            targets = self._teachers.readings(features)
+        if self._teachers is None:
+            audio = self._hear_in_part(features)
         else:
-            audio = nn.functional.dropout(audio, recipe.dropout)
+            targets, audio = self._teachers.readings(features), self._model.audio_embeddings(features)
         transcript = str(rng.choice(SENTENCES)) if rng.random() < recipe.transcript_share else None
         half = len(rows) // 2
         single = self._objective.single(self._model, audio[:half], targets[:half], rng=rng, transcript=transcript)
         ambiguous = self._objective.ambiguous(self._model, audio[half:], targets[half:], rng=rng, transcript=transcript)
         return (single + ambiguous) / 2
 
-    def _partly_hidden(self, features: Tensor) -> Tensor:
-        """Features [B, layers, T, d_model] without some of their channels.
-
-        From labels that makes the model listen to many channels. From teachers, who miss the same ones, it learns how
-        they judge what is unlike any clip, such as a new voice; so there the share varies, down to nothing.
-        """
+    def _hear_in_part(self, features: Tensor) -> Tensor:
+        """Audio tokens of features [B, layers, T, d_model], with parts of either hidden."""
         tltr = self._model.audio_encoder
         blank = tltr.input_mean if tltr.standardise else torch.zeros(())
-        share = torch.full((len(features), 1, 1, 1), self._recipe.feature_dropout)
-        if self._taught:
-            share = share * torch.rand(share.shape)
-        kept = (torch.rand(*features.shape[:2], 1, features.shape[3]) >= share) / (1 - share)
-        return blank + (features - blank) * kept
+        shown = torch.ones(*features.shape[:2], 1, features.shape[3])
+        kept = nn.functional.dropout(shown, self._recipe.feature_dropout)
+        audio = self._model.audio_embeddings(blank + (features - blank) * kept)
+        return nn.functional.dropout(audio, self._recipe.dropout)
 
 
 def _learned(module: nn.Module) -> dict[str, Tensor]:
