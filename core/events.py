@@ -1,15 +1,25 @@
 """Wire events: what sinks, MQTT subscribers and the dashboard receive.
 
-Every event is a frozen dataclass whose `schema` field names its JSON Schema. `encode` and `decode` are the only
-way to and from JSON. Readers ignore fields they do not know, so a new field is not a new version; a removed or
-changed one is.
+Every event is a frozen dataclass whose `schema` field names its JSON Schema, which core.json_schema makes from it, the
+strings below the fields included. `encode` and `decode` are the only way to and from JSON.
+
+How the contract may change. The schema's name ends in a version, and consumers written for a version must keep working:
+
+* A new field is not a new version: readers ignore fields they do not know. It has a default here, so that this program
+  still reads what an older one has written.
+* A field that is removed or renamed, means something else, has another type or unit, may newly be null, or takes
+  another value where the values are listed, is a new version: a new class and a new schema beside the old one, both
+  published for at least one release.
+* A new event type is a new schema; readers skip messages whose schema they do not know.
+
+tests/core/test_schema_evolution.py holds every schema to the ones of the release before.
 """
 
 import functools
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 
 from core.distribution import EmotionDistribution
 from core.errors import EmotionMonitorError
@@ -62,28 +72,43 @@ class UtteranceEvent:
     """One reading of one utterance. `final` is false for an interim reading while someone still speaks."""
 
     id: str
-    """Stays the same when the event is sent again: drop repeats by it."""
+    """A UUID. Stays the same when the event is sent again: drop repeats by it."""
     seq: int
     """Counts the stream's final readings from 1, so that a gap is a lost message; an interim reading has the number
     of the final one that comes next."""
     stream: str
+    """Names one run of one source; a level of the topic."""
     source: str
+    """Where the sound came from, such as `mic:USB Audio` or `file:talk.wav`."""
     utterance: int
     """Number of the utterance within its stream; its interim and final readings share it."""
     started_at: Timestamp
+    """When the utterance began, UTC."""
     start_s: float
+    """When it began, in seconds of the stream's own sound."""
     end_s: float
+    """When it ended, likewise."""
     final: bool
+    """False for an interim reading while someone still speaks."""
     status: Literal["ok", "invalid"]
+    """`invalid`: there is no reading, and `reason` says why."""
     reason: str | None
     distribution: EmotionDistribution | None
+    """What the model heard in this utterance; null if invalid."""
     smoothed: EmotionDistribution | None
+    """The moving average over the stream up to this utterance; null if invalid."""
     entropy: float | None
+    """Of `distribution`, divided by ln 4: 0 is one emotion only, 1 is all four equally. High: listeners would
+    disagree."""
     margin: float | None
+    """Lead of the most likely emotion of `distribution` over the second."""
     dominant: Emotion | None
+    """The most likely emotion of `distribution`."""
     model: ModelStamp
     transcript: str | None
+    """What was said; null unless the user turned it on."""
     truncated_s: float
+    """Seconds of speech beyond what the model hears."""
     latency_ms: LatencyMs
     schema: Literal["emotion-monitor/utterance/1"] = "emotion-monitor/utterance/1"
 
@@ -95,11 +120,15 @@ class StateEvent:
     stream: str
     source: str
     seq: int
+    """That of the utterance event with the same reading."""
     at: Timestamp
     valid_until: Timestamp
+    """Consumers show nothing from then on: a broker that speaks MQTT 3.1.1 keeps the message for ever."""
     final: bool
+    """False for an interim reading while someone still speaks."""
     distribution: EmotionDistribution
     smoothed: EmotionDistribution
+    """The moving average; what a lamp should follow."""
     entropy: float
     margin: float
     dominant: Emotion
@@ -130,7 +159,9 @@ class DropEvent:
     source: str
     at: Timestamp
     reason: str
+    """One word, such as `waited_too_long`, by which health counts it too."""
     start_s: float
+    """When it began, in seconds of the stream's own sound."""
     end_s: float
     schema: Literal["emotion-monitor/drop/1"] = "emotion-monitor/drop/1"
 
@@ -143,7 +174,9 @@ class ErrorEvent:
     where: str
     message: str
     hint: str | None = None
+    """What to do about it."""
     stream: str | None = None
+    """The one concerned; null where it is the node."""
     schema: Literal["emotion-monitor/error/1"] = "emotion-monitor/error/1"
 
 
@@ -159,16 +192,19 @@ class StreamHealth:
     source: str
     state: Literal["opening", "listening", "paused", "ended", "failed"]
     captured: int = 0
+    """Samples, at 16 kHz."""
     silence: int = 0
     segmented: int = 0
     pending: int = 0
     """Samples held by the segmenter that are not yet one or the other."""
     dropped: dict[str, int] = field(default_factory=dict)
+    """Reason to samples."""
     segments: int = 0
     published: int = 0
     failed: int = 0
     in_flight: int = 0
     segments_dropped: dict[str, int] = field(default_factory=dict)
+    """Reason to utterances."""
 
     @property
     def adds_up(self) -> bool:
@@ -186,6 +222,7 @@ class WorkerHealth:
     model: str
     device: str
     generation: int
+    """How many processes there have been, this one included."""
     queued: int
     rss_mb: float
 
@@ -198,7 +235,9 @@ class SinkHealth:
     state: Literal["starting", "ok", "degraded", "closed"]
     detail: str
     queued: int
+    """Events that wait."""
     dropped: int
+    """Events that are lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,19 +296,6 @@ def decode(data: bytes | str) -> Event:
         where = ".".join(str(part) for part in first["loc"])
         msg = f"not a valid event: {where}: {first['msg']}" if where else f"not a valid event: {first['msg']}"
         raise EventError(msg) from error
-
-
-def json_schemas() -> dict[str, dict[str, Any]]:
-    """Schema name to JSON Schema (draft 2020-12), generated from the dataclasses."""
-    from pydantic import TypeAdapter
-
-    schemas = {}
-    for event_type in EVENT_TYPES:
-        schema = TypeAdapter(event_type).json_schema()
-        schema["required"] = sorted({*schema.get("required", ()), "schema"})
-        name = schema_name(event_type)
-        schemas[name] = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": name, **schema}
-    return schemas
 
 
 @functools.cache

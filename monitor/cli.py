@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.command import Parser, end_with, whole_number
+from core.errors import UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -41,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "devices", _devices, "list the microphones")
     doctor = _add(commands, "doctor", _doctor, "check audio, model, GPU and broker: what works, what to do")
     _add_settings_flags(doctor)
-    _add(commands, "schema", _schema, "print the JSON Schemas of all events")
+    schema = _add(commands, "schema", _schema, "print the JSON Schemas of events, commands and answers")
+    schema.add_argument("--out", type=Path, metavar="DIR", help="write them there instead, a file each")
     _add_convert(commands)
     _add_bench(commands)
     return parser
@@ -144,12 +146,20 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return examine(_settings(arguments))
 
 
-def _schema(_: argparse.Namespace) -> int:
+def _schema(arguments: argparse.Namespace) -> int:
     import json
 
-    from core.events import json_schemas
+    from core.json_schema import json_schemas, write_schemas
 
-    print(json.dumps(json_schemas(), indent=2))
+    if arguments.out is None:
+        print(json.dumps(json_schemas(), indent=2))
+        return 0
+    try:
+        written = write_schemas(arguments.out)
+    except OSError as error:
+        msg = f"--out: cannot write {error.filename}: {error.strerror}"
+        raise UsageError(msg) from error
+    print(*written, sep="\n")
     return 0
 
 

@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import math
-import re
 import types
 from dataclasses import replace
 from typing import Literal, Union, get_args, get_origin, get_type_hints
@@ -23,10 +22,10 @@ from core.events import (
     UtteranceEvent,
     decode,
     encode,
-    json_schemas,
     schema_name,
     timestamp,
 )
+from core.json_schema import json_schemas
 
 SCHEMAS = json_schemas()
 NAMES = [schema_name(event_type) for event_type in EVENT_TYPES]
@@ -172,34 +171,6 @@ def test_a_wrong_value_is_refused_and_its_field_is_named(field, value):
 def test_no_bytes_raise_anything_but_an_event_error(data):
     with pytest.raises(EventError):
         decode(data)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_each_schema_is_valid_json_schema_and_asks_for_every_field_without_default(name):
-    schema = SCHEMAS[name]
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert schema["$id"] == name
-    event_type = EVENT_TYPES[NAMES.index(name)]
-    fields = dataclasses.fields(event_type)
-    without_default = {
-        f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    }
-    assert set(schema["required"]) == {"schema", *without_default}
-    assert set(schema["properties"]) == {f.name for f in fields}
-
-
-def test_a_schema_tells_a_wrong_event_from_a_right_one():
-    validator = jsonschema.Draft202012Validator(SCHEMAS["emotion-monitor/utterance/1"])
-    payload = json.loads(encode(READING))
-    assert validator.is_valid(payload)
-    assert not validator.is_valid({**payload, "schema": "emotion-monitor/drop/1"})
-    assert not validator.is_valid({**payload, "final": "yes"})
-    assert not validator.is_valid({key: value for key, value in payload.items() if key != "distribution"})
-
-
-def test_schema_names_are_unique_and_carry_a_version():
-    assert len(set(NAMES)) == len(NAMES) == len(SCHEMAS)
-    assert all(re.fullmatch(r"emotion-monitor/[a-z]+/\d+", name) for name in NAMES)
 
 
 @pytest.mark.parametrize(
