@@ -87,6 +87,8 @@ class Stream:
     def push(self, block: AudioBlock, now_s: float) -> Pushed:
         """Takes sound in. `now_s` is monotonic time, in seconds."""
         outputs = self._segmenter.push(block.samples, lost=block.lost)
+        if block.ends:
+            outputs += self._segmenter.flush()
         pushed = self._pushed(outputs, now_s)
         at_s = self._segmenter.position / SAMPLE_RATE_HZ
         if at_s >= self._next_level_s:

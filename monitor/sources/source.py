@@ -19,10 +19,14 @@ Speed = float | Literal["max"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AudioBlock:
-    """Consecutive int16 samples at 16 kHz mono; `lost` samples went missing just before the first of them."""
+    """Consecutive int16 samples at 16 kHz mono; `lost` samples went missing just before the first of them.
+
+    `ends` says that whoever spoke is gone: what is being spoken is over with this block, without waiting for silence.
+    """
 
     samples: NDArray[np.int16]
     lost: int = 0
+    ends: bool = False
 
 
 class Source(Protocol):

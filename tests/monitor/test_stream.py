@@ -44,3 +44,17 @@ def test_a_refused_utterance_is_an_event_with_its_reason_and_no_new_state():
     }
     assert health.failed == health.segments == len(events)
     assert health.adds_up
+
+
+def test_speech_is_over_at_once_when_the_speaker_is_gone_and_the_stream_goes_on():
+    stream = Stream(stream="s1", source="clip", paced=True, settings=Settings())
+    stream.open(0.0)
+    begun = stream.push(AudioBlock(SPEECH[: 16_000 * 2]), 0.0)
+    assert not begun.jobs
+    (job,) = stream.push(AudioBlock(SPEECH[:0], ends=True), 0.0).jobs
+    assert job.utterance.final
+    assert stream.health().pending == 0
+    stream.push(AudioBlock(SPEECH[16_000 * 2 :]), 0.0)
+    stream.end("ended", 0.0)
+    assert stream.health().adds_up
+    assert stream.health().captured == len(SPEECH)
