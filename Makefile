@@ -9,13 +9,18 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 APT_RUN := libportaudio2
 APT_TEST := $(APT_RUN) mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: monitor test lint bench train clean system-run system-test
+.PHONY: monitor test test-home-assistant lint bench train clean system-run system-test
 
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
 
 test: .venv/.installed-dev system-test lint  ## Lint, types, import rules, then tests
 	$(BIN)/python -m pytest
+
+test-home-assistant: .venv/.installed-dev  ## The discovery message, against Home Assistant's own code
+	$(PYTHON) -m venv .venv-home-assistant
+	.venv-home-assistant/bin/python -m pip install --quiet homeassistant
+	HOME_ASSISTANT_PYTHON=$(CURDIR)/.venv-home-assistant/bin/python $(BIN)/python -m pytest tests/monitor/mqtt/test_home_assistant.py
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check
@@ -51,4 +56,4 @@ system-test:
 	@sh scripts/system_packages.sh $(APT_TEST)
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .venv-home-assistant .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -1,0 +1,63 @@
+"""What Home Assistant is told of a node."""
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from core.distribution import EMOTIONS
+from monitor.mqtt.home_assistant import discovery_message
+from monitor.mqtt.messages import Topics
+from tests import sample_events
+
+RULES = Path(__file__).with_name("home_assistant_rules.py")
+NODE = "the kitchen/2"
+
+
+@pytest.fixture
+def message():
+    return discovery_message(Topics("emotion", NODE), NODE, prefix="homeassistant", state_valid_s=120)
+
+
+def test_one_retained_message_describes_the_device_with_all_its_sensors(message):
+    payload = json.loads(message.payload)
+    assert message.retain
+    assert message.topic == "homeassistant/device/emotion_monitor_the_kitchen_2/config"
+    assert set(payload["components"]) == {"dominant", *EMOTIONS, "entropy", "speech"}
+    assert payload["availability_topic"] == "emotion/the kitchen_2/availability"
+    assert {c["state_topic"] for c in payload["components"].values()} == {"emotion/the kitchen_2/+/state"}
+
+
+def test_sensors_become_unknown_when_a_state_is_worth_nothing_any_more(message):
+    sensors = [c for c in json.loads(message.payload)["components"].values() if c["platform"] == "sensor"]
+    assert {sensor["expire_after"] for sensor in sensors} == {120}
+
+
+def test_ids_are_unique_and_differ_between_nodes(message):
+    other = discovery_message(Topics("emotion", "hall"), "hall", prefix="homeassistant", state_valid_s=120)
+    ids = [c["unique_id"] for m in (message, other) for c in json.loads(m.payload)["components"].values()]
+    assert len(ids) == len(set(ids)) == 14
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", one) for one in ids)
+
+
+def test_home_assistants_own_rules_and_templates_take_it(message):
+    python = os.environ.get("HOME_ASSISTANT_PYTHON")
+    if not python:
+        pytest.skip("no Home Assistant: HOME_ASSISTANT_PYTHON names no Python that has it (make test-home-assistant)")
+    state = sample_events.state()
+    given = {"topic": message.topic, "payload": json.loads(message.payload), "state": asdict(state)}
+    done = subprocess.run(
+        [python, RULES], check=False, input=json.dumps(given), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    rendered = json.loads(done.stdout)
+    assert rendered["dominant"] == state.dominant
+    assert rendered["speech"] == "ON"
+    assert rendered["availability"] == ["online", "online", "offline"]
+    for emotion, probability in state.smoothed.as_dict().items():
+        assert float(rendered[emotion]) == pytest.approx(100 * probability, abs=0.051)
+    assert float(rendered["entropy"]) == pytest.approx(state.entropy)
