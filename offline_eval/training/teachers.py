@@ -7,7 +7,6 @@ distillation: A good teacher is patient and consistent"). What they came to list
 the rest of them is thrown away.
 """
 
-import copy
 from collections.abc import Callable, Iterable
 from typing import cast
 
@@ -27,7 +26,7 @@ from offline_eval.training.recipe import Recipe
 class Teachers(nn.Module):
     """Classifiers of one hidden layer, which together are as wide as the language model.
 
-    They hear what the projection hears before TLTR has learned anything, averaged over time.
+    They hear what the projection hears as long as TLTR's blocks are the identity, averaged over time.
 
     Args:
         tltr: As `fit_scales` leaves it.
@@ -38,12 +37,17 @@ class Teachers(nn.Module):
         UsageError: The width is no multiple of their number.
     """
 
+    _mean: Tensor
+    _std: Tensor
+
     def __init__(self, tltr: TLTR, width: int, recipe: Recipe) -> None:
         super().__init__()
         if width % recipe.teachers:
             msg = f"{recipe.teachers} teachers cannot share a width of {width}"
             raise UsageError(msg, hint="hidden must be a multiple of teachers")
-        self._tltr = copy.deepcopy(tltr).requires_grad_(requires_grad=False)
+        self.register_buffer("_mean", tltr.input_mean.clone())
+        self.register_buffer("_std", tltr.input_std.clone())
+        self._join = tltr.join
         self._feature_dropout = recipe.feature_dropout
         layers, _, dim = tltr.input_mean.shape
         inputs = dim * (layers if tltr.join == "concat" else 1)
@@ -61,7 +65,8 @@ class Teachers(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, layers, T, d_model] -> [teachers, B, 4] logits; while they learn, each misses other features."""
-        clip = self._tltr(features).mean(1)
+        standard = ((features - self._mean) / self._std).mean(2)
+        clip = standard.flatten(1) if self._join == "concat" else standard.mean(1)
         blanked = [nn.functional.dropout(clip, self._feature_dropout, self.training) for _ in self.members]
         return torch.stack([member(seen).float() for member, seen in zip(self.members, blanked, strict=True)])
 
