@@ -63,6 +63,7 @@ class Topics:
         self.error = f"{self._root}/error"
         self.command = f"{self._root}/cmd"
         self.answer = f"{self._root}/answer"
+        self.state_of_any_stream = f"{self._root}/+/state"
 
     def utterance(self, stream: str) -> str:
         """Readings of finished utterances of a stream."""
