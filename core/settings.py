@@ -126,13 +126,26 @@ class WorkerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttSettings:
-    """Where events are published. The password comes from password_file or EMOTION_MONITOR_MQTT__PASSWORD."""
+    """Where events are published. The password comes from password_file or EMOTION_MONITOR_MQTT__PASSWORD.
+
+    A broker on another machine is reached by mqtts:// and with a password or a client certificate, unless `insecure`
+    names what may be done without.
+    """
 
     url: str = "embedded"
     """embedded | off | mqtt://[user@]HOST[:PORT] | mqtts://..."""
     base: Annotated[str, MinLen(1)] = "emotion"
     node: Annotated[str, MinLen(1)] = field(default_factory=socket.gethostname)
     password_file: str = ""
+    ca_file: str = ""
+    """Certificates that the broker's is to be checked against, PEM; those of the system if empty."""
+    cert_file: str = ""
+    """Client certificate to log in with, PEM, intermediate ones after it."""
+    key_file: str = ""
+    """Its private key, PEM without passphrase; not needed where cert_file holds it too."""
+    insecure: tuple[Literal["plaintext", "anonymous"], ...] = ()
+    """plaintext: mqtt:// to another machine, where others can read, change and forge what is said; anonymous: without
+    password or client certificate."""
     keepalive_s: Count = 15
     queue: Count = 1000
     """Events kept while the broker is away; beyond it the oldest is dropped and counted."""

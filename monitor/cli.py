@@ -60,6 +60,13 @@ def _add_settings_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|DIR", help="ltu-as-mini (shipped) or a converted model folder")
     parser.add_argument("--device", metavar="auto|cpu|cuda", help="where the model runs")
     parser.add_argument("--mqtt", metavar="embedded|off|URL", help="where events are published")
+    parser.add_argument(
+        "--mqtt-insecure",
+        action="append",
+        choices=["plaintext", "anonymous"],
+        help="reach a broker on another machine although that is not encrypted, or asks for no proof of who we are; "
+        "may repeat",
+    )
 
 
 def _add_run(commands: Any) -> None:
@@ -118,7 +125,7 @@ def _settings(arguments: argparse.Namespace, flags: dict[str, dict[str, Any]] | 
 
     values = flags or {}
     values["model"] = {"name": arguments.model, "device": arguments.device}
-    values["mqtt"] = {"url": arguments.mqtt}
+    values["mqtt"] = {"url": arguments.mqtt, "insecure": arguments.mqtt_insecure}
     given = {section: {k: v for k, v in keys.items() if v is not None} for section, keys in values.items()}
     file = arguments.config
     if file is None and default_user_file().exists():

@@ -1,5 +1,6 @@
-"""Where the broker is, and how to log in."""
+"""Where the broker is, how to log in, and what is too insecure to do unasked."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from core.errors import UsageError
 from core.settings import ENV_PREFIX, MqttSettings
+from monitor.mqtt.tls import Tls
 
 PASSWORD_VARIABLE = f"{ENV_PREFIX}MQTT__PASSWORD"
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -18,12 +20,13 @@ DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 class BrokerAddress:
     """A broker and the credentials for it.
 
-    `properties` is False for a broker that must not be given MQTT 5 properties, see monitor.broker.
+    `tls` is None for plaintext. `properties` is False for a broker that must not be given MQTT 5 properties, see
+    monitor.broker.
     """
 
     host: str
     port: int
-    tls: bool = False
+    tls: Tls | None = None
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     properties: bool = True
@@ -39,7 +42,8 @@ def broker_address(settings: MqttSettings, environ: Mapping[str, str] = os.envir
     """The broker that `mqtt.url` names, when it is neither `embedded` nor `off`.
 
     Raises:
-        UsageError: A malformed URL, a password inside it, or an unusable password file.
+        UsageError: A malformed URL, a password inside it, an unusable file, or a connection to another machine that is
+            in plaintext or anonymous though `mqtt.insecure` does not name that.
     """
     parts = _split(settings.url)
     password = environ.get(PASSWORD_VARIABLE) or _read_password(settings.password_file)
@@ -47,13 +51,53 @@ def broker_address(settings: MqttSettings, environ: Mapping[str, str] = os.envir
     if password and not user:
         msg = "mqtt.url: there is a password but no user name"
         raise UsageError(msg, hint=f"write {parts.scheme}://USER@{parts.hostname}")
-    return BrokerAddress(
+    address = BrokerAddress(
         host=parts.hostname or "",
         port=parts.port or DEFAULT_PORTS[parts.scheme],
-        tls=parts.scheme == "mqtts",
+        tls=_tls(settings) if parts.scheme == "mqtts" else None,
         user=user,
         password=password,
     )
+    if address.tls is None:
+        _refuse_files_without_tls(settings)
+    if not _is_this_machine(address.host):
+        _refuse_unless_named(address, settings)
+    return address
+
+
+def _tls(settings: MqttSettings) -> Tls:
+    tls = Tls(ca_file=settings.ca_file, cert_file=settings.cert_file, key_file=settings.key_file)
+    tls.context()  # what is wrong with the files is said now
+    return tls
+
+
+def _refuse_files_without_tls(settings: MqttSettings) -> None:
+    for key in ("ca_file", "cert_file", "key_file"):
+        if getattr(settings, key):
+            msg = f"mqtt.{key} is set, but mqtt.url is not encrypted"
+            raise UsageError(msg, hint="write mqtts://HOST")
+
+
+def _refuse_unless_named(address: BrokerAddress, settings: MqttSettings) -> None:
+    if address.tls is None and "plaintext" not in settings.insecure:
+        msg = f"mqtt.url: {address.url} is plaintext to another machine: others can read, change and forge what is said"
+        raise UsageError(msg, hint="write mqtts://, or allow it with --mqtt-insecure plaintext or mqtt.insecure")
+    has_proof = address.password or (address.tls and address.tls.cert_file)
+    if not has_proof and "anonymous" not in settings.insecure:
+        msg = f"mqtt.url: neither a password nor a client certificate for {address.url}"
+        hint = (
+            f"write mqtts://USER@{address.host} and set mqtt.password_file; or set mqtt.cert_file; "
+            "or allow it with --mqtt-insecure anonymous or mqtt.insecure"
+        )
+        raise UsageError(msg, hint=hint)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether a name is sure to mean this machine, without asking a resolver, which others may answer for."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".") == "localhost"
 
 
 def _split(url: str) -> SplitResult:

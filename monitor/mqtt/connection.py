@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from core.errors import BrokerError
+from core.errors import BrokerError, UsageError
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Message
 
@@ -27,6 +27,7 @@ _V5 = aiomqtt.ProtocolVersion.V5
 _V311 = aiomqtt.ProtocolVersion.V311
 _UNSPECIFIED = 128
 _UNSUPPORTED_PROTOCOL = 132
+_SIGNED_BY_A_STRANGER = {18, 19, 20, 21}  # OpenSSL's X509_V_ERR_..: self-signed, or an unknown issuer
 _LOGIN_REFUSED = {134: "wrong user name or password", 135: "wrong password, or no permission"}
 
 _client_logger = logging.getLogger(f"{__name__}.client")
@@ -116,7 +117,6 @@ class Connector:
         self._client_id = client_id
         self._keepalive_s = keepalive_s
         self._will = aiomqtt.Will(will.topic, will.payload, qos=1, retain=will.retain) if will else None
-        self._tls = ssl.create_default_context() if address.tls else None
         self._refuses_v5 = False
         self._silences = 0  # attempts in a row that were left unanswered
 
@@ -158,10 +158,10 @@ class Connector:
         except (aiomqtt.MqttError, ValueError) as error:  # ValueError: a host name that no resolver takes
             client.cut()
             if not _is_silence(error):
-                msg = f"broker unreachable: {_tidy(error)}"
-                raise BrokerError(msg) from error
+                raise BrokerError(_why_unreachable(error)) from error
             self._silences += 1
-            msg = "no answer from the broker (wrong password, or not an MQTT broker?)"
+            certificate = "no client certificate, " if self._address.tls and not self._address.tls.cert_file else ""
+            msg = f"no answer from the broker (wrong password, {certificate}or not an MQTT broker?)"
             raise BrokerError(msg) from error
         return client, protocol
 
@@ -176,9 +176,15 @@ class Connector:
             will=self._will,
             timeout=ANSWER_S,
             keepalive=self._keepalive_s,
-            tls_context=self._tls,
+            tls_context=self._tls_context(),
             logger=_client_logger,
         )
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        try:
+            return self._address.tls.context() if self._address.tls else None
+        except UsageError as error:  # the files were fit for use when the program started
+            raise BrokerError(str(error)) from error
 
 
 class _Client(aiomqtt.Client):
@@ -262,6 +268,15 @@ def _broker_reason(error: BaseException) -> str | None:
 
 def _is_silence(error: Exception) -> bool:
     return str(error) in {_TIMED_OUT, _HUNG_UP}
+
+
+def _why_unreachable(error: Exception) -> str:
+    cause = error.__context__  # aiomqtt hides it from tracebacks only
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        advice = "; if it is the right one, name it or who signed it in mqtt.ca_file"
+        unknown = cause.verify_code in _SIGNED_BY_A_STRANGER
+        return f"the broker's certificate is refused: {cause.verify_message.rstrip('.')}{advice if unknown else ''}"
+    return f"broker unreachable: {_tidy(error)}"
 
 
 def _tidy(error: Exception) -> str:

@@ -1,16 +1,25 @@
-"""Where the broker is, and how to log in."""
+"""Where the broker is, how to log in, and what is too insecure to do unasked."""
 
 import pytest
 
 from core.errors import UsageError
-from core.settings import MqttSettings
+from core.settings import MqttSettings, load_settings
+from monitor import cli
 from monitor.mqtt.address import BrokerAddress, broker_address
+from monitor.mqtt.tls import Tls
+from tests.program import SAMPLE, run
 
 PASSWORD = {"EMOTION_MONITOR_MQTT__PASSWORD": "s3cret"}
 
 
-def address(url: str, environ: dict[str, str] | None = None, file: str = "") -> BrokerAddress:
-    return broker_address(MqttSettings(url=url, password_file=file), environ or {})
+ALL = ("plaintext", "anonymous")
+
+
+def address(
+    url: str, environ: dict[str, str] | None = None, file: str = "", insecure: tuple[str, ...] = ALL
+) -> BrokerAddress:
+    settings = MqttSettings(url=url, password_file=file, insecure=insecure)  # type: ignore[arg-type]
+    return broker_address(settings, environ or {})
 
 
 @pytest.mark.parametrize(
@@ -18,7 +27,7 @@ def address(url: str, environ: dict[str, str] | None = None, file: str = "") -> 
     [
         ("mqtt://broker", BrokerAddress(host="broker", port=1883), "mqtt://broker:1883"),
         ("mqtt://broker:1999/", BrokerAddress(host="broker", port=1999), "mqtt://broker:1999"),
-        ("mqtts://broker", BrokerAddress(host="broker", port=8883, tls=True), "mqtts://broker:8883"),
+        ("mqtts://broker", BrokerAddress(host="broker", port=8883, tls=Tls()), "mqtts://broker:8883"),
         ("mqtt://ann@broker", BrokerAddress(host="broker", port=1883, user="ann"), "mqtt://broker:1883"),
         ("mqtt://a%40b@broker", BrokerAddress(host="broker", port=1883, user="a@b"), "mqtt://broker:1883"),
         ("mqtt://[::1]:1884", BrokerAddress(host="::1", port=1884), "mqtt://[::1]:1884"),
@@ -87,3 +96,60 @@ def test_a_password_without_a_user_is_a_mistake():
 
 def test_the_password_shows_in_no_repr():
     assert "s3cret" not in repr(address("mqtt://ann@broker", PASSWORD))
+
+
+@pytest.mark.parametrize(
+    ("url", "insecure", "told"),
+    [
+        ("mqtt://ann@broker", (), "is plaintext to another machine"),
+        ("mqtt://ann@broker", ("anonymous",), "is plaintext to another machine"),
+        ("mqtt://ann@192.168.1.7", (), "is plaintext to another machine"),
+        ("mqtt://ann@[fe80::1]", (), "is plaintext to another machine"),
+        ("mqtt://ann@0.0.0.0", (), "is plaintext to another machine"),
+        ("mqtt://ann@localhost.example", (), "is plaintext to another machine"),
+        ("mqtt://ann@127.0.0.1.example", (), "is plaintext to another machine"),
+    ],
+)
+def test_plaintext_to_another_machine_is_refused_even_with_a_password(url, insecure, told):
+    with pytest.raises(UsageError, match=told) as caught:
+        address(url, PASSWORD, insecure=insecure)
+    assert "--mqtt-insecure plaintext" in caught.value.one_line()
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("url", ["mqtts://broker", "mqtts://ann@broker"])
+def test_another_machine_is_not_reached_without_proof_of_who_we_are(url):
+    with pytest.raises(UsageError, match="neither a password nor a client certificate") as caught:
+        address(url, insecure=("plaintext",))
+    assert "--mqtt-insecure anonymous" in caught.value.one_line()
+    assert address(url, insecure=("anonymous",)).tls
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.3.2.1", "[::1]"])
+def test_this_machine_may_be_reached_in_plaintext_and_anonymously(host):
+    assert address(f"mqtt://{host}", insecure=()).tls is None
+
+
+def test_with_encryption_and_a_password_nothing_needs_to_be_allowed():
+    assert address("mqtts://ann@broker", PASSWORD, insecure=()).tls == Tls()
+
+
+def test_what_is_allowed_by_name_goes():
+    assert address("mqtt://broker", insecure=ALL).tls is None
+    assert address("mqtt://ann@broker", PASSWORD, insecure=("plaintext",)).password
+
+
+def test_the_command_line_and_the_environment_can_allow_it():
+    flags = ("run", "--mqtt-insecure", "plaintext", "--mqtt-insecure", "anonymous")
+    assert cli._settings(cli._parser().parse_args(flags)).mqtt.insecure == ALL
+    environ = {"EMOTION_MONITOR_MQTT__INSECURE": "plaintext,anonymous"}
+    assert load_settings(environ=environ).mqtt.insecure == ALL
+    with pytest.raises(UsageError, match=r"mqtt\.insecure"):
+        load_settings(environ={"EMOTION_MONITOR_MQTT__INSECURE": "all"})
+
+
+def test_the_program_refuses_in_one_line():
+    done = run("run", "--source", f"file:{SAMPLE}", "--model", "fake", "--headless", "--mqtt", "mqtt://broker.invalid")
+    assert done.code == 2
+    assert done.err.splitlines()[-1].startswith("emotion-monitor: mqtt.url: mqtt://broker.invalid:1883 is plaintext")
+    assert "Traceback" not in done.err

@@ -454,31 +454,6 @@ async def test_a_message_that_the_broker_refuses_is_counted_and_named(guarded, s
     assert subscriber.payloads("/utterance") == []
 
 
-@pytest.fixture
-def encrypted(make_mosquitto: MakeMosquitto, tmp_path: Path) -> tuple[Mosquitto, Path]:
-    """A mosquitto with TLS and a certificate for localhost that signs itself."""
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    return make_mosquitto(f"certfile {certificate}", f"keyfile {key}"), certificate
-
-
-async def test_tls_connects_to_whom_it_can_verify_and_to_nobody_else(encrypted, monkeypatch):
-    mosquitto, certificate = encrypted
-    address = BrokerAddress(host="localhost", port=mosquitto.port, tls=True)
-    async with mqtt(address) as sink:
-        report = await until_state(sink, "degraded")
-        assert report.detail == (
-            f"broker unreachable: certificate verify failed: self-signed certificate (mqtts://localhost:{mosquitto.port})"
-        )
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    async with mqtt(address) as sink:
-        assert (await until_state(sink, "ok")).detail == f"connected mqtts://localhost:{mosquitto.port} (MQTT 5)"
-    async with mqtt(replace(address, host="127.0.0.1")) as sink:
-        assert "certificate is not valid for '127.0.0.1'" in (await until_state(sink, "degraded")).detail
-
-
 async def test_a_host_name_that_no_resolver_takes_is_a_degraded_state():
     async with mqtt(BrokerAddress(host="a" * 70, port=1883), drain_s=0.1) as sink:
         assert (await until_state(sink, "degraded")).detail.startswith("broker unreachable: ")
