@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from core.distribution import EMOTIONS
 from offline_eval.clips import Clip
+from offline_eval.metrics.sums import BINS, bin_of
 
 OVERALL = "all"
-ECE_BINS = 15
 _LEAST = 1e-10
 _CLASSES = len(EMOTIONS)
 _COUNT, _NLL, _BRIER, _CONFUSION = 0, 1, 2, slice(3, 3 + _CLASSES**2)
-_BINS = slice(_CONFUSION.stop, _CONFUSION.stop + ECE_BINS)
+_BINS = slice(_CONFUSION.stop, _CONFUSION.stop + BINS)
 
 Values = NDArray[np.float64]
 
@@ -68,11 +68,6 @@ def summands(probabilities: Values, targets: Values) -> Values:
     terms[row, _CONFUSION.start + truth * _CLASSES + guess] = 1
     terms[row, _BINS.start + bin_of(top)] = top - (truth == guess)
     return terms
-
-
-def bin_of(top: Values) -> NDArray[np.int64]:
-    """The bin of the expected calibration error that each top probability falls into."""
-    return np.clip(np.ceil(top * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
 
 
 def measures(sums: Values) -> dict[str, Values]:

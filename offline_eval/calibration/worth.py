@@ -13,7 +13,8 @@ from core.ltu_as.readout import InvalidReading, Kind, readout
 from offline_eval.calibration.temperature import fit_temperature_and_prior
 from offline_eval.calibration.thresholds import Heard, reason_not_to_read
 from offline_eval.clips import Clip
-from offline_eval.scores import Values, bin_of, measures, summands, targets_of
+from offline_eval.metrics.sums import bin_of
+from offline_eval.scores import Values, measures, summands, targets_of
 
 LEAST_VALID = 0.9
 """A read-out that gives a distribution for fewer of the clips is not calibrated."""
