@@ -28,7 +28,8 @@ def discovery_message(topics: Topics, node: str, *, prefix: str, state_valid_s: 
         prefix: Home Assistant's discovery prefix, `homeassistant` unless it was changed there.
         state_valid_s: How long a reading is worth something.
     """
-    device_id = f"emotion_monitor_{_UNFIT_FOR_AN_ID.sub('_', node)}"
+    node_id = _UNFIT_FOR_AN_ID.sub("_", node)
+    device_id = f"emotion_monitor_{node_id}"
     expires = {"state_topic": topics.state_of_any_stream, "expire_after": max(1, round(state_valid_s))}
     components: dict[str, dict[str, Any]] = {
         "dominant": {
@@ -68,7 +69,9 @@ def discovery_message(topics: Topics, node: str, *, prefix: str, state_valid_s: 
         "qos": 1,
         "components": {name: {"unique_id": f"{device_id}_{name}", **rest} for name, rest in components.items()},
     }
-    return Message(topic=f"{prefix}/device/{device_id}/config", payload=json.dumps(payload).encode(), retain=True)
+    # The node is a level of its own, so that a broker's ACL can allow each its own: config/mosquitto.acl.
+    topic = f"{prefix}/device/{node_id}/emotion-monitor/config"
+    return Message(topic=topic, payload=json.dumps(payload).encode(), retain=True)
 
 
 def _probability(emotion: str) -> dict[str, Any]:

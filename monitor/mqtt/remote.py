@@ -24,7 +24,8 @@ class RemoteControl:
     """Does what is asked on the command topic, one command after the other, and says what became of it.
 
     The answer goes to the response topic of the message (MQTT 5), else to the `reply_to` of the command, else to
-    `<base>/<node>/answer`. It is never published on another topic of this node's, whatever is asked.
+    `<base>/<node>/answer`. Of this node's topics it takes only that and those below it, whatever is asked: with one for
+    each asker below it, a broker's ACL need not let nodes write elsewhere.
 
     Args:
         topics: Of the node.
@@ -77,7 +78,8 @@ class RemoteControl:
     def _may_answer_on(self, topic: str) -> bool:
         if len(topic) > _LONGEST_TOPIC or _UNFIT_FOR_AN_ANSWER.search(topic):
             return False
-        return topic == self._topics.answer or not self._topics.is_own(topic)
+        own_place = topic == self._topics.answer or topic.startswith(f"{self._topics.answer}/")
+        return own_place or not self._topics.is_own(topic)
 
 
 def _property(message: aiomqtt.Message, name: str) -> Any:

@@ -26,7 +26,7 @@ def message():
 def test_one_retained_message_describes_the_device_with_all_its_sensors(message):
     payload = json.loads(message.payload)
     assert message.retain
-    assert message.topic == "homeassistant/device/emotion_monitor_the_kitchen_2/config"
+    assert message.topic == "homeassistant/device/the_kitchen_2/emotion-monitor/config"
     assert set(payload["components"]) == {"dominant", *EMOTIONS, "entropy", "speech"}
     assert payload["availability_topic"] == "emotion/the kitchen_2/availability"
     assert {c["state_topic"] for c in payload["components"].values()} == {"emotion/the kitchen_2/+/state"}

@@ -51,6 +51,11 @@ async def test_mqtt_5s_response_topic_and_correlation_data_come_first(remote):
     assert (answer.topic, answer.correlation) == ("app/a", b"\x00\xff")
 
 
+async def test_an_asker_may_have_a_topic_of_its_own_below_the_nodes(remote):
+    answer = await remote.handle(message(b'{"command": "pause", "reply_to": "emotion/kitchen/answer/app-7"}'))
+    assert answer.topic == "emotion/kitchen/answer/app-7"
+
+
 async def test_without_mqtt_5_the_command_says_where_the_answer_goes(remote):
     answer = await remote.handle(message(b'{"command": "pause", "reply_to": "app/b"}'))
     assert (answer.topic, answer.correlation) == ("app/b", None)
