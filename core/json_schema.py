@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from core.claim import Claim
 from core.commands import COMMAND_SCHEMA, Answer, WireCommand
 from core.events import EVENT_TYPES, schema_name
 
@@ -16,12 +17,11 @@ SCHEMA_FOLDER = Path(__file__).parent / "schemas"
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """Schema name to JSON Schema (draft 2020-12), for all events, commands (one schema for all) and answers."""
+    """Schema name to JSON Schema (draft 2020-12), for all events, commands (one schema for all), answers and claims."""
     events = {schema_name(event_type): _schema_of(event_type) for event_type in EVENT_TYPES}
     command = {"description": "What other programs may ask of a running monitor. Unknown fields are refused."}
-    answer = _schema_of(Answer)
-    answer_name = answer["properties"]["schema"]["const"]
-    schemas = {**events, COMMAND_SCHEMA: {**command, **_schema_of(WireCommand)}, answer_name: answer}
+    others = {schema["properties"]["schema"]["const"]: schema for schema in map(_schema_of, (Answer, Claim))}
+    schemas = {**events, COMMAND_SCHEMA: {**command, **_schema_of(WireCommand)}, **others}
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {name: {"$schema": dialect, "$id": name, **schema} for name, schema in schemas.items()}
 

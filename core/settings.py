@@ -147,8 +147,14 @@ class MqttSettings:
     """plaintext: mqtt:// to another machine, where others can read, change and forge what is said; anonymous: without
     password or client certificate."""
     keepalive_s: Count = 15
-    queue: Count = 1000
+    outbox: Annotated[str, MinLen(1)] = "auto"
+    """auto | off | PATH: file for events that the broker does not have yet, for the next run should this one end."""
+    queue: Count = 10_000
     """Events kept while the broker is away; beyond it the oldest is dropped and counted."""
+    queue_bytes: Count = 16_000_000
+    """The same for their size."""
+    event_valid_s: Count = 3600
+    """Events that were not delivered by then are dropped and counted."""
     health_every_s: Positive = 10.0
     state_valid_s: Positive = 120.0
 

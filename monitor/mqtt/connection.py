@@ -1,5 +1,6 @@
 """One connection to a broker: aiomqtt with its rough edges taken off."""
 
+import asyncio
 import logging
 import re
 import ssl
@@ -8,21 +9,25 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from core.errors import BrokerError, UsageError
 from monitor.mqtt.address import BrokerAddress
+from monitor.mqtt.client import HUNG_UP, SILENT, Client
 from monitor.mqtt.messages import Message
 
 ANSWER_S = 5.0
 """A broker that is there answers CONNECT well within this time."""
 ACKNOWLEDGE_S = 10.0
 """A publication that is not acknowledged by then means that the connection is dead."""
+WILL_DELAY_S = 5
+"""Where the broker speaks MQTT 5, a connection that is back within this time was never seen to be gone."""
+SESSION_S = 2 * WILL_DELAY_S
 
 _TIMED_OUT = "Operation timed out"  # aiomqtt has no type for it
-_HUNG_UP = "Hung up before CONNACK"
 _V5 = aiomqtt.ProtocolVersion.V5
 _V311 = aiomqtt.ProtocolVersion.V311
 _UNSPECIFIED = 128
@@ -38,40 +43,63 @@ class PublishRefusedError(BrokerError):
     """The broker is there and refuses this one message."""
 
 
-class Connection:
-    """A live connection; `Connector.connect` makes it."""
+class LoginRefusedError(BrokerError):
+    """The broker is there and does not let us in."""
 
-    def __init__(self, client: "_Client", *, protocol: aiomqtt.ProtocolVersion, properties: bool) -> None:
-        self.protocol = "MQTT 5" if protocol == _V5 else "MQTT 3.1.1"
-        self._client = client
-        self._properties = properties and protocol == _V5
 
-    async def publish(self, message: Message, now: float) -> None:
-        """Publishes and waits for the acknowledgement; one call at a time.
+class Publication:
+    """A message that is on its way."""
 
-        Args:
-            message: What to publish.
-            now: Seconds since the epoch, from which its expiry counts.
+    def __init__(self, topic: str, answer: "asyncio.Future[ReasonCode]") -> None:
+        self._topic = topic
+        self._answer = answer
+
+    async def acknowledged(self) -> None:
+        """Returns when the broker has the message.
 
         Raises:
             PublishRefusedError: The broker acknowledged with a failure, for example for lack of permission. Only
                 MQTT 5 says so.
             BrokerError: The connection is lost.
         """
-        self._client.acknowledgement = None
-        with _connection_may_be_lost():
-            await self._client.publish(
-                message.topic,
-                message.payload,
-                qos=1,
-                retain=message.retain,
-                properties=_publish_properties(message, now) if self._properties else None,
-                timeout=ACKNOWLEDGE_S,
-            )
-        answer = self._client.acknowledgement
-        if answer is not None and answer.is_failure:
-            msg = f"the broker refuses {message.topic}: {answer}"
+        try:
+            answer = await asyncio.wait_for(self._answer, ACKNOWLEDGE_S)
+        except TimeoutError:
+            msg = f"the broker has not answered for {ACKNOWLEDGE_S:g} s"
+            raise BrokerError(msg) from None
+        except ValueError as error:  # paho knows that no broker would take it
+            msg = f"{self._topic!r} cannot be published: {error}"
+            raise PublishRefusedError(msg) from error
+        if answer.is_failure:
+            msg = f"the broker refuses {self._topic}: {answer}"
             raise PublishRefusedError(msg)
+
+
+class Connection:
+    """A live connection; `Connector.connect` makes it."""
+
+    def __init__(self, client: Client, *, protocol: aiomqtt.ProtocolVersion, properties: bool) -> None:
+        self.protocol = "MQTT 5" if protocol == _V5 else "MQTT 3.1.1"
+        self._client = client
+        self._properties = properties and protocol == _V5
+
+    def send(self, message: Message, now: float) -> Publication:
+        """Begins to publish; messages reach the broker in the order of calls.
+
+        Args:
+            message: What to publish.
+            now: Seconds since the epoch, from which its expiry counts.
+
+        Raises:
+            BrokerError: The connection is lost.
+        """
+        with _connection_may_be_lost():
+            answer = self._client.send(message, _publish_properties(message, now) if self._properties else None)
+        return Publication(message.topic, answer)
+
+    async def publish(self, message: Message, now: float) -> None:
+        """Publishes and waits for the acknowledgement; raises what `send` and `acknowledged` raise."""
+        await self.send(message, now).acknowledged()
 
     async def subscribe(self, topic: str) -> None:
         """Asks for a topic, QoS 1.
@@ -81,6 +109,15 @@ class Connection:
         """
         with _connection_may_be_lost():
             await self._client.subscribe(topic, qos=1, timeout=ACKNOWLEDGE_S)
+
+    async def unsubscribe(self, topic: str) -> None:
+        """Gives a topic up again.
+
+        Raises:
+            BrokerError: The connection is lost.
+        """
+        with _connection_may_be_lost():
+            await self._client.unsubscribe(topic, timeout=ACKNOWLEDGE_S)
 
     async def messages(self) -> AsyncIterator[aiomqtt.Message]:
         """What arrives on subscribed topics while the connection lives.
@@ -106,8 +143,9 @@ class Connector:
         address: The broker.
         client_id: The same for the life of the process: a broker that still holds our previous connection then ends
             it, last will included, before it accepts the new one, and not after we said `online`.
-        keepalive_s: Longest silence before either side asks whether the other is there.
-        will: What the broker publishes when a connection dies.
+        keepalive_s: A broker that was silent for so long, though asked meanwhile, counts as gone; it sees us as gone
+            after one and a half times as long.
+        will: What the broker publishes when a connection dies; in MQTT 5 only if we are not back within WILL_DELAY_S.
     """
 
     def __init__(
@@ -116,7 +154,7 @@ class Connector:
         self._address = address
         self._client_id = client_id
         self._keepalive_s = keepalive_s
-        self._will = aiomqtt.Will(will.topic, will.payload, qos=1, retain=will.retain) if will else None
+        self._will = will
         self._refuses_v5 = False
         self._silences = 0  # attempts in a row that were left unanswered
 
@@ -133,6 +171,7 @@ class Connector:
             BrokerError: Unreachable, login refused or no answer, in one line.
         """
         client, protocol = await self._open()
+        watch = asyncio.create_task(client.watch(self._keepalive_s), name="broker's silence")
         try:
             yield Connection(client, protocol=protocol, properties=self._address.properties)
         except BaseException:
@@ -142,9 +181,10 @@ class Connector:
             with suppress(aiomqtt.MqttError):
                 await client.__aexit__(None, None, None)
         finally:
+            watch.cancel()
             self._silences = 0
 
-    async def _open(self) -> "tuple[_Client, aiomqtt.ProtocolVersion]":
+    async def _open(self) -> tuple[Client, aiomqtt.ProtocolVersion]:
         protocol = _V311 if self._refuses_v5 or self._silences % 3 == 2 else _V5  # noqa: PLR2004
         client = self._new_client(protocol)
         try:
@@ -154,7 +194,7 @@ class Connector:
                 self._refuses_v5 = True
                 return await self._open()
             msg = _LOGIN_REFUSED.get(_code(error), f"the broker refuses the connection: {error.rc}")
-            raise BrokerError(msg) from error
+            raise LoginRefusedError(msg) from error
         except (aiomqtt.MqttError, ValueError) as error:  # ValueError: a host name that no resolver takes
             client.cut()
             if not _is_silence(error):
@@ -165,15 +205,19 @@ class Connector:
             raise BrokerError(msg) from error
         return client, protocol
 
-    def _new_client(self, protocol: aiomqtt.ProtocolVersion) -> "_Client":
-        return _Client(
+    def _new_client(self, protocol: aiomqtt.ProtocolVersion) -> Client:
+        delays_will = self._will is not None and protocol == _V5 and self._address.properties
+        return Client(
             self._address.host,
             self._address.port,
             username=self._address.user,
             password=self._address.password,
             identifier=self._client_id,
             protocol=protocol,
-            will=self._will,
+            # The broker says the will when the session ends; so that has to outlast the connection, and to be resumed.
+            clean_start=False if delays_will else MQTT_CLEAN_START_FIRST_ONLY,
+            properties=_properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_S) if delays_will else None,
+            will=_will(self._will, delayed=delays_will) if self._will else None,
             timeout=ANSWER_S,
             keepalive=self._keepalive_s,
             tls_context=self._tls_context(),
@@ -187,72 +231,44 @@ class Connector:
             raise BrokerError(str(error)) from error
 
 
-class _Client(aiomqtt.Client):
-    """Adds what aiomqtt 2.5 lacks.
-
-    That is the broker's answer to a publication, an end without DISCONNECT, no waiting for CONNACK from a broker that
-    has hung up, and no watching of a socket that was closed before its turn came.
-    """
-
-    acknowledgement: ReasonCode | None = None
-
-    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
-        self.acknowledgement = reason_code
-        super()._on_publish(client, userdata, mid, reason_code, properties)
-
-    def _on_disconnect(
-        self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Any = None
-    ) -> None:
-        if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError(_HUNG_UP))
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
-
-    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ARG002
-        def write() -> None:
-            try:
-                client.loop_write()
-            except Exception as error:  # noqa: BLE001 as in aiomqtt
-                if not self._disconnected.done():
-                    self._disconnected.set_exception(error)
-
-        def register() -> None:
-            if client.socket() is sock:
-                self._loop.add_writer(sock, write)
-
-        self._loop.call_soon_threadsafe(register)
-
-    def cut(self) -> None:
-        """Closes the socket without saying goodbye."""
-        self._client._sock_close()  # noqa: SLF001
-        if self._disconnected.done():
-            self._disconnected.exception()  # or asyncio reports that nobody looked at it
-
-
 @contextmanager
 def _connection_may_be_lost() -> Iterator[None]:
     try:
         yield
     except aiomqtt.MqttError as error:
         if _is_silence(error):
-            msg = f"the broker has not answered for {ACKNOWLEDGE_S:.0f} s"
+            msg = f"the broker has not answered for {ACKNOWLEDGE_S:g} s"
+        elif str(error.__cause__) == SILENT:
+            msg = "connection lost: the broker has fallen silent"
         else:
             said = _broker_reason(error.__cause__ or error)
             msg = f"connection lost: {said}" if said else "connection lost"
         raise BrokerError(msg) from error
 
 
-def _publish_properties(message: Message, now: float) -> Any:
-    properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.PayloadFormatIndicator = 1
-    properties.ContentType = "application/json" if message.schema else "text/plain"
+def _will(message: Message, *, delayed: bool) -> aiomqtt.Will:
+    properties = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S) if delayed else None
+    return aiomqtt.Will(message.topic, message.payload, qos=1, retain=message.retain, properties=properties)
+
+
+def _publish_properties(message: Message, now: float) -> Properties:
     user = [(name, value) for name, value in (("schema", message.schema), ("model", message.model)) if value]
-    if user:
-        properties.UserProperty = user
-    if message.correlation is not None:
-        properties.CorrelationData = message.correlation
     expiry_s = message.remaining_s(now)
-    if expiry_s is not None:
-        properties.MessageExpiryInterval = max(1, expiry_s)
+    return _properties(
+        PacketTypes.PUBLISH,
+        PayloadFormatIndicator=1,
+        ContentType="application/json" if message.schema else "text/plain",
+        UserProperty=user or None,
+        CorrelationData=message.correlation,
+        MessageExpiryInterval=None if expiry_s is None else max(1, expiry_s),
+    )
+
+
+def _properties(packet: int, **values: Any) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        if value is not None:
+            setattr(properties, name, value)
     return properties
 
 
@@ -267,7 +283,7 @@ def _broker_reason(error: BaseException) -> str | None:
 
 
 def _is_silence(error: Exception) -> bool:
-    return str(error) in {_TIMED_OUT, _HUNG_UP}
+    return str(error) in {_TIMED_OUT, HUNG_UP}
 
 
 def _why_unreachable(error: Exception) -> str:

@@ -5,13 +5,15 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.claim import Claim, encode_claim
 from core.commands import Answer, encode_answer
 from core.errors import UsageError
 from core.events import Availability, Event, HealthEvent, LevelEvent, StateEvent, UtteranceEvent, encode
 
 ANSWER_EXPIRY_S = 60
+CLAIM_EXPIRY_S = 10
 EVENT_EXPIRY_S = 3600
-"""A broker keeps an undelivered utterance, drop or error event for a subscriber at most this long."""
+"""So long an utterance, drop or error event is worth being delivered, by us or by the broker."""
 
 _UNFIT_FOR_A_LEVEL = re.compile(r"[+#/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNFIT_FOR_A_BASE = re.compile(r"[+#\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\$|^/|/$|//")
@@ -21,8 +23,9 @@ _UNFIT_FOR_A_BASE = re.compile(r"[+#\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\$|^/|/$|/
 class Message:
     """One publication, always QoS 1.
 
-    A retained message replaces the one before it on its topic. It is void after `valid_until` (seconds since the
-    epoch), where that is set. `schema` and `model` become MQTT 5 user properties, `correlation` its correlation data.
+    A retained message replaces the one before it on its topic. A message is void after `valid_until` (seconds since
+    the epoch) or, where that is not set, `expiry_s` after it comes to wait for the broker. `schema` and `model` become
+    MQTT 5 user properties, `correlation` its correlation data.
     """
 
     topic: str
@@ -63,6 +66,7 @@ class Topics:
         self.error = f"{self._root}/error"
         self.command = f"{self._root}/cmd"
         self.answer = f"{self._root}/answer"
+        self.claim = f"{self._root}/claim"
         self.state_of_any_stream = f"{self._root}/+/state"
 
     def utterance(self, stream: str) -> str:
@@ -83,7 +87,7 @@ def topic_level(name: str) -> str:
     return _UNFIT_FOR_A_LEVEL.sub("_", name) or "_"
 
 
-def message_of(event: Event, topics: Topics) -> Message | None:
+def message_of(event: Event, topics: Topics, *, expiry_s: int = EVENT_EXPIRY_S) -> Message | None:
     """The publication of an event; None for what is not published: levels and interim readings."""
     match event:
         case LevelEvent() | UtteranceEvent(final=False):
@@ -91,9 +95,7 @@ def message_of(event: Event, topics: Topics) -> Message | None:
         case UtteranceEvent():
             topic = topics.utterance(event.stream)
             model = event.model.name
-            return Message(
-                topic=topic, payload=encode(event), schema=event.schema, model=model, expiry_s=EVENT_EXPIRY_S
-            )
+            return Message(topic=topic, payload=encode(event), schema=event.schema, model=model, expiry_s=expiry_s)
         case StateEvent():
             valid_until = datetime.fromisoformat(event.valid_until).timestamp()
             return Message(
@@ -112,7 +114,7 @@ def message_of(event: Event, topics: Topics) -> Message | None:
                 model=event.worker.model,
             )
         case _:
-            return Message(topic=topics.error, payload=encode(event), schema=event.schema, expiry_s=EVENT_EXPIRY_S)
+            return Message(topic=topics.error, payload=encode(event), schema=event.schema, expiry_s=expiry_s)
 
 
 def answer_message(answer: Answer, topic: str, *, correlation: bytes | None = None) -> Message:
@@ -124,6 +126,11 @@ def answer_message(answer: Answer, topic: str, *, correlation: bytes | None = No
         expiry_s=ANSWER_EXPIRY_S,
         correlation=correlation,
     )
+
+
+def claim_message(claim: Claim, topics: Topics) -> Message:
+    """For another monitor of this node, if there is one now."""
+    return Message(topic=topics.claim, payload=encode_claim(claim), schema=claim.schema, expiry_s=CLAIM_EXPIRY_S)
 
 
 def availability_message(availability: Availability, topics: Topics) -> Message:

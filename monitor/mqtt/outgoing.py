@@ -1,81 +1,177 @@
 """What waits for the broker. Pure: no clock, no I/O."""
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from monitor.mqtt.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message that waits. `seq` counts events, over all runs of a node; it is 0 for retained messages."""
+
+    seq: int
+    message: Message
+
+
+class Store(Protocol):
+    """Keeps entries for the next run, should this one end before the broker has them; `Outbox` does."""
+
+    def put(self, entry: Entry) -> None:
+        """Keeps an entry."""
+
+    def remove(self, seq: int) -> None:
+        """Forgets it."""
 
 
 class Outgoing:
     """Messages that the broker has not acknowledged: of a retained topic the newest, of the others all, in order.
 
-    `next` hands out one message at a time, retained ones first. After a connection was lost, `restore` makes the
-    message in flight the next one again, and everything retained unsent, because the broker may have lost it. A full
-    queue loses its oldest message that is not in flight.
+    `next` hands out one message after the other, retained ones first; several may be in flight. After a connection
+    was lost, `restore` puts those in flight back to where they were, and makes everything retained unsent, because
+    the broker may have lost it.
+
+    Events are bounded by number and by size: beyond it, the oldest that is not in flight is lost. So is one that has
+    waited until it is worth nothing. Both are counted in `dropped`, by reason.
+
+    Retained messages with a `valid_until` are not left on the broker: once void, or withdrawn, their place is taken
+    by an empty message, which is how MQTT clears a retained one.
 
     Args:
-        capacity: Messages that may wait, beside the newest of each retained topic.
+        capacity: Events that may wait.
+        max_bytes: Size of their topics and payloads together.
+        store: Told of every event that comes to wait and of every one that no longer does.
+        after: Sequence number after which ours begin.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self.dropped = 0
+    def __init__(self, capacity: int, *, max_bytes: int, store: Store | None = None, after: int = 0) -> None:
+        self.dropped: Counter[str] = Counter()
         self._capacity = capacity
-        self._queue: deque[Message] = deque()
-        self._in_flight: Message | None = None
+        self._max_bytes = max_bytes
+        self._store = store
+        self._last = after
+        self._size = 0
+        self._queue: deque[Entry] = deque()
+        self._in_flight: dict[int, Entry] = {}
         self._newest: dict[str, Message] = {}
-        self._unsent: set[str] = set()
+        self._unsent: dict[str, None] = {}
+        self._seen: set[str] = set()  # retained topics that the broker may know
 
     @property
     def queued(self) -> int:
-        """Messages that would be lost now, the one in flight included; retained ones are replaced, not lost."""
-        return len(self._queue) + (self._in_flight is not None and not self._in_flight.retain)
+        """Events that wait, those in flight included; retained messages are replaced, not lost."""
+        return len(self._queue) + len(self._in_flight)
 
-    def push(self, message: Message) -> None:
-        """Takes a message; a full queue counts the one it drops."""
+    def push(self, message: Message, now: float) -> None:
+        """Takes a message, `now` in seconds since the epoch; a full queue counts the one it drops."""
         if message.retain:
             self._newest[message.topic] = message
-            self._unsent.add(message.topic)
+            self._unsent.setdefault(message.topic)
             return
-        if self.queued >= self._capacity:
-            self.dropped += 1
-            if not self._queue:  # a capacity of one, and that one is in flight
-                return
-            self._queue.popleft()
-        self._queue.append(message)
+        if message.valid_until is None and message.expiry_s is not None:
+            message = replace(message, valid_until=now + message.expiry_s)
+        self._last += 1
+        entry = Entry(self._last, message)
+        self._queue.append(entry)
+        self._size += _size(entry)
+        if self._store is not None:
+            self._store.put(entry)
+        self._keep_bounds()
 
-    def next(self, now: float) -> Message | None:
+    def refill(self, entries: Iterable[Entry]) -> None:
+        """Takes what an earlier run has left in the store; it goes first."""
+        entries = sorted(entries, key=lambda entry: entry.seq)
+        self._queue.extendleft(reversed(entries))
+        self._size += sum(map(_size, entries))
+        self._last = max(self._last, *(entry.seq for entry in entries), 0)
+        self._keep_bounds()
+
+    def next(self, now: float) -> Entry | None:
         """The message to send, or None; `now` in seconds since the epoch decides what is void by then."""
-        self._newest = {topic: message for topic, message in self._newest.items() if message.remaining_s(now) != 0}
-        for topic, message in self._newest.items():
-            if topic in self._unsent:
-                self._unsent.remove(topic)
-                self._in_flight = message
-                return message
-        self._unsent.clear()
-        self._in_flight = self._queue.popleft() if self._queue else None
-        return self._in_flight
+        for message in self.withdraw(now):
+            self.push(message, now)
+        if self._unsent:
+            topic = next(iter(self._unsent))
+            del self._unsent[topic]
+            self._seen.add(topic)
+            return Entry(0, self._newest[topic])
+        while self._queue:
+            entry = self._queue.popleft()
+            if entry.message.remaining_s(now) == 0:
+                self._lose(entry, "expired")
+                continue
+            self._in_flight[entry.seq] = entry
+            return entry
+        return None
 
-    def acknowledge(self) -> None:
-        """The broker has the message that `next` gave."""
-        self._in_flight = None
+    def acknowledge(self, entry: Entry) -> None:
+        """The broker has a message that `next` gave."""
+        topic = entry.message.topic
+        if entry.seq:
+            self._done(self._in_flight.pop(entry.seq))
+        elif not entry.message.payload and self._newest.get(topic) is entry.message:
+            del self._newest[topic]  # cleared, once and for all
+            self._seen.discard(topic)
 
-    def refuse(self) -> None:
-        """The broker will not take the message that `next` gave."""
-        self.dropped += self._in_flight is not None and not self._in_flight.retain
-        self._in_flight = None
+    def refuse(self, entry: Entry) -> None:
+        """The broker will not take a message that `next` gave."""
+        if entry.seq:
+            self._lose(self._in_flight.pop(entry.seq), "refused")
 
     def restore(self) -> None:
         """Starts anew on a new connection."""
-        if self._in_flight is not None and not self._in_flight.retain:
-            self._queue.appendleft(self._in_flight)
-        self._in_flight = None
-        self._unsent = set(self._newest)
+        self._queue.extendleft(reversed(self._in_flight.values()))
+        self._in_flight.clear()
+        self._unsent = dict.fromkeys(self._newest)
 
-    def abandon(self) -> int:
-        """Gives up everything; returns how many messages that loses, and counts them."""
-        lost = self.queued
-        self.dropped += lost
+    def withdraw(self, now: float | None = None) -> list[Message]:
+        """Forgets retained messages that are void `now`, or by default all that ever will be.
+
+        Returns:
+            What to publish in their place, where the broker may know them.
+        """
+        gone = [
+            topic
+            for topic, message in self._newest.items()
+            if message.valid_until is not None and (now is None or message.valid_until <= now)
+        ]
+        for topic in gone:
+            del self._newest[topic]
+            self._unsent.pop(topic, None)
+        return [Message(topic=topic, payload=b"", retain=True) for topic in gone if topic in self._seen]
+
+    def repeat(self, topic: str) -> None:
+        """Makes the newest of a retained topic unsent again."""
+        if topic in self._newest:
+            self._unsent.setdefault(topic)
+
+    def abandon(self, *, kept: int = 0) -> int:
+        """Gives up everything; returns how many events that loses, beside those `kept` elsewhere, and counts them."""
+        lost = max(0, self.queued - kept)
+        if lost:
+            self.dropped["not delivered"] += lost
         self._queue.clear()
+        self._in_flight.clear()
         self._newest.clear()
         self._unsent.clear()
-        self._in_flight = None
+        self._size = 0
         return lost
+
+    def _keep_bounds(self) -> None:
+        while self._queue and (self.queued > self._capacity or self._size > self._max_bytes):
+            self._lose(self._queue.popleft(), "queue full")
+
+    def _lose(self, entry: Entry, reason: str) -> None:
+        self.dropped[reason] += 1
+        self._done(entry)
+
+    def _done(self, entry: Entry) -> None:
+        self._size -= _size(entry)
+        if self._store is not None:
+            self._store.remove(entry.seq)
+
+
+def _size(entry: Entry) -> int:
+    return len(entry.message.topic) + len(entry.message.payload)

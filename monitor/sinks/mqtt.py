@@ -5,47 +5,72 @@ import logging
 import random
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Literal, Self
 
-from core.errors import BrokerError
-from core.events import Availability, Event, HealthEvent, SinkHealth
+from core.errors import BrokerError, UsageError
+from core.events import Availability, DropEvent, Event, HealthEvent, SinkHealth, StateEvent, UtteranceEvent, timestamp
 from core.settings import MqttSettings
 from monitor.mqtt.address import BrokerAddress
-from monitor.mqtt.connection import Connection, Connector, PublishRefusedError
-from monitor.mqtt.messages import Topics, availability_message, availability_of, message_of
-from monitor.mqtt.outgoing import Outgoing
+from monitor.mqtt.connection import Connector, LoginRefusedError
+from monitor.mqtt.exchange import Exchange
+from monitor.mqtt.incoming import CommandHandler, Commands
+from monitor.mqtt.messages import Message, Topics, availability_message, availability_of, message_of
+from monitor.mqtt.outgoing import Entry, Outgoing
+from monitor.mqtt.tenure import Tenure
+from monitor.outbox import Outbox, outbox_path
 
 logger = logging.getLogger(__name__)
 
-RECONNECT_S = (0.5, 30.0)
+RECONNECT_S = (0.5, 4.0)
+REFUSED_S = 30.0
+"""Longest pause when the login was refused: that does not heal by itself, and brokers count attempts."""
 DRAIN_S = 3.0
 HURRIED_DRAIN_S = 1.0
 STABLE_S = 5.0
 """A connection that lasted longer is not part of a series of failures."""
+FIRST_ATTEMPT_S = 2.0
+"""Starting waits so long for the first attempt to connect, which may show that the node is taken."""
 
 
 class MqttSink:
     """Publishes to one broker, for as long as the program runs and whatever the broker does.
 
-    The bound is a queue of `mqtt.queue` utterance, drop and error events; `send` never waits. They are published one
-    after the other, each when the one before is acknowledged, and kept until then. An event is repeated only on a new
-    connection; with the same id, so consumers can tell. State, health and availability are retained: only the newest
-    of each is kept, and it is published anew on each connection, since the broker may have lost it.
+    *Delivery.* Utterance, drop and error events are published at least once, in order, and an event that is repeated
+    has the same id, so consumers can tell. `send` never waits: an event is handed to the connection and to the outbox
+    at the same time, several are in flight at once, and each is kept until the broker acknowledges it. What a program
+    leaves in its outbox, killed or not, the next run of the node publishes before anything of its own. What waits is
+    bounded by `mqtt.queue` and `mqtt.queue_bytes`; beyond that the oldest is dropped and counted.
 
-    On each connection, in this order: subscribe, availability, state and health, what has queued up.
+    State, health and availability are retained: only the newest of each is kept, in memory. A state that is no longer
+    valid is cleared from the broker by an empty message: by us while we run, on mute and when closing; by its expiry
+    (MQTT 5) if we are gone; and by the next run of the node.
 
-    Availability is `online`, or `degraded` when the last health event says that a part of the node fails, or `offline`:
-    as last will, and said by ourselves when the sink closes.
+    *On each connection*, in this order: subscribe, claim the node, availability, greetings, state and health, what
+    has queued up.
+
+    *Availability* is `online`, or `degraded` when the last health event says that a part of the node fails or the
+    outbox cannot be written, or `offline`: as last will, and said by ourselves when the sink closes.
+
+    *One monitor per node.* On one machine the outbox belongs to one process: the second does not start. Over the
+    broker each monitor claims the node on `<base>/<node>/claim` whenever it connects, see `Tenure`. A monitor that
+    starts while another is connected learns so and does not start. Two that could not hear each other find out when
+    they are both connected; then the one that started later publishes no more, for good, so nothing flaps. Until then,
+    at most for a round trip, both may have published. A broker that lets nobody use the claim topic protects nothing.
 
     Args:
-        settings: Names, queue length and keep-alive.
+        settings: Names, bounds and keep-alive.
         address: The broker: `broker_address(settings)`, or that of an EmbeddedBroker.
+        commands: Takes what arrives on the command topic.
+        greetings: Retained messages for each new connection, such as a description of the node for other programs.
         reconnect_s: First and longest pause between attempts; each is a random share of a doubling time.
         drain_s: How long closing may wait without progress to deliver what is queued.
 
     Raises:
-        UsageError: `mqtt.base` is not fit to be a topic.
+        UsageError: `mqtt.base` is not fit to be a topic, or `mqtt.outbox` is a folder. On entering: another process
+            is this node.
     """
 
     name = "mqtt"
@@ -55,62 +80,113 @@ class MqttSink:
         settings: MqttSettings,
         address: BrokerAddress,
         *,
+        commands: CommandHandler | None = None,
+        greetings: Sequence[Message] = (),
         reconnect_s: tuple[float, float] = RECONNECT_S,
         drain_s: float = DRAIN_S,
     ) -> None:
         self.topics = Topics(settings.base, settings.node)
+        self._settings = settings
         self._address = address
         self._reconnect_s = reconnect_s
         self._drain_s = drain_s
-        self._outgoing = Outgoing(settings.queue)
+        path = outbox_path(settings, address)
+        self._outbox = Outbox(path) if path else None
+        now = time.time()
+        self._outgoing = Outgoing(
+            settings.queue, max_bytes=settings.queue_bytes, store=self._outbox, after=round(now * 1e6)
+        )
+        self._commands = Commands(commands, self._push) if commands else None
+        self._greetings = greetings
+        client_id = f"emotion-{uuid.uuid4().hex[:15]}"  # 23 characters: every broker must take that many
+        self._tenure = Tenure(client_id, timestamp(now))
+        self._exchange = Exchange(self.topics, self._outgoing, self._tenure, self._commands)
         self._connector = Connector(
             address,
-            client_id=f"emotion-{uuid.uuid4().hex[:15]}",  # 23 characters: every broker must take that many
+            client_id=client_id,
             keepalive_s=settings.keepalive_s,
             will=availability_message("offline", self.topics),
         )
         self._availability: Availability = "online"
-        self._health_every_s = settings.health_every_s
         self._health_at_s = 0.0
         self._parts: tuple[str, ...] = ()
+        self._is_muted = False
+        self._held_back = 0
         self._state: Literal["starting", "ok", "degraded", "closed"] = "starting"
         self._detail = f"connecting to {address.url}"
-        self._connected: str | None = None  # in a few words, while there is a connection
-        self._refused: dict[str, str] = {}  # topic to reason, until the broker takes one there
-        self._wake = asyncio.Event()
+        self._attempted = asyncio.Event()
         self._closing = asyncio.Event()
         self._hurried = False
         self._task: asyncio.Task[None]
+        self._commanding: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._outgoing.push(availability_message(self._availability, self.topics))
+        if self._outbox is not None:
+            await self._outbox.open(self._take_back)
+        for message in (availability_message(self._availability, self.topics), *self._greetings):
+            self._push(message)
         self._task = asyncio.create_task(self._run(), name=self.name)
+        if self._commands is not None:
+            self._commanding = asyncio.create_task(self._commands.run(), name="commands")
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._attempted.wait(), FIRST_ATTEMPT_S)
+        except BaseException:
+            await self._give_up()
+            raise
+        if self._tenure.rival:
+            await self._give_up()
+            raise self._refusal()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._commanding is not None:
+            self._commanding.cancel()
+            await asyncio.wait([self._commanding])
         self._closing.set()
-        self._wake.set()
+        self._exchange.finish()
         while not self._task.done():
             before = self._outgoing.queued
             await asyncio.wait([self._task], timeout=self._drain_s)
             if self._hurried or self._outgoing.queued >= before:
                 break
-        if not self._task.done() and self._connected:
+        if not self._task.done() and self._exchange.is_serving:
             self._task.cancel()  # which cuts the connection, so that the broker says offline
             await asyncio.wait([self._task])
-        lost = self._outgoing.abandon()
-        self._report("closed", f"closed; not delivered: {lost}" if lost else "closed")
+        kept = await self._outbox.close() if self._outbox else 0
+        lost = self._outgoing.abandon(kept=kept)
+        self._report("closed", f"closed; kept for the next run: {kept}" if kept else "closed")
+        if lost:
+            logger.warning("%s: not delivered: %d", self.name, lost)
+
+    @property
+    def muted(self) -> bool:
+        """While muted, no readings and no drops are published, now or later; availability and health go on."""
+        return self._is_muted
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        self._is_muted = muted
+        if muted:
+            for message in self._outgoing.withdraw():
+                self._push(message)
 
     async def send(self, event: Event) -> None:
         """Queues what is published of an event, at once."""
         if isinstance(event, HealthEvent):
-            self._announce(availability_of(event, without=self.name))
+            outbox_fails = self._outbox is not None and self._outbox.problem is not None
+            self._announce("degraded" if outbox_fails else availability_of(event, without=self.name))
             if not self._is_due(event):
                 return
-        message = message_of(event, self.topics)
-        if message is not None:
-            self._outgoing.push(message)
-            self._wake.set()
+        message = message_of(event, self.topics, expiry_s=self._settings.event_valid_s)
+        if message is None:
+            return
+        if self._is_muted and isinstance(event, UtteranceEvent | StateEvent | DropEvent):
+            self._held_back += 1
+        elif not self._tenure.rival:
+            self._push(message)
+        elif not message.retain:
+            self._outgoing.dropped["node taken"] += 1
 
     def hurry(self) -> None:
         """Closing takes a moment at most, whatever waits."""
@@ -118,20 +194,45 @@ class MqttSink:
         self._drain_s = min(self._drain_s, HURRIED_DRAIN_S)
 
     def health(self) -> SinkHealth:
-        """The connection in a few words, events that wait, and those lost to a full queue, a refusal or closing."""
+        """The connection in a few words, events that wait, and those lost, with the reasons."""
+        state, details = self._state, [self._detail]
+        if state == "ok" and self._exchange.refused:
+            state, details = "degraded", [next(iter(self._exchange.refused.values()))]
+        if self._outbox is not None and self._outbox.problem and state != "closed":
+            state = "degraded"
+            details.append(f"outbox: {self._outbox.problem}, {self._outbox.unsaved} in memory only")
+        if self._is_muted:
+            details.append(f"muted: {self._held_back} held back")
+        if self._commands is not None and self._commands.turned_away:
+            details.append(f"commands turned away: {self._commands.turned_away}")
+        if dropped := self._outgoing.dropped:
+            details.append("lost: " + ", ".join(f"{count} {reason}" for reason, count in dropped.items()))
         return SinkHealth(
             name=self.name,
-            state=self._state,
-            detail=self._detail,
+            state=state,
+            detail="; ".join(details),
             queued=self._outgoing.queued,
-            dropped=self._outgoing.dropped,
+            dropped=dropped.total(),
         )
+
+    async def _give_up(self) -> None:
+        self.hurry()
+        await self.__aexit__()
+
+    def _push(self, message: Message) -> None:
+        self._exchange.push(message)
+
+    def _take_back(self, entries: list[Entry]) -> None:
+        """Events that an earlier run has left."""
+        if entries:
+            logger.info("%s: %d events of an earlier run are published first", self.name, len(entries))
+        self._exchange.refill(entries)
 
     def _is_due(self, health: HealthEvent) -> bool:
         """Whether `mqtt.health_every_s` has passed since the last one published, or a part of the node changed."""
         working = {"busy": "ready"}.get(health.worker.state, health.worker.state)
         parts = (working, *(stream.state for stream in health.streams))
-        if parts == self._parts and health.uptime_s - self._health_at_s < self._health_every_s:
+        if parts == self._parts and health.uptime_s - self._health_at_s < self._settings.health_every_s:
             return False
         self._parts, self._health_at_s = parts, health.uptime_s
         return True
@@ -139,7 +240,7 @@ class MqttSink:
     def _announce(self, availability: Availability) -> None:
         if availability != self._availability:
             self._availability = availability
-            self._outgoing.push(availability_message(availability, self.topics))
+            self._push(availability_message(availability, self.topics))
 
     def _report(self, state: Literal["ok", "degraded", "closed"], detail: str) -> None:
         if self._state == "closed":  # an attempt to connect that closing did not wait for
@@ -154,73 +255,39 @@ class MqttSink:
         while True:
             finished = self._closing.is_set()  # then this attempt is the last
             began = clock()
+            longest_s = self._reconnect_s[1]
             try:
                 async with self._connector.connect() as connection:
-                    await self._serve(connection)
+                    await self._exchange.serve(connection, partial(self._established, connection.protocol))
                     finished = True
+            except LoginRefusedError as error:
+                self._report("degraded", f"{error} ({self._address.url})")
+                longest_s = max(longest_s, REFUSED_S)
             except BrokerError as error:
                 self._report("degraded", f"{error} ({self._address.url})")
             except Exception as error:  # a defect of ours or of the client library costs a connection, not the program
                 logger.exception("%s: unexpected failure", self.name)
                 self._report("degraded", f"failed: {error!r} ({self._address.url})")
+            if self._tenure.rival and self._attempted.is_set():  # before, it is an error and not a state
+                self._report("degraded", self._refusal().one_line())
+            self._attempted.set()
             if finished or self._hurried:
                 return
             failures = 0 if clock() - began > STABLE_S else failures
-            await self._pause(failures)
+            await self._pause(failures, longest_s)
             failures += 1
 
-    async def _pause(self, failures: int) -> None:
-        first_s, longest_s = self._reconnect_s
-        pause_s = random.uniform(0, min(longest_s, first_s * 2.0 ** min(failures, 30)))  # noqa: S311
+    def _established(self, protocol: str) -> None:
+        self._report("ok", f"connected {self._address.url} ({protocol})")
+        self._attempted.set()
+
+    async def _pause(self, failures: int, longest_s: float) -> None:
+        pause_s = random.uniform(0, min(longest_s, self._reconnect_s[0] * 2.0 ** min(failures, 30)))  # noqa: S311
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), pause_s)
 
-    async def _serve(self, connection: Connection) -> None:
-        """Uses a connection until it is lost, which raises, or until everything is said at closing."""
-        self._outgoing.restore()
-        self._refused.clear()
-        self._connected = f"connected {self._address.url} ({connection.protocol})"
-        self._report("ok", self._connected)
-        tasks = [asyncio.create_task(self._deliver(connection)), asyncio.create_task(self._receive(connection))]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            self._connected = None
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _deliver(self, connection: Connection) -> None:
-        await connection.subscribe(self.topics.availability)
-        while True:
-            self._wake.clear()
-            message = self._outgoing.next(time.time())
-            if message is None:
-                if self._closing.is_set():
-                    break
-                await self._wake.wait()
-                continue
-            try:
-                await connection.publish(message, time.time())
-            except PublishRefusedError as error:
-                self._outgoing.refuse()
-                self._refused[message.topic] = str(error)
-            else:
-                self._outgoing.acknowledge()
-                self._refused.pop(message.topic, None)
-            if self._refused:
-                self._report("degraded", next(iter(self._refused.values())))
-            else:
-                self._report("ok", self._connected or "")
-        await connection.publish(availability_message("offline", self.topics), time.time())
-
-    async def _receive(self, connection: Connection) -> None:
-        # A broker may take a while to notice that the connection of an earlier run of this node is dead, and then
-        # publishes its will over our `online`.
-        async for message in connection.messages():
-            is_stale_will = message.payload == b"offline" and not message.retain
-            if is_stale_will and message.topic.matches(self.topics.availability) and not self._closing.is_set():
-                self._outgoing.push(availability_message(self._availability, self.topics))
-                self._wake.set()
+    def _refusal(self) -> UsageError:
+        rival = self._tenure.rival
+        where = f" as process {rival.pid} on {rival.host}" if rival else ""
+        msg = f"node {self._settings.node} runs already{where} ({self._address.url})"
+        return UsageError(msg, hint="stop it, or give this one another name with mqtt.node")

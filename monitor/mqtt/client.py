@@ -1,0 +1,92 @@
+"""aiomqtt's client with what it lacks."""
+
+import asyncio
+import time
+from typing import Any
+
+import aiomqtt
+from paho.mqtt.client import MQTT_ERR_SUCCESS
+from paho.mqtt.reasoncodes import ReasonCode
+
+from monitor.mqtt.messages import Message
+
+HUNG_UP = "Hung up before CONNACK"
+SILENT = "The broker has fallen silent"
+
+
+class Client(aiomqtt.Client):
+    """Adds what aiomqtt 2.5 lacks.
+
+    That is several publications in flight with the broker's answer to each, an end without DISCONNECT, a silent broker
+    noticed within the keep-alive time, no waiting for CONNACK from a broker that has hung up, and no watching of a
+    socket that was closed before its turn came.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
+
+    def send(self, message: Message, properties: Any) -> "asyncio.Future[ReasonCode]":
+        """Begins to publish; messages go out in the order of calls.
+
+        Returns:
+            The broker's answer. ValueError if it is no message that MQTT can carry.
+
+        Raises:
+            aiomqtt.MqttCodeError: There is no connection any more.
+        """
+        answer: asyncio.Future[ReasonCode] = self._loop.create_future()
+        try:
+            info = self._client.publish(
+                message.topic, message.payload, qos=1, retain=message.retain, properties=properties
+            )
+        except ValueError as error:
+            answer.set_exception(error)
+            return answer
+        if info.rc != MQTT_ERR_SUCCESS:
+            raise aiomqtt.MqttCodeError(info.rc, "Could not publish message")
+        self._answers[info.mid] = answer
+        return answer
+
+    async def watch(self, keepalive_s: float) -> None:
+        """Asks a silent broker whether it is there; one that stays silent for `keepalive_s` counts as gone."""
+        while not self._disconnected.done():
+            await asyncio.sleep(keepalive_s / 8)
+            silence_s = time.monotonic() - self._client._last_bytes_received  # noqa: SLF001
+            if silence_s >= keepalive_s and not self._disconnected.done():
+                self._disconnected.set_exception(aiomqtt.MqttError(SILENT))
+            elif silence_s >= keepalive_s / 2:
+                self._client._send_pingreq()  # noqa: SLF001
+
+    def cut(self) -> None:
+        """Closes the socket without saying goodbye."""
+        self._client._sock_close()  # noqa: SLF001
+        if self._disconnected.done():
+            self._disconnected.exception()  # or asyncio reports that nobody looked at it
+
+    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
+        answer = self._answers.pop(mid, None)
+        if answer is not None and not answer.done():
+            answer.set_result(reason_code)
+        super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    def _on_disconnect(
+        self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Any = None
+    ) -> None:
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError(HUNG_UP))
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ARG002
+        def write() -> None:
+            try:
+                client.loop_write()
+            except Exception as error:  # noqa: BLE001 as in aiomqtt
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+
+        def register() -> None:
+            if client.socket() is sock:
+                self._loop.add_writer(sock, write)
+
+        self._loop.call_soon_threadsafe(register)

@@ -1,0 +1,57 @@
+"""Messages that ask something of us."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+import aiomqtt
+
+from monitor.mqtt.messages import Message
+
+logger = logging.getLogger(__name__)
+
+CAPACITY = 64
+
+
+class CommandHandler(Protocol):
+    """Does what is asked on the command topic."""
+
+    async def handle(self, message: aiomqtt.Message) -> Message | None:
+        """Takes one message; gives the answer to publish, if there is one."""
+
+
+class Commands:
+    """Hands messages to a handler, one after the other, and its answers on; nobody else waits for it.
+
+    A full queue turns new messages away and counts them.
+
+    Args:
+        handler: Takes the messages.
+        answer: Takes the answers.
+    """
+
+    def __init__(self, handler: CommandHandler, answer: Callable[[Message], None]) -> None:
+        self.turned_away = 0
+        self._handler = handler
+        self._answer = answer
+        self._queue: asyncio.Queue[aiomqtt.Message] = asyncio.Queue(CAPACITY)
+
+    def push(self, message: aiomqtt.Message) -> None:
+        """Takes a message, or turns it away."""
+        try:
+            self._queue.put_nowait(message)
+        except asyncio.QueueFull:
+            self.turned_away += 1
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            message = await self._queue.get()
+            try:
+                answer = await self._handler.handle(message)
+            except Exception:  # a defect of ours costs a command, not the connection
+                logger.exception("a command failed unexpectedly")
+                continue
+            if answer is not None:
+                self._answer(answer)
