@@ -19,6 +19,8 @@ from annotated_types import Ge, Interval, MinLen
 from core.errors import UsageError
 
 ENV_PREFIX = "EMOTION_MONITOR_"
+SECRET_VARIABLES = frozenset({f"{ENV_PREFIX}MQTT__PASSWORD", f"{ENV_PREFIX}WEBSOCKET__TOKEN"})
+"""Read where they are needed and kept nowhere else."""
 
 Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
 NotNegative = Annotated[float, Interval(ge=0, lt=math.inf)]
@@ -31,9 +33,32 @@ class SourceSettings:
     """Where sound comes from."""
 
     sources: Annotated[tuple[str, ...], MinLen(1)] = ("auto",)
-    """auto | mic | mic:NAME | file:PATH | stdin; auto is the default microphone, or the shipped sample."""
+    """auto | mic | mic:NAME | file:PATH | stdin | ws://HOST:PORT; auto is the default microphone, or the sample."""
     speed: Literal["max"] | Positive = 1.0
     """How fast files and stdin are played: 1 is real time; max waits for the model and drops nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocketSettings:
+    """Sound over WebSocket, `--source ws://HOST:PORT`.
+
+    A token comes from token_file or EMOTION_MONITOR_WEBSOCKET__TOKEN; without one, only this machine can be heard.
+    """
+
+    origins: tuple[str, ...] = ("loopback",)
+    """Pages that may connect, by origin (https://example.org); loopback: those that this machine serves; null: files
+    opened in a browser, and whatever else hides its origin. Programs that are no browser have none and may connect."""
+    token_file: str = ""
+    cert_file: str = ""
+    """Certificate for wss://, PEM, intermediate ones after it."""
+    key_file: str = ""
+    """Its private key, PEM without passphrase; not needed where cert_file holds it too."""
+    insecure: tuple[Literal["plaintext"], ...] = ()
+    """plaintext: ws:// that other machines can reach, where others can listen in."""
+    burst_s: Positive = 5.0
+    """Sound that may come faster than real time (times source.speed) before it is refused and counted."""
+    idle_s: Positive = 30.0
+    """A client that sends no sound for so long is let go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +182,8 @@ class MqttSettings:
     """Events that were not delivered by then are dropped and counted."""
     health_every_s: Positive = 10.0
     state_valid_s: Positive = 120.0
+    home_assistant: str = ""
+    """Home Assistant's discovery prefix, usually homeassistant; empty: Home Assistant is told nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +205,7 @@ class Settings:
     """All settings; see each section."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
+    websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
     vad: VadSettings = field(default_factory=VadSettings)
     segmenter: SegmenterSettings = field(default_factory=SegmenterSettings)
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
@@ -237,7 +265,7 @@ def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     values: dict[str, dict[str, Any]] = {}
     for name, text in environ.items():
-        if not name.startswith(ENV_PREFIX) or name == f"{ENV_PREFIX}MQTT__PASSWORD":
+        if not name.startswith(ENV_PREFIX) or name in SECRET_VARIABLES:
             continue
         section, separator, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
         if not separator:

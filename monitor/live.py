@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -15,10 +15,11 @@ from platformdirs import user_log_path
 
 from core.command import INTERRUPTED
 from core.commands import Command
-from core.errors import BrokerError, UsageError
+from core.errors import UsageError
 from core.settings import Settings
 from monitor.pipeline import Pipeline
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
+from monitor.sinks.opening import open_sinks
 from monitor.sinks.sink import Sink
 from monitor.sources.opening import open_source
 from monitor.sources.portaudio import in_thread
@@ -91,13 +92,16 @@ async def _run(settings: Settings, *, headless: bool) -> int:
 
 async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[], None]]) -> int:
     sources = [
-        await in_thread(partial(open_source, spec, speed=settings.source.speed)) for spec in settings.source.sources
+        await in_thread(partial(open_source, spec, speed=settings.source.speed, websocket=settings.websocket))
+        for spec in settings.source.sources
     ]
     async with AsyncExitStack() as stack:
-        # The pipeline needs the sinks, the dashboard among them, so the dashboard gets to know it later.
-        app = None if headless else _dashboard(settings, lambda command: pipeline.command(command))  # noqa: PLW0108
-        sinks = await _open_sinks(settings, sources, app, stack)
+        sinks: list[Sink] = []  # those that take commands need the pipeline, which needs them only once it runs
         pipeline = Pipeline(settings, sources, sinks, open_source=_open_microphone)
+        app = None if headless else _dashboard(settings, pipeline.command)
+        if app is not None:
+            sinks.append(await stack.enter_async_context(_dashboard_sink(app)))
+        sinks += await open_sinks(settings, sources, pipeline.execute, stack)
         gently.append(pipeline.stop)
         if app is None:
             await pipeline.run()
@@ -133,40 +137,10 @@ def _dashboard(settings: Settings, on_command: Callable[[Command], None]) -> "Da
     return DashboardApp(on_command=on_command, session=session)
 
 
-async def _open_sinks(
-    settings: Settings, sources: Sequence[Source], app: "DashboardApp | None", stack: AsyncExitStack
-) -> list[Sink]:
-    """The sinks, open; what cannot be opened but may be done without stays visible as a failed sink."""
-    sinks: list[Sink] = []
-    if app is not None:
-        from monitor.dashboard import DashboardSink
+def _dashboard_sink(app: "DashboardApp") -> Sink:
+    from monitor.dashboard import DashboardSink
 
-        sinks.append(DashboardSink(app))
-    lossless = not any(source.realtime for source in sources)
-    sinks += [JsonlSink(spec, settings.output, lossless=lossless) for spec in settings.output.sinks]
-    if settings.mqtt.url != "off":
-        sinks.append(await _mqtt_sink(settings, stack))
-    for sink in sinks:
-        await stack.enter_async_context(sink)
-    return sinks
-
-
-async def _mqtt_sink(settings: Settings, stack: AsyncExitStack) -> Sink:
-    from monitor.mqtt.address import broker_address
-    from monitor.sinks.mqtt import MqttSink
-
-    if settings.mqtt.url != "embedded":
-        return MqttSink(settings.mqtt, broker_address(settings.mqtt))
-    from monitor.broker import EmbeddedBroker
-    from monitor.sinks.sink import FailedSink
-
-    try:
-        broker = await stack.enter_async_context(EmbeddedBroker())
-    except BrokerError as error:
-        log.warning("mqtt: %s", error.one_line())
-        return FailedSink("mqtt", error.one_line())
-    log.info("mqtt: read along with: %s", broker.subscribe_command(f"{settings.mqtt.base}/#"))
-    return MqttSink(settings.mqtt, broker.address)
+    return DashboardSink(app)
 
 
 async def _show(app: "DashboardApp", pipeline: Pipeline) -> None:

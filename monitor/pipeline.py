@@ -41,7 +41,7 @@ class Pipeline:
     Args:
         settings: All settings.
         sources: Not yet opened; each becomes a stream of its own.
-        sinks: Open.
+        sinks: Open when `run` is called.
         open_source: Finds the source that a command names.
 
     Attributes:
