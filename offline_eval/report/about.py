@@ -20,7 +20,11 @@ def in_short(findings: Findings) -> Section:
     texts = [f"Judged here: {findings.judged.name}. {_found(findings)}"]
     if scores.n_scored:
         texts += [_skill(findings), _told_apart(findings), _ambiguity(scores.estimates["entropy_spearman"])]
-    return Section(anchor="short", title="In short", blocks=(Listing(tuple(texts)), *map(Paragraph, findings.warnings)))
+    return Section(
+        anchor="short",
+        title="In short",
+        blocks=(Listing(tuple(texts)), *(Paragraph(text, warning=True) for text in findings.warnings)),
+    )
 
 
 def evaluated(findings: Findings) -> Section:
@@ -59,7 +63,7 @@ def _skill(findings: Findings) -> str:
     skill = evaluation.systems[findings.judged.name].scored.estimates["skill_smoothed"]
     prior = evaluation.systems[VOTE_PRIOR].scored.estimates["kl_smoothed"]
     return (
-        f"The vote prior, which says the same of every utterance, comes to KL, eps 1e-2, {_estimate(prior)}; "
+        f"The vote prior, which says the same of every utterance, comes to {SHORT['kl_smoothed']} {_estimate(prior)}; "
         f"skill over it is {_estimate(skill)} (1: as the voters, 0: as the prior, below: worse)."
     )
 
@@ -109,9 +113,8 @@ def _corpus(findings: Findings) -> str:
 def _votes(findings: Findings) -> str:
     mean = findings.humans.mean(0)
     raters = np.mean([len(one.votes) for one in findings.rated])
-    return (
-        f"{', '.join(f'{e} {number(p)}' for e, p in zip(EMOTIONS, mean, strict=True))}; {raters:.2g} raters on average"
-    )
+    shares = ", ".join(f"{emotion} {number(p)}" for emotion, p in zip(EMOTIONS, mean, strict=True))
+    return f"{shares}; {raters:.3g} raters to an utterance"
 
 
 def _agreement(findings: Findings) -> str:

@@ -38,8 +38,11 @@ def difference_table(caption: str, differences: Sequence[Difference]) -> Table:
 def difference_notes(differences: Sequence[Difference], draws: int) -> Listing:
     """How to read such a table."""
     tested = sum(one.p is not None for one in differences)
+    powerless = tested / (draws + 1) >= LEVEL
+    warning = (f"Too few draws for so many: no corrected p can be below {LEVEL}.",) if powerless else ()
     return Listing(
         (
+            *warning,
             f"Paired: both systems in the same {draws:,} draws, on the utterances that both read.",
             f"p: two-sided, by bootstrap, at least 1/{draws + 1:,}. Holm: corrected for all {tested} of the table.",
             f"Verdict: of the first, at a corrected p below {LEVEL}; not told apart is not the same as equal.",

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Plain text."""
+    """Plain text; a `warning` is set off, as what must not be missed."""
 
     text: str
+    warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

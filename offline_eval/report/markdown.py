@@ -20,8 +20,8 @@ def as_markdown(document: Document) -> str:
 
 def _block(block: Block, depth: int) -> Iterator[str]:
     match block:
-        case Paragraph(text):
-            yield _plain(text)
+        case Paragraph(text, warning):
+            yield f"{'> ' if warning else ''}{_plain(text)}"
         case Listing(texts, numbered):
             yield "\n".join(f"{f'{n}.' if numbered else '-'} {_plain(text)}" for n, text in enumerate(texts, start=1))
         case Facts(rows):

@@ -67,8 +67,8 @@ def _section(section: Section) -> Iterator[str]:
 
 def _block(block: Block, anchor: str, numbers: Iterator[int]) -> Iterator[str]:
     match block:
-        case Paragraph(text):
-            yield f"<p>{escape(text)}</p>"
+        case Paragraph(text, warning):
+            yield f'<p class="warning">{escape(text)}</p>' if warning else f"<p>{escape(text)}</p>"
         case Listing(texts, numbered):
             kind = "ol" if numbered else "ul"
             yield f"<{kind}>"

@@ -35,7 +35,8 @@ def overview(findings: Findings) -> Figure:
         level = evaluation.levels[measure]
         line = (level.chance, "chance") if level.chance is not None else (level.prior, "vote prior")
         title = f"{SHORT[measure]}, {MEASURE[measure].better} is better"
-        panels.append(dots(f"overview-{measure}", title, rows, level=line[0], level_name=line[1]))
+        if any(np.isfinite(row.estimate.value) for row in rows):
+            panels.append(dots(f"overview-{measure}", title, rows, level=line[0], level_name=line[1]))
     return Figure(
         tuple(panels),
         "Every reading with its 95 % interval. Circles: the recording is heard; squares: the same question without the "
@@ -62,7 +63,7 @@ def calibration(findings: Findings) -> Section:
                 "A model that is torn where people disagree has diamonds that rise; no utterance has a hard label."
             )
         blocks = [Figure(tuple(panel for panel in panels if panel is not None), caption)]
-    return Section(anchor="calibration", title=f"Sure and torn: {findings.judged.name}", blocks=tuple(blocks))
+    return Section(anchor="calibration", title="Calibration and ambiguity", blocks=tuple(blocks))
 
 
 def distributions(findings: Findings) -> Section:
@@ -126,13 +127,13 @@ def agreement(findings: Findings) -> Section:
     ]
     whole = findings.evaluation.levels["kl_smoothed"].prior
     panel = dots(
-        "agreement-kl", "KL, eps 1e-2, by agreement", rows, level=whole, level_name="vote prior, all utterances"
+        "agreement-kl", "KL smoothed, by agreement", rows, level=whole, level_name="vote prior, all utterances"
     )
     figure = Figure(
         (panel,),
-        "KL of the judged view (circles), the vote prior (diamonds) and the uniform reading (squares). Near-uniform "
-        "readings look good where people are torn and bad where they agree; a model that hears is ahead of both "
-        "constants in every part.",
+        "KL (eps 1e-2) of the judged view (circles), the vote prior (diamonds) and the uniform reading (squares). "
+        "Near-uniform readings look good where people are torn and bad where they agree; a model that hears is ahead "
+        "of both constants in every part.",
     )
     return Section(anchor="agreement", title="By agreement", blocks=(by_agreement(findings), figure))
 
@@ -150,7 +151,7 @@ def worst(findings: Findings, *, transcripts: bool) -> Section:
         values = [Cell(number(p)) for pair in zip(human[n], model[n], strict=True) for p in pair]
         said = [Cell(findings.heard[row].transcript or "" if findings.heard else "")] if transcripts else []
         cells.append(Row(names[n], (Cell(number(kl)), *values, *said)))
-    columns = ["KL, eps 1e-2", *(f"{emotion}, {who}" for emotion in EMOTIONS for who in ("votes", "model"))]
+    columns = ["KL smoothed", *(f"{emotion}, {who}" for emotion in EMOTIONS for who in ("votes", "model"))]
     table = Table.plain(
         f"The {len(at)} utterances that {findings.judged.name} reads worst",
         "utterance",

@@ -17,7 +17,6 @@ from offline_eval.report.words import (
     interval,
     legend,
     number,
-    whole,
 )
 
 HEARD, DEAF, CONSTANT = "The recording is heard", "The same questions without the sound", "No model at all"
@@ -33,13 +32,13 @@ def headline(findings: Findings) -> Section:
         for title, names in grouped(findings).items()
     ]
     chance = (Cell(number(findings.evaluation.levels[name].chance)) for name in HEADLINE)
-    groups[-1] = Group(CONSTANT, (*groups[-1].rows, Row(_CHANCE, (_NO_CELL, _NO_CELL, *chance))))
+    groups[-1] = Group(CONSTANT, (*groups[-1].rows, Row(_CHANCE, (_NO_CELL, *chance))))
     if findings.people is not None:
         groups.append(Group("People", (_people(findings.people),)))
     table = Table(
         caption="Every view of the answers, and what needs no model, with 95 % intervals",
         corner="reading",
-        columns=("scored", "invalid", *map(column, HEADLINE)),
+        columns=("scored", *map(column, HEADLINE)),
         groups=tuple(groups),
     )
     return Section(anchor="headline", title="Headline", blocks=(table, Listing(tuple(_explained(findings)))))
@@ -54,8 +53,8 @@ def penalised(findings: Findings) -> Section:
         table = Table.plain(
             "Views with invalid readings, scored on all utterances",
             "reading",
-            ["scored", "of these invalid", *map(column, HEADLINE)],
-            [_row(name, systems[name].penalised, systems[name].scored.n_invalid) for name in names],
+            ["scored", *map(column, HEADLINE)],
+            [_row(name, systems[name].penalised, f"{systems[name].scored.n_invalid:,} as uniform") for name in names],
         )
         why = [
             f"{one.view.name}: {', '.join(f'{count:,} {reason}' for reason, count in one.invalid.items())}"
@@ -110,9 +109,12 @@ def grouped(findings: Findings) -> dict[str, list[str]]:
     return {title: names for title, names in groups.items() if names}
 
 
-def _row(name: str, scores: Scores, n_invalid: int | None = None) -> Row:
-    counts = whole(scores.n_scored), whole(scores.n_invalid if n_invalid is None else n_invalid)
-    return Row(name, (*counts, *(estimated(scores.estimates[measure]) for measure in HEADLINE)))
+def _row(name: str, scores: Scores, remark: str = "") -> Row:
+    if scores.n_invalid:
+        remark = f"{scores.n_invalid:,} invalid"
+    return Row(
+        name, (Cell(f"{scores.n_scored:,}", remark), *(estimated(scores.estimates[measure]) for measure in HEADLINE))
+    )
 
 
 def _people(people: LeaveOneOut) -> Row:
@@ -123,7 +125,7 @@ def _people(people: LeaveOneOut) -> Row:
         else _NO_CELL
         for name in HEADLINE
     )
-    return Row(_PEOPLE, (whole(people.n_utterances), _NO_CELL, *cells))
+    return Row(_PEOPLE, (Cell(f"{people.n_utterances:,}"), *cells))
 
 
 def _explained(findings: Findings) -> list[str]:
@@ -148,4 +150,4 @@ def _explained(findings: Findings) -> list[str]:
 def _parts(findings: Findings, corner: str, scores: Mapping[str, Scores]) -> Table:
     rows = [_row(name, part) for name, part in scores.items()]
     caption = f"{findings.judged.name}, by {corner}"
-    return Table.plain(caption, corner, ["scored", "invalid", *map(column, HEADLINE)], rows)
+    return Table.plain(caption, corner, ["scored", *map(column, HEADLINE)], rows)

@@ -25,7 +25,7 @@ HEADLINE = (
 
 SHORT = {
     "kl": "KL",
-    "kl_smoothed": "KL, eps 1e-2",
+    "kl_smoothed": "KL smoothed",
     "bd_log_mean": "BD",
     "paper_r2": "paper_r2",
     "js": "JS",
@@ -70,11 +70,6 @@ def estimated(estimate: Estimate, *, signed: bool = False) -> Cell:
     return Cell(number(estimate.value, signed=signed), interval(estimate, signed=signed))
 
 
-def whole(count: int) -> Cell:
-    """A number of things."""
-    return Cell(f"{count:,}")
-
-
 def share(part: int, total: int) -> str:
     """Such as `3 of 40 (7.5 %)`."""
     return f"{part:,} of {total:,}" + (f" ({part / total:.1%})".replace("%", " %") if total else "")
@@ -87,10 +82,10 @@ def column(measure: str) -> str:
 
 def arrow(measure: Measure) -> str:
     """Down: lower is better; up: higher is."""
-    return {"lower": " ↓", "higher": " ↑", None: ""}[measure.better]
+    return {"lower": "\N{NO-BREAK SPACE}↓", "higher": "\N{NO-BREAK SPACE}↑", None: ""}[measure.better]
 
 
 def legend(measures: tuple[str, ...]) -> str:
     """What short names stand for, in a line."""
-    longer = (f"{SHORT[name]}: {MEASURE[name].title}" for name in measures if SHORT.get(name) != MEASURE[name].title)
-    return "; ".join(longer) + "."
+    titles = {SHORT[name]: MEASURE[name].title.removeprefix(f"{SHORT[name]}: ") for name in measures}
+    return "; ".join(f"{short}: {title}" for short, title in titles.items() if short != title) + "."

@@ -21,11 +21,11 @@ def bars(name: str, title: str, labels: Sequence[str], human: Values, model: Val
 
     def draw(axes: "Axes") -> None:
         for at, label in enumerate(labels):
-            axes.text(0, at - 0.36, label, va="center", fontsize=10)
+            axes.text(0, at - 0.36, label, va="center", fontsize=11)
             for who, row, y in (("votes", human[at], at - 0.08), ("model", model[at], at + 0.2)):
                 _bar(axes, row, y)
-                axes.text(1.01, y, who, va="center", fontsize=9)
-        axes.set(title=title, xlim=(0, 1.13), ylim=(len(labels) - 0.5, -0.7), xticks=[], yticks=[])
+                axes.text(1.01, y, who, va="center", fontsize=10)
+        axes.set(title=title, xlim=(0, 1.15), ylim=(len(labels) - 0.5, -0.7), xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set_visible(False)
 

@@ -28,8 +28,8 @@ _STYLE: dict[str, Any] = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
-    "font.size": 11,
-    "axes.titlesize": 12,
+    "font.size": 12,
+    "axes.titlesize": 13,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
     "axes.edgecolor": QUIET,
@@ -45,7 +45,7 @@ _STYLE: dict[str, Any] = {
     "grid.linewidth": 0.8,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "legend.fontsize": 10,
+    "legend.fontsize": 11,
 }
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 _PROLOGUE = re.compile(r".*?(?=<svg )", re.DOTALL)

@@ -84,6 +84,6 @@ def _shaded(axes: "Axes", x: "np.ndarray[tuple[int], np.dtype[np.float64]]", y: 
     counts = np.histogram2d(x, np.asarray(y), bins=(edges, edges))[0]
     size = _LN4 / _CELLS
     for column, row in zip(*np.nonzero(counts), strict=True):
-        depth = 0.7 * float(np.sqrt(counts[column, row] / counts.max()))
+        depth = 0.12 + 0.58 * float(np.sqrt(counts[column, row] / counts.max()))
         corner = (edges[column] * _LN4, edges[row] * _LN4)
         axes.add_patch(Rectangle(corner, size, size, facecolor=ACCENT, alpha=depth, edgecolor="none", linewidth=0))

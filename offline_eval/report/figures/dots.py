@@ -8,13 +8,13 @@ import numpy as np
 
 from offline_eval.evaluation import Estimate
 from offline_eval.report.document import Panel
-from offline_eval.report.figures.canvas import ACCENT, OTHER, QUIET, drawn
+from offline_eval.report.figures.canvas import ACCENT, CARD, OTHER, QUIET, drawn
 from offline_eval.report.words import interval, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ROW_HEIGHT, _MARGINS = 33, 80
+_ROW_HEIGHT, _MARGINS = 35, 84
 _MARKERS = "oDsv"
 _COLORS = (ACCENT, OTHER, QUIET, OTHER)
 
@@ -59,7 +59,8 @@ def dots(name: str, title: str, rows: Sequence[Dot], *, level: float | None, lev
                 xytext=(3, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=10,
+                fontsize=11,
+                bbox={"facecolor": CARD, "edgecolor": "none", "pad": 1},
             )
         if level is not None and np.isfinite(level):
             axes.axvline(level, color=QUIET, linestyle=(0, (4, 3)), linewidth=1.2, zorder=0)

@@ -16,8 +16,8 @@ CORNERS = {"anger": (-1, 1), "happiness": (1, 1), "sadness": (-1, -1), "neutral"
 """Emotions that are seldom heard together are opposite."""
 
 _CELLS = 21
-_DEEPEST = 0.62
-"""Opacity of the fullest cell: text of the page's colour can still be read on it."""
+_FAINTEST, _DEEPEST = 0.12, 0.62
+"""Opacity of a cell with one utterance, and of the fullest: text of the page's colour can still be read on it."""
 
 
 def square(distributions: Values) -> Values:
@@ -35,7 +35,7 @@ def density(name: str, title: str, distributions: Values, who: str) -> Panel:
     def draw(axes: "Axes") -> None:
         width = 2 / _CELLS
         for row, column in zip(*np.nonzero(counts), strict=True):
-            depth = _DEEPEST * float(np.sqrt(counts[row, column] / counts.max()))
+            depth = _FAINTEST + (_DEEPEST - _FAINTEST) * float(np.sqrt(counts[row, column] / counts.max()))
             _cell(axes, edges[column], edges[row], width, depth)
         axes.plot([-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1], color=QUIET, linewidth=1)
         axes.plot([-1, 1, np.nan, -1, 1], [-1, 1, np.nan, 1, -1], color=LINE, linewidth=1, zorder=0)
@@ -43,7 +43,7 @@ def density(name: str, title: str, distributions: Values, who: str) -> Panel:
         for emotion, (right, up) in CORNERS.items():
             at = (right, up * 1.05)
             side = "left" if right < 0 else "right"
-            axes.text(*at, emotion, ha=side, va="bottom" if up > 0 else "top", fontsize=11)
+            axes.text(*at, emotion, ha=side, va="bottom" if up > 0 else "top", fontsize=12)
         _bare(axes, title)
         axes.set(xlim=(-1.02, 1.02), ylim=(-1.2, 1.2))
 
@@ -72,7 +72,7 @@ def matrix(name: str, title: str, shares: Values, counts: Values | None, *, rows
                 axes.text(column, row - lift, f"{value:.2f}", ha="center", va="center", weight=weight)
                 if counts is not None:
                     text = f"{counts[row, column]:,.0f}"
-                    axes.text(column, row + 0.22, text, ha="center", va="center", fontsize=9, color=QUIET)
+                    axes.text(column, row + 0.22, text, ha="center", va="center", fontsize=10)
         ticks = range(len(EMOTIONS))
         _bare(axes, title)
         axes.set(xlim=(-0.5, 3.5), ylim=(3.5, -0.5), xlabel=columns, ylabel=rows)
