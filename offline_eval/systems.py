@@ -10,6 +10,7 @@ from offline_eval.system import System
 
 if TYPE_CHECKING:
     from offline_eval.baselines.clip_vectors import ClipVectors
+    from offline_eval.training.learn import School
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +100,24 @@ def _whisper_lr(workshop: Workshop) -> System:
 
 def _mini(workshop: Workshop) -> System:
     from offline_eval.training.crossval import TrainedAnew
+
+    return TrainedAnew(name="ltu-as-mini", school=_school(workshop))
+
+
+def _teachers(workshop: Workshop) -> System:
+    from offline_eval.training.crossval import TeachersAlone
+
+    return TeachersAlone(name="teachers", school=_school(workshop))
+
+
+def _school(workshop: Workshop) -> "School":
     from offline_eval.training.encoder import load_encoder
     from offline_eval.training.learn import School
     from offline_eval.training.recipe import Recipe, chosen
 
     recipe = chosen(Recipe(seed=workshop.seed), workshop.choices)
     encoder = load_encoder(workshop.encoder_folder(), recipe.audio, layers=recipe.encoder_layers)
-    school = School(encoder=encoder, recipe=recipe, cache=workshop.cache / "features", progress=workshop.progress)
-    return TrainedAnew(name="ltu-as-mini", school=school)
+    return School(encoder=encoder, recipe=recipe, cache=workshop.cache / "features", progress=workshop.progress)
 
 
 _BASELINES: Mapping[str, Callable[[Workshop], System]] = {
@@ -118,7 +129,7 @@ _BASELINES: Mapping[str, Callable[[Workshop], System]] = {
 }
 """Name to what makes the system; libraries are imported only for those that are made."""
 
-SYSTEMS: Mapping[str, Callable[[Workshop], System]] = {"ltu-as-mini": _mini, **_BASELINES}
+SYSTEMS: Mapping[str, Callable[[Workshop], System]] = {"ltu-as-mini": _mini, "teachers": _teachers, **_BASELINES}
 """Name to what makes the system."""
 
 BASELINES = tuple(_BASELINES)

@@ -41,5 +41,32 @@ class TrainedAnew:
         return predict
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeachersAlone:
+    """The classifiers that teach the model, read without it: what the language model adds or loses is the difference.
+
+    Attributes:
+        name: Of the system.
+        school: What they are trained with.
+    """
+
+    name: str
+    school: School
+
+    @property
+    def recipe(self) -> str:
+        """See `System`."""
+        return f"{self.school.recipe} {self.school.encoder.sha256}"
+
+    def fit(self, train: Sequence[Clip]) -> Predictor:
+        """See `System`."""
+        teachers = self.school.teach(train, name=self.name)
+
+        def predict(clips: Sequence[Clip]) -> Values:
+            return self.school.read_with(teachers, clips)
+
+        return predict
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from core.ltu_as.features import INT16_SCALE
@@ -18,7 +19,8 @@ from offline_eval.training.material import Material
 from offline_eval.training.network import build, taken_up
 from offline_eval.training.objective import AnswerLoss
 from offline_eval.training.recipe import Recipe
-from offline_eval.training.trainer import Epoch, Track, fit, read_features
+from offline_eval.training.teachers import Teachers
+from offline_eval.training.trainer import Epoch, Track, fit, read_features, teach
 from offline_eval.training.vocabulary import train_vocabulary
 
 _NOISE_ROUNDS = 8
@@ -70,6 +72,22 @@ class School:
         )
         checkpoint.unlink(missing_ok=True)
         return model.eval(), epochs
+
+    def teach(self, train: Sequence[Clip], *, name: str) -> Teachers:
+        """The teachers alone.
+
+        Raises:
+            AudioError: A clip cannot be decoded.
+            UsageError: The recipe has none.
+        """
+        tokenizer = Tokenizer(train_vocabulary(self.recipe.vocabulary))
+        model = build(self.recipe, self.encoder, tokenizer, name=name)
+        return teach(model, self._material(train, []), self.recipe, track=self.track)
+
+    def read_with(self, teachers: Teachers, clips: Sequence[Clip]) -> NDArray[np.float64]:
+        """[N, 4]: what teachers read, from cached features."""
+        sounds = (torch.from_numpy(sound).transpose(0, 1).float()[None] for sound in self._features(clips, 0))
+        return np.concatenate([teachers.readings(sound) for sound in sounds])
 
     def read(self, model: LTUAS, clips: Sequence[Clip], prompts: Sequence[str]) -> NDArray[np.float64]:
         """[N, 4]: the mean over prompts of what a trained model reads, from cached features."""

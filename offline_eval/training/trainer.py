@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from core.distribution import EMOTIONS
-from core.errors import EmotionMonitorError
+from core.errors import EmotionMonitorError, UsageError
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import PROMPTS
 from offline_eval.scores import OVERALL, Score, per_corpus, targets_of
@@ -105,6 +105,20 @@ def fit(
     return run.epochs
 
 
+def teach(model: LTUAS, material: Material, recipe: Recipe, *, track: Track = lambda steps, _: steps) -> Teachers:
+    """The teachers that a fresh model would have, without the model.
+
+    Raises:
+        UsageError: The recipe has none.
+    """
+    run = _Run(model, material, recipe, fresh=True)
+    if run.teachers is None:
+        msg = "a recipe without teachers"
+        raise UsageError(msg, hint="give teachers=1 or more")
+    run.teach_teachers(track)
+    return run.teachers
+
+
 @torch.inference_mode()
 def read_features(
     model: LTUAS, objective: AnswerLoss, features: Features, prompts: Sequence[str] = tuple(PROMPTS)
@@ -133,9 +147,9 @@ class _Run:
         few = [sounds[row] for row in self._rng.permutation(len(sounds))[:_SCALE_CLIPS]]
         if fresh:
             fit_scales(model, cut_alike(few, self._rng))
-        self._teachers = None
+        self.teachers = None
         if fresh and recipe.teachers:
-            self._teachers = Teachers(model.audio_encoder, model.config.llama.hidden_size, recipe)
+            self.teachers = Teachers(model.audio_encoder, model.config.llama.hidden_size, recipe)
         self._objective = AnswerLoss(model.tokenizer)
         self._averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
         self._steps = math.ceil(len(material.train) / recipe.batch)
@@ -148,12 +162,12 @@ class _Run:
 
     def teach_teachers(self, track: Track) -> None:
         """Trains the teachers, if the model is to have some, for as many steps as it will be."""
-        if self._teachers is not None:
+        if self.teachers is not None:
             steps = self._steps * self._recipe.epochs
-            self._teachers.learn(
+            self.teachers.learn(
                 self._clips(), targets=self._targets, recipe=self._recipe, steps=steps, rng=self._rng, track=track
             )
-            take_over(self._model, self._teachers)
+            take_over(self._model, self.teachers)
 
     @property
     def has_stopped(self) -> bool:
@@ -183,7 +197,7 @@ class _Run:
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "best": self.best,
             "model": _learned(self._model),
-            "teachers": self._teachers.state_dict() if self._teachers else {},
+            "teachers": self.teachers.state_dict() if self.teachers else {},
             "averaged": _learned(self._averaged),
             "descent": self._descent.state_dict(),
             "draws": self._rng.bit_generator.state,
@@ -198,9 +212,9 @@ class _Run:
         ]
         self.best = state["best"]
         self._model.load_state_dict(state["model"], strict=False)
-        if self._teachers is not None:
-            self._teachers.load_state_dict(state["teachers"])
-            self._teachers.eval()
+        if self.teachers is not None:
+            self.teachers.load_state_dict(state["teachers"])
+            self.teachers.eval()
         self._averaged.load_state_dict(state["averaged"], strict=False)
         self._descent.load_state_dict(state["descent"])
         self._rng.bit_generator.state = state["draws"]
@@ -235,10 +249,10 @@ class _Run:
         """Half of the batch is asked for one word, the other half for likelihoods."""
         recipe, rng = self._recipe, self._rng
         features, targets = mixed(features, self._targets[rows], recipe.mixing, rng)
-        if self._teachers is None:
+        if self.teachers is None:
             audio = self._hear_in_part(features)
         else:
-            targets, audio = self._teachers.readings(features), self._model.audio_embeddings(features)
+            targets, audio = self.teachers.readings(features), self._model.audio_embeddings(features)
         transcript = str(rng.choice(SENTENCES)) if rng.random() < recipe.transcript_share else None
         half = len(rows) // 2
         single = self._objective.single(self._model, audio[:half], targets[:half], rng=rng, transcript=transcript)
