@@ -155,7 +155,8 @@ class Outbox:
             self._closing = True
             self._changed.notify()
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.wrap_future(self._closed), CLOSE_S)
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.shield(asyncio.wrap_future(self._closed))
         with self._changed:
             return len(self._on_disk & self._waiting.keys())
 
@@ -211,7 +212,7 @@ class Outbox:
         self.problem = problem
 
     def _open(self) -> "_File":
-        self._owner.acquire()
+        self._owner.acquire()  # makes the folder, too
         if self._is_corrupt:
             aside = _set_aside(self.path)
             self._is_corrupt = False
@@ -251,7 +252,6 @@ class _File:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would let everybody read it
         self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
         try:
@@ -329,7 +329,8 @@ class _Lock:
         """
         if self._fd is not None or fcntl is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # a file in the place of the folder: opening says so better
+            self._path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, Self
@@ -41,6 +41,10 @@ class Received:
     def json(self) -> Any:
         """The payload of an event."""
         return json.loads(self.payload)
+
+    def on(self, topic: str) -> Self:
+        """The same on another topic."""
+        return replace(self, topic=topic)
 
 
 class Mosquitto:
@@ -242,7 +246,7 @@ def _parse(line: str) -> Received:
     message = json.loads(line)
     return Received(
         topic=message["topic"],
-        payload=message.get("payload", ""),
+        payload=message.get("payload") or "",
         qos=message["qos"],
         retain=bool(message["retain"]),
         properties=message.get("properties", {}),

@@ -16,7 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from core.errors import BrokerError, UsageError
 from monitor.mqtt.address import BrokerAddress
-from monitor.mqtt.client import HUNG_UP, SILENT, Client
+from monitor.mqtt.client import HUNG_UP, Client
 from monitor.mqtt.messages import Message
 
 ANSWER_S = 5.0
@@ -63,7 +63,8 @@ class Publication:
             BrokerError: The connection is lost.
         """
         try:
-            answer = await asyncio.wait_for(self._answer, ACKNOWLEDGE_S)
+            async with asyncio.timeout(ACKNOWLEDGE_S):
+                answer = await self._answer
         except TimeoutError:
             msg = f"the broker has not answered for {ACKNOWLEDGE_S:g} s"
             raise BrokerError(msg) from None
@@ -238,8 +239,6 @@ def _connection_may_be_lost() -> Iterator[None]:
     except aiomqtt.MqttError as error:
         if _is_silence(error):
             msg = f"the broker has not answered for {ACKNOWLEDGE_S:g} s"
-        elif str(error.__cause__) == SILENT:
-            msg = "connection lost: the broker has fallen silent"
         else:
             said = _broker_reason(error.__cause__ or error)
             msg = f"connection lost: {said}" if said else "connection lost"
@@ -257,7 +256,7 @@ def _publish_properties(message: Message, now: float) -> Properties:
     return _properties(
         PacketTypes.PUBLISH,
         PayloadFormatIndicator=1,
-        ContentType="application/json" if message.schema else "text/plain",
+        ContentType=message.content_type,
         UserProperty=user or None,
         CorrelationData=message.correlation,
         MessageExpiryInterval=None if expiry_s is None else max(1, expiry_s),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from monitor.mqtt.connection import Connection, Publication, PublishRefusedError
@@ -86,9 +86,7 @@ class Exchange:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.is_serving = False
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
         for task in done:
             task.result()
         if self._tenure.rival:
@@ -123,7 +121,8 @@ class Exchange:
         else:
             # What the broker had retained on these topics is here before our own claim is.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._heard_itself.wait(), OBJECT_S)
+                async with asyncio.timeout(OBJECT_S):
+                    await self._heard_itself.wait()
         if not self._tenure.holds:
             if self._seems_taken:
                 await asyncio.sleep(OBJECT_S)
@@ -191,3 +190,12 @@ class Exchange:
     def _repeat_availability(self) -> None:
         self._outgoing.repeat(self._topics.availability)
         self._wake.set()
+
+
+async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Cancels tasks until they have ended; Python 3.11's wait_for, which aiomqtt uses, may lose a cancellation."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.1)
+    await asyncio.gather(*tasks, return_exceptions=True)  # or asyncio reports that nobody looked at their exceptions

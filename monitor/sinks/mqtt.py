@@ -130,7 +130,8 @@ class MqttSink:
             self._commanding = asyncio.create_task(self._commands.run(), name="commands")
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._attempted.wait(), FIRST_ATTEMPT_S)
+                async with asyncio.timeout(FIRST_ATTEMPT_S):
+                    await self._attempted.wait()
         except BaseException:
             await self._give_up()
             raise
@@ -284,7 +285,8 @@ class MqttSink:
     async def _pause(self, failures: int, longest_s: float) -> None:
         pause_s = random.uniform(0, min(longest_s, self._reconnect_s[0] * 2.0 ** min(failures, 30)))  # noqa: S311
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), pause_s)
+            async with asyncio.timeout(pause_s):
+                await self._closing.wait()
 
     def _refusal(self) -> UsageError:
         rival = self._tenure.rival

@@ -9,25 +9,22 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core.errors import UsageError
-from core.events import SinkHealth, UtteranceEvent, decode
-from core.settings import MqttSettings
+from core.events import SinkHealth, decode
 from monitor.broker import EmbeddedBroker
 from monitor.mqtt import connection
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Topics, availability_message
-from monitor.sinks.mqtt import MqttSink
-from tests.mosquitto import Mosquitto, Received, Subscriber, Wire, free_port
+from tests.monitor.sinks.publishing import arrives, distinct, mqtt, numbers, until, until_received, until_state
+from tests.mosquitto import Mosquitto, Subscriber, Wire, free_port
 from tests.sample_events import drop, error, health, level, state, utterance
 
 pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[3]
-QUICK_S = (0.02, 0.2)
 
 MakeMosquitto = Callable[..., Mosquitto]
 Subscribe = Callable[..., Subscriber]
@@ -54,46 +51,6 @@ async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         address = embedded.address
         login = ("-u", address.user or "", "-P", address.password or "")
         yield Broker(address, embedded.ports.mqtt311, "311", login)
-
-
-def mqtt(address: BrokerAddress, *, drain_s: float = 10.0, **settings: Any) -> MqttSink:
-    return MqttSink(MqttSettings(node="desk", **settings), address, reconnect_s=QUICK_S, drain_s=drain_s)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-
-
-async def until_state(sink: MqttSink, state: str) -> SinkHealth:
-    await until(lambda: sink.health().state == state)
-    return sink.health()
-
-
-async def arrives(subscriber: Subscriber, count: int, topic_end: str) -> list[Received]:
-    """All messages on topics with this end, once there are `count`."""
-
-    def enough(received: list[Received]) -> bool:
-        return sum(message.topic.endswith(topic_end) for message in received) >= count
-
-    received = await asyncio.to_thread(subscriber.until, f"{count} messages on {topic_end}", enough)
-    return [message for message in received if message.topic.endswith(topic_end)]
-
-
-async def until_received(subscriber: Subscriber, condition: Callable[[list[Received]], bool]) -> None:
-    await asyncio.to_thread(subscriber.until, "end of the wait", condition)
-
-
-def numbers(received: list[Received]) -> list[int]:
-    """Numbers of the utterances, repetitions included."""
-    events = (decode(message.payload) for message in received if message.topic.endswith("/utterance"))
-    return [event.seq for event in events if isinstance(event, UtteranceEvent)]
-
-
-def distinct(received: list[Received]) -> list[int]:
-    """Numbers of the utterances in order of first arrival, as a consumer sees them that knows an id again."""
-    return list(dict.fromkeys(numbers(received)))
 
 
 async def test_every_finished_utterance_arrives_once_and_in_order(broker, subscribe):
@@ -390,6 +347,7 @@ async def test_a_void_state_is_gone_from_the_broker(mosquitto, subscribe):
         late = subscribe(mosquitto.port)
         await sink.send(error())
         await arrives(late, 1, "/error")
+    await arrives(early, 2, "/state")
     assert [bool(payload) for payload in early.payloads("/state")] == [True, False]  # an empty one clears it
     assert [payload for payload in late.payloads("/state") if payload] == []
 
