@@ -90,14 +90,19 @@ def require_distinct(clips: Iterable[Recording]) -> None:
         seen.add(key)
 
 
-def require_trainable(clips: Sequence[Clip]) -> None:
+def require_trainable(clips: Sequence[Clip], others: Sequence[OtherClip] = ()) -> None:
     """Refuses clips from which no honest score can come.
+
+    Args:
+        clips: What is trained and scored on.
+        others: What else is heard in training; its speakers are held to the same split.
 
     Raises:
         UsageError: A speaker is in both splits, a split is empty, two clips share an id, or no training clip shows
             one of the four emotions.
     """
-    speakers = {split: {clip.speaker for clip in in_split(clips, split)} for split in SPLITS}
+    everything: list[Recording] = [*clips, *others]
+    speakers = {split: {clip.speaker for clip in in_split(everything, split)} for split in SPLITS}
     if both := sorted(speakers["train"] & speakers["dev"]):
         msg = f"{len(both)} speaker(s) are both in train and in dev, first {both[0]}"
         raise UsageError(msg, hint="put all clips of a speaker into one split; scores would flatter the model")
@@ -105,7 +110,7 @@ def require_trainable(clips: Sequence[Clip]) -> None:
         if not in_split(clips, split):
             msg = f"no clip of the four emotions is in split {split}"
             raise UsageError(msg, hint="training needs train speakers, and other speakers as dev to stop and score on")
-    require_distinct(clips)
+    require_distinct(everything)
     missing = sorted(set(EMOTIONS) - {clip.emotion for clip in in_split(clips, "train")})
     if missing:
         msg = f"no training clip shows {', '.join(missing)}"

@@ -10,7 +10,7 @@ from offline_eval.system import System
 
 if TYPE_CHECKING:
     from offline_eval.baselines.clip_vectors import ClipVectors
-    from offline_eval.training.learn import School
+    from offline_eval.clips import OtherClip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class Workshop:
         seed: Of everything random.
         progress: Told about long work.
         whisper: Whisper in the Hugging Face layout, for the systems that hear through it.
+        others: Clips of other emotions, for systems that learn from them too.
         choices: Other choices than those of the shipped model's recipe, `key=value`.
     """
 
@@ -29,6 +30,7 @@ class Workshop:
     seed: int
     progress: Callable[[str], None]
     whisper: Path | None = None
+    others: Sequence["OtherClip"] = ()
     choices: Sequence[str] = ()
 
     def encoder_folder(self) -> Path:
@@ -100,24 +102,14 @@ def _whisper_lr(workshop: Workshop) -> System:
 
 def _mini(workshop: Workshop) -> System:
     from offline_eval.training.crossval import TrainedAnew
-
-    return TrainedAnew(name="ltu-as-mini", school=_school(workshop))
-
-
-def _teachers(workshop: Workshop) -> System:
-    from offline_eval.training.crossval import TeachersAlone
-
-    return TeachersAlone(name="teachers", school=_school(workshop))
-
-
-def _school(workshop: Workshop) -> "School":
     from offline_eval.training.encoder import load_encoder
     from offline_eval.training.learn import School
     from offline_eval.training.recipe import Recipe, chosen
 
     recipe = chosen(Recipe(seed=workshop.seed), workshop.choices)
     encoder = load_encoder(workshop.encoder_folder(), recipe.audio, layers=recipe.encoder_layers)
-    return School(encoder=encoder, recipe=recipe, cache=workshop.cache / "features", progress=workshop.progress)
+    school = School(encoder=encoder, recipe=recipe, cache=workshop.cache / "features", progress=workshop.progress)
+    return TrainedAnew(name="ltu-as-mini", school=school, others=workshop.others)
 
 
 _BASELINES: Mapping[str, Callable[[Workshop], System]] = {
@@ -129,7 +121,7 @@ _BASELINES: Mapping[str, Callable[[Workshop], System]] = {
 }
 """Name to what makes the system; libraries are imported only for those that are made."""
 
-SYSTEMS: Mapping[str, Callable[[Workshop], System]] = {"ltu-as-mini": _mini, "teachers": _teachers, **_BASELINES}
+SYSTEMS: Mapping[str, Callable[[Workshop], System]] = {"ltu-as-mini": _mini, **_BASELINES}
 """Name to what makes the system."""
 
 BASELINES = tuple(_BASELINES)

@@ -92,8 +92,6 @@ class TLTRConfig:
             louder than the others.
         join: What becomes of the layers in the end: their `mean`, as in the original, or all of them side by side
             (`concat`), for the projection to choose from.
-        activation: What an audio token passes after the projection: nothing (`none`), as in the original, or a `gelu`.
-            A language model of two layers has no depth to spare for that.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
@@ -102,7 +100,6 @@ class TLTRConfig:
     layer_heads: int = 8
     standardise: bool = False
     join: Literal["mean", "concat"] = "mean"
-    activation: Literal["none", "gelu"] = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

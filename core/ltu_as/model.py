@@ -70,9 +70,7 @@ class LTUAS(nn.Module):
         self.whisper = WhisperFeatures(config.whisper, config.audio)
         self.audio_encoder = TLTR(config.tltr, layers=config.feature_layers, dim=dim)
         self.audio_proj = nn.Sequential(
-            nn.LayerNorm(config.joined_dim, elementwise_affine=False),
-            nn.Linear(config.joined_dim, llama.hidden_size),
-            *([nn.GELU()] if config.tltr.activation == "gelu" else []),
+            nn.LayerNorm(config.joined_dim, elementwise_affine=False), nn.Linear(config.joined_dim, llama.hidden_size)
         )
         self.llama = LlamaForCausalLM(
             HfLlamaConfig(

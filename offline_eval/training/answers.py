@@ -11,6 +11,11 @@ from core.ltu_as.verbalizer import WORDS, answer_words
 PERCENT_STEP = 5
 """Likelihoods are written in steps of five percent."""
 
+OPEN_QUESTION = "Which emotion does the speaker express? Answer with one word."
+"""Asked in training only, of clips of any emotion: what tells fear from anger also helps to hear anger."""
+OPEN_ANSWERS = (*EMOTIONS, "calm", "fear", "disgust", "surprise", "boredom")
+"""Labels that the open question may be answered with."""
+
 NO_SPEECH = "None"
 """The answer to any prompt when there is no speech. It is no emotion word: readings show that it is likely by the
 little probability they leave to the four."""
@@ -19,6 +24,11 @@ little probability they leave to the four."""
 def label(emotion: str) -> str:
     """The answer to the single-label prompt."""
     return answer_words("single")[emotion]
+
+
+def open_answer(emotion: str) -> str:
+    """The answer to the open question."""
+    return WORDS[emotion][0] if emotion in WORDS else emotion.capitalize()
 
 
 def likelihoods(percent: Mapping[str, int]) -> str:

@@ -125,14 +125,16 @@ The single prompt's readings, by what the corpora state of the speakers, and by 
 - Seed {recipe.seed}; {facts.training_s:.0f} s on {facts.threads} CPU thread(s), features included unless they were
   cached. PyTorch {facts.torch}.
 - Whisper stays frozen (weights sha256 `{facts.encoder_sha256}`). TLTR, projection and decoder start from
-  {_beginning(facts)}.
-- {_lesson(facts)}
+  {_beginning(facts)}; a small classifier on the audio tokens guided them in training and is not in the weights.
 - {_window(facts.config.audio)}
 - Each batch asks half of its clips the single-label prompt and half the likelihood prompt. The loss is on answers and
-  their end only. At the answer's first piece it is taken through the default read-out, against the whole
-  distribution that is taught; later pieces are taught by one answer drawn from it. Likelihoods state it in steps of
-  5 %.
-- Clips are mixed in pairs (mixup); silence and noises are answered with "None".
+  their end only. At the answer's first piece it is taken through the default read-out, against the label with
+  {recipe.smoothing:g} of its mass spread over all four emotions; later pieces are taught by one answer drawn from that
+  distribution.
+- Likelihoods name the emotions in an order drawn from the same distribution. The percentages are
+  {1 - recipe.own_share:.0%} that distribution and {recipe.own_share:.0%} the model's own latest reading of the clip.
+- Clips are mixed in pairs (mixup), {recipe.feature_dropout:.0%} of the features' channels are blanked, and silence and
+  noises are answered with "None".
 - Emotions are drawn alike within a corpus, corpora by their voices. {recipe.variants} augmented variant(s) of each
   clip: speed with pitch, trimmed silence, cuts, rooms, noise, band limits, overdrive, codecs, level.
 - A plain, unrelated sentence as transcript in {recipe.transcript_share:.0%} of the steps.
@@ -204,18 +206,6 @@ def _kept(facts: Facts) -> int:
 
 def _beginning(facts: Facts) -> str:
     return "those of a finished model" if facts.start else "random weights at the scale of the data"
-
-
-def _lesson(facts: Facts) -> str:
-    recipe = facts.recipe
-    labels = f"labels with {recipe.smoothing:g} of their mass spread over all four emotions"
-    hidden = f"{recipe.feature_dropout:.0%} of the features' channels hidden"
-    if facts.start or not recipe.teachers:
-        return f"It learned from {labels}, {hidden}."
-    return (
-        f"{recipe.teachers} small classifiers on the features learned from {labels}, {hidden}; the model learned the "
-        "mean of what they read in mixtures of clips. They are not in the weights."
-    )
 
 
 def _source(facts: Facts) -> str:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from offline_eval.clips import Clip
+from offline_eval.clips import Clip, OtherClip
 from offline_eval.scores import Values
 from offline_eval.system import Predictor
 from offline_eval.training.learn import School
@@ -19,51 +19,29 @@ class TrainedAnew:
     Attributes:
         name: Of the system.
         school: What it is trained with.
+        others: Clips of other emotions; only those of speakers that it may learn from are heard.
     """
 
     name: str
     school: School
+    others: Sequence[OtherClip]
 
     @property
     def recipe(self) -> str:
         """See `System`."""
         encoder = self.school.encoder
-        return f"{self.school.recipe} {encoder.sha256}"
+        heard = [(clip.corpus, clip.clip_id) for clip in self.others]
+        return f"{self.school.recipe} {encoder.sha256} {_digest(repr(heard))}"
 
     def fit(self, train: Sequence[Clip]) -> Predictor:
         """See `System`."""
+        speakers = {clip.speaker for clip in train}
+        others = [clip for clip in self.others if clip.speaker in speakers]
         run = f"{self.name}-{_digest(self.recipe + repr([clip.clip_id for clip in train]))}"
-        model, _ = self.school.learn(train, [], name=self.name, run=run)
+        model, _ = self.school.learn(train, others, [], name=self.name, run=run)
 
         def predict(clips: Sequence[Clip]) -> Values:
             return self.school.read(model, clips, [_PROMPT])
-
-        return predict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TeachersAlone:
-    """The classifiers that teach the model, read without it: what the language model adds or loses is the difference.
-
-    Attributes:
-        name: Of the system.
-        school: What they are trained with.
-    """
-
-    name: str
-    school: School
-
-    @property
-    def recipe(self) -> str:
-        """See `System`."""
-        return f"{self.school.recipe} {self.school.encoder.sha256}"
-
-    def fit(self, train: Sequence[Clip]) -> Predictor:
-        """See `System`."""
-        teachers = self.school.teach(train, name=self.name)
-
-        def predict(clips: Sequence[Clip]) -> Values:
-            return self.school.read_with(teachers, clips)
 
         return predict
 

@@ -5,22 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from core.ltu_as.features import INT16_SCALE
 from core.ltu_as.model import LTUAS
 from core.ltu_as.tokenizer import Tokenizer
 from offline_eval.calibration.content_free import content_free_sounds
-from offline_eval.clips import Clip, Recording
+from offline_eval.clips import Clip, OtherClip, Recording
+from offline_eval.training.answers import OPEN_ANSWERS
 from offline_eval.training.encoder import Encoder
 from offline_eval.training.feature_cache import FeatureCache, Features
 from offline_eval.training.material import Material
 from offline_eval.training.network import build, taken_up
 from offline_eval.training.objective import AnswerLoss
 from offline_eval.training.recipe import Recipe
-from offline_eval.training.teachers import Teachers
-from offline_eval.training.trainer import Epoch, Track, fit, read_features, teach
+from offline_eval.training.trainer import Epoch, Track, fit, read_features
 from offline_eval.training.vocabulary import train_vocabulary
 
 _NOISE_ROUNDS = 8
@@ -47,14 +46,16 @@ class School:
     track: Track = lambda steps, _: steps
     start: Path | None = None
 
-    def learn(self, train: Sequence[Clip], dev: Sequence[Clip], *, name: str, run: str) -> tuple[LTUAS, list[Epoch]]:
+    def learn(
+        self, train: Sequence[Clip], others: Sequence[OtherClip], dev: Sequence[Clip], *, name: str, run: str
+    ) -> tuple[LTUAS, list[Epoch]]:
         """Trains a model; `run` names the file that an interrupted run goes on from, which a finished one removes.
 
         Raises:
             AudioError: A clip cannot be decoded.
             TrainingError: The loss became infinite or NaN.
         """
-        material = self._material(train, dev)
+        material = self._material(train, others, dev)
         if self.start is None:
             tokenizer = Tokenizer(train_vocabulary(self.recipe.vocabulary))
             model = build(self.recipe, self.encoder, tokenizer, name=name)
@@ -68,35 +69,23 @@ class School:
             progress=self.progress,
             track=self.track,
             checkpoint=checkpoint,
-            fresh=self.start is None,
+            scale=self.start is None,
         )
         checkpoint.unlink(missing_ok=True)
         return model.eval(), epochs
-
-    def teach(self, train: Sequence[Clip], *, name: str) -> Teachers:
-        """The teachers alone.
-
-        Raises:
-            AudioError: A clip cannot be decoded.
-            UsageError: The recipe has none.
-        """
-        tokenizer = Tokenizer(train_vocabulary(self.recipe.vocabulary))
-        model = build(self.recipe, self.encoder, tokenizer, name=name)
-        return teach(model, self._material(train, []), self.recipe, track=self.track)
-
-    def read_with(self, teachers: Teachers, clips: Sequence[Clip]) -> NDArray[np.float64]:
-        """[N, 4]: what teachers read, from cached features."""
-        sounds = (torch.from_numpy(sound).transpose(0, 1).float()[None] for sound in self._features(clips, 0))
-        return np.concatenate([teachers.readings(sound) for sound in sounds])
 
     def read(self, model: LTUAS, clips: Sequence[Clip], prompts: Sequence[str]) -> NDArray[np.float64]:
         """[N, 4]: the mean over prompts of what a trained model reads, from cached features."""
         return read_features(model, AnswerLoss(model.tokenizer), self._features(clips, 0), prompts)
 
-    def _material(self, train: Sequence[Clip], dev: Sequence[Clip]) -> Material:
+    def _material(self, train: Sequence[Clip], others: Sequence[OtherClip], dev: Sequence[Clip]) -> Material:
+        variants = range(1 + self.recipe.variants)
+        asked = [clip for clip in others if clip.label in OPEN_ANSWERS] if self.recipe.others_share else []
         return Material(
             train=train,
-            train_features=[self._features(train, variant) for variant in range(1 + self.recipe.variants)],
+            train_features=[self._features(train, variant) for variant in variants],
+            others=asked,
+            other_features=[self._features(asked, variant) for variant in variants] if asked else (),
             noise_features=self._noise() if self.recipe.noise_share else None,
             dev=dev,
             dev_features=self._features(dev, 0) if dev else None,

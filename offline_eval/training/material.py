@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from offline_eval.clips import Clip
+from offline_eval.clips import Clip, OtherClip
 from offline_eval.training.feature_cache import Features
 
 _SORTED_TOGETHER = 4
@@ -27,6 +27,8 @@ class Material:
     Attributes:
         train: Clips of the four emotions.
         train_features: Their variants; the first is the clips as they are.
+        others: Clips of other emotions, or none.
+        other_features: Their variants.
         noise_features: Sounds without speech, or None.
         dev: Clips that decide when to stop; may be none.
         dev_features: As they are.
@@ -36,6 +38,8 @@ class Material:
     train_features: Sequence[Features]
     dev: Sequence[Clip]
     dev_features: Features | None
+    others: Sequence[OtherClip] = ()
+    other_features: Sequence[Features] = ()
     noise_features: Features | None = None
 
 
@@ -83,23 +87,6 @@ def cut_alike(sounds: Sequence[NDArray[np.float16]], rng: np.random.Generator) -
     starts = [rng.integers(len(sound) - shortest + 1) for sound in sounds]
     cut = np.stack([sound[start : start + shortest] for sound, start in zip(sounds, starts, strict=True)])
     return torch.from_numpy(cut).transpose(1, 2).float()
-
-
-def mixed(
-    features: Tensor, targets: NDArray[np.float64], amount: float, rng: np.random.Generator
-) -> tuple[Tensor, NDArray[np.float64]]:
-    """Every clip of a batch with a weaker other one, and the targets [B, 4] of that (mixup, Zhang et al. 2018).
-
-    Shares come from a beta distribution with `amount` for both parameters; 0 mixes nothing.
-    """
-    if not amount:
-        return features, targets
-    share = rng.beta(amount, amount, size=len(features))
-    share = np.maximum(share, 1 - share)
-    other = rng.permutation(len(features))
-    weight = torch.from_numpy(share).to(features)[:, None, None, None]
-    blend = weight * features + (1 - weight) * features[torch.from_numpy(other)]
-    return blend, share[:, None] * targets + (1 - share[:, None]) * targets[other]
 
 
 def balanced(labels: Sequence[tuple[str, str, str]]) -> NDArray[np.float64]:

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from core.ltu_as.config import LlamaConfig, LTUASConfig, TLTRConfig
 from core.ltu_as.model import LTUAS
+from core.ltu_as.tltr import ResidualAttentionBlock
 from core.ltu_as.tokenizer import Tokenizer
 from offline_eval.training.encoder import Encoder
 from offline_eval.training.recipe import Recipe
-from offline_eval.training.teachers import Teachers
 
+_RESIDUAL_GAIN = 0.1
 _LEAST_STD = 1e-2
 
 
@@ -24,7 +25,7 @@ def build(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer, *, name: str) 
         name=name,
         whisper=encoder.config,
         audio=encoder.audio,
-        tltr=TLTRConfig(layer_heads=recipe.layer_heads, standardise=True, join=recipe.join, activation="gelu"),
+        tltr=TLTRConfig(layer_heads=recipe.layer_heads, standardise=recipe.standardise, join=recipe.join),
         llama=LlamaConfig(
             vocab_size=tokenizer.vocab_size,
             hidden_size=recipe.hidden,
@@ -54,35 +55,34 @@ def taken_up(folder: Path, *, name: str) -> LTUAS:
 
 
 @torch.no_grad()
-def take_over(model: LTUAS, teachers: Teachers) -> None:
-    """The teachers' hidden layers, side by side, become the projection: what carries over to new voices is in them."""
-    linear = cast("nn.Linear", model.audio_proj[1])
-    weight, bias = teachers.hidden()
-    linear.weight.copy_(weight)
-    linear.bias.copy_(bias)
-
-
-@torch.no_grad()
 def fit_scales(model: LTUAS, features: Tensor) -> None:
     """Starts the trained parts at the scale of the data: features [N, layers, T, d_model] of training clips.
 
     Whisper's raw block outputs have a few channels a hundred times louder than the rest, which carry little and would
-    drown the others for many steps: the features are standardised, and so is what the projection gives. The TLTR blocks
-    start as the identity: random changes would stay wherever no training voice shows that they are wrong.
+    drown the others for many steps. The features are standardised, or norm gains start by giving every channel the
+    same spread; so does the projection. The TLTR blocks start near the identity.
     """
     tltr = model.audio_encoder
-    mean, std = _moments(features.transpose(1, 2).flatten(0, 1))
-    tltr.input_mean.copy_(mean[:, None])
-    tltr.input_std.copy_(std[:, None])
+    if tltr.standardise:
+        tltr.input_mean.copy_(features.mean((0, 2))[:, None])
+        tltr.input_std.copy_(features.std((0, 2)).clamp(min=_LEAST_STD)[:, None])
     for block in (tltr.time_tr, tltr.layer_tr):
-        for linear in (block.attn.out, cast("nn.Linear", block.mlp[2])):
-            linear.weight.zero_()
-            linear.bias.zero_()
+        if not tltr.standardise:
+            _standardise(block, features.flatten(0, 2))
+        block.attn.out.weight.mul_(_RESIDUAL_GAIN)
+        cast("nn.Linear", block.mlp[2]).weight.mul_(_RESIDUAL_GAIN)
     linear = cast("nn.Linear", model.audio_proj[1])
     mean, std = _moments(model.audio_proj[0](model.tltr(features)).flatten(0, 1))
     linear.weight.normal_(0, 1 / math.sqrt(linear.in_features)).div_(std)
     linear.bias.copy_(-linear.weight @ mean)
     _scale_language_model(model)
+
+
+def _standardise(block: ResidualAttentionBlock, rows: Tensor) -> None:
+    mean, std = _moments(nn.functional.layer_norm(rows, rows.shape[-1:]))
+    for norm in (block.attn_ln, block.mlp_ln):
+        norm.weight.copy_(1 / std)
+        norm.bias.copy_(-mean / std)
 
 
 def _moments(rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -48,8 +48,8 @@ class AnswerLoss:
         *,
         rng: np.random.Generator,
         transcript: str | None = None,
-    ) -> Tensor:
-        """Mean loss of one word as the answer.
+    ) -> tuple[Tensor, Tensor]:
+        """Mean loss of one word as the answer, and the reading [B, 4] at the answer position.
 
         Args:
             model: What is trained.
@@ -67,13 +67,14 @@ class AnswerLoss:
         audio: Tensor,
         targets: NDArray[np.float64],
         *,
+        written: NDArray[np.float64],
         rng: np.random.Generator,
         transcript: str | None = None,
-    ) -> Tensor:
-        """The same for likelihoods as the answer, which states the targets."""
+    ) -> tuple[Tensor, Tensor]:
+        """The same for likelihoods as the answer; `written` [B, 4] are the probabilities it states."""
         answers = [
             likelihoods({emotion: percent[EMOTIONS.index(emotion)] for emotion in draw_order(target, rng)})
-            for target, percent in zip(targets, map(in_percent, targets), strict=True)
+            for target, percent in zip(targets, map(in_percent, written), strict=True)
         ]
         return self._loss(model, audio, "ambiguous", answers=answers, targets=targets, transcript=transcript)
 
@@ -103,14 +104,14 @@ class AnswerLoss:
         answers: Sequence[str],
         targets: NDArray[np.float64],
         transcript: str | None,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         asked, ids, labels = self._batch(render(prompt, transcript), answers)
         logits = model(ids[:, :-1], audio_embeddings=audio)[:, asked - 1 :].float()
         means, any_of_four = self._at_answer(logits[:, 0], prompt)
         readings = means.log_softmax(-1)
         at_answer = -(torch.from_numpy(targets).to(readings) * readings).sum(-1) - any_of_four
         rest = nn.functional.cross_entropy(logits[:, 1:].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=_IGNORE)
-        return at_answer.mean() + rest
+        return at_answer.mean() + rest, readings.detach().exp()
 
     def _batch(self, text: str, answers: Sequence[str]) -> tuple[int, Tensor, Tensor]:
         """How many pieces the prompt has, ids [B, N] of it and the answers, labels [B, M] of the answers."""

@@ -27,7 +27,8 @@ class Recipe:
         heads: Its attention heads.
         feed_forward: Width of its feed-forward layers.
         layer_heads: Heads of TLTR's block over encoder layers.
-        join: See `core.ltu_as.config.TLTRConfig`.
+        standardise: See `core.ltu_as.config.TLTRConfig`.
+        join: See the same.
         variants: Augmented variants of each training clip besides the clip itself.
         variants_seed: Of what is done to them.
         augmentation: What they are like.
@@ -36,17 +37,23 @@ class Recipe:
         batch: Clips a step.
         learning_rate: Peak, after a linear warm-up over `warmup` of all steps; then a half cosine down to zero.
         warmup: Share of all steps.
-        hearing_rate: Learning rate of TLTR and the projection, as a share of the language model's.
+        tltr_rate: Learning rate of TLTR's blocks, as a share of the others'.
         weight_decay: Of matrices.
-        teachers: So many teachers learn from the labels, and the model from them; see `offline_eval.training.teachers`.
-            0: the model learns from the labels itself, as a finished model that is trained further always does.
-        feature_dropout: Probability that a channel of a feature layer is hidden from who learns from labels.
-        dropout: Of the teachers' hidden layer; or of audio embeddings, where there are no teachers.
-        smoothing: Probability mass that a label gives away, to all four emotions alike.
+        guide: Weight of the loss of a small classifier on the mean audio token. It shows TLTR and projection what to
+            look for while the language model learns to listen, and is thrown away.
+        feature_dropout: Probability that a channel of a feature layer is blanked.
+        dropout: Of audio embeddings.
+        token_dropout: Probability that an audio token is blanked.
+        smoothing: Probability mass that a label gives away: to all four emotions alike, or as `listeners` say.
         mixing: Two clips of a batch are heard as one: shares from a beta distribution with this parameter for both,
             targets mixed alike (mixup, Zhang et al. 2018). 0: never.
+        own_share: Weight of the model's latest reading of the clip (or of the mix it led) in the percentages it is
+            taught to write; the rest is the label's. So the written likelihoods are graded by what the sound leaves
+            open.
         transcript_share: Share of the steps with a plain sentence as transcript. Corpora repeat few sentences, so
             their own words are never given.
+        others_share: Clips of other emotions a step, as a share of `batch`; they and the batch itself are asked an
+            open question, which names nine emotions. 0: never.
         noise_share: Sounds without speech a step, as a share of `batch`; the answer to them is "None". 0: never.
         averaging: Decay per step of the averaged weights that are scored and kept.
         bfloat16: Mixed precision: matrix products and augmented features in bfloat16.
@@ -66,6 +73,7 @@ class Recipe:
     heads: int = 4
     feed_forward: int = 384
     layer_heads: int = 8
+    standardise: bool = True
     join: Literal["mean", "concat"] = "concat"
     variants: int = 2
     variants_seed: int = 0
@@ -75,14 +83,17 @@ class Recipe:
     batch: int = 64
     learning_rate: float = 1e-3
     warmup: float = 0.05
-    hearing_rate: float = 0.1
+    tltr_rate: float = 0.2
     weight_decay: float = 0.5
-    teachers: int = 4
+    guide: float = 1.0
     feature_dropout: float = 0.5
     dropout: float = 0.3
-    smoothing: float = 0.05
+    token_dropout: float = 0.0
+    smoothing: float = 0.1
     mixing: float = 0.8
+    own_share: float = 0.5
     transcript_share: float = 0.1
+    others_share: float = 0.0
     noise_share: float = 0.125
     averaging: float = 0.99
     bfloat16: bool = True

@@ -92,7 +92,8 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     if job.dev_speakers:
         datasets = hold_out(datasets, job.dev_speakers)
     clips = [clip for dataset in datasets for clip in dataset.clips]
-    require_trainable(clips)
+    others = [clip for dataset in datasets for clip in dataset.others]
+    require_trainable(clips, others)
     if job.start is not None:
         encoder = encoder_of(job.start)
     elif job.whisper is not None:
@@ -107,7 +108,7 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     )
     train_clips, dev = in_split(clips, "train"), in_split(clips, "dev")
     clock = _Clock()
-    model, epochs = school.learn(train_clips, dev, name=job.name, run=_run_name(job))
+    model, epochs = school.learn(train_clips, in_split(others, "train"), dev, name=job.name, run=_run_name(job))
     training_s = clock.lap()
     save(model.half(), job.out)
     for name in (CALIBRATION_NAME, PLOT_NAME):  # of the weights that were there before

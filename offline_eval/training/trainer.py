@@ -14,22 +14,21 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from core.distribution import EMOTIONS
-from core.errors import EmotionMonitorError, UsageError
+from core.errors import EmotionMonitorError
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import PROMPTS
 from offline_eval.scores import OVERALL, Score, per_corpus, targets_of
-from offline_eval.training.answers import NO_SPEECH
+from offline_eval.training.answers import NO_SPEECH, OPEN_QUESTION, open_answer
 from offline_eval.training.feature_cache import Features
-from offline_eval.training.material import Draw, Drawn, Material, balanced, cut_alike, mixed
-from offline_eval.training.network import fit_scales, take_over
+from offline_eval.training.material import Draw, Drawn, Material, balanced, cut_alike
+from offline_eval.training.network import fit_scales
 from offline_eval.training.objective import AnswerLoss
-from offline_eval.training.optimizer import Descent
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.sentences import SENTENCES
-from offline_eval.training.teachers import Teachers
 
 _SCALE_CLIPS = 256
 _READ_AT_ONCE = 64
+_MAX_GRADIENT = 1.0
 
 
 Track = Callable[[range, str], Iterable[int]]
@@ -69,7 +68,7 @@ def fit(
     progress: Callable[[str], None],
     track: Track = lambda steps, _: steps,
     checkpoint: Path | None = None,
-    fresh: bool = True,
+    scale: bool = True,
 ) -> list[Epoch]:
     """Trains everything but the Whisper encoder; leaves averaged weights in the model.
 
@@ -82,18 +81,15 @@ def fit(
         progress: Told about each epoch.
         track: Shows the steps of an epoch, such as `rich.progress.track`.
         checkpoint: File that is written after each epoch, and from which an interrupted run goes on.
-        fresh: The model has random weights: they are brought to the scale of the material, and teachers teach it.
-            A trained one learns from the labels.
+        scale: Bring the weights to the scale of the material first; not for a trained model.
 
     Raises:
         TrainingError: The loss became infinite or NaN.
     """
-    run = _Run(model, material, recipe, fresh=fresh)
+    run = _Run(model, material, recipe, scale=scale)
     if checkpoint is not None and checkpoint.is_file():
         run.restore(torch.load(checkpoint, weights_only=True))
         progress(f"goes on after epoch {len(run.epochs)} of an earlier run")
-    else:
-        run.teach_teachers(track)
     while len(run.epochs) < recipe.epochs and not run.has_stopped:
         run.epoch(track)
         progress(run.epochs[-1].line())
@@ -103,20 +99,6 @@ def fit(
             partial.replace(checkpoint)
     model.load_state_dict(run.best, strict=False)
     return run.epochs
-
-
-def teach(model: LTUAS, material: Material, recipe: Recipe, *, track: Track = lambda steps, _: steps) -> Teachers:
-    """The teachers that a fresh model would have, without the model.
-
-    Raises:
-        UsageError: The recipe has none.
-    """
-    run = _Run(model, material, recipe, fresh=True)
-    if run.teachers is None:
-        msg = "a recipe without teachers"
-        raise UsageError(msg, hint="give teachers=1 or more")
-    run.teach_teachers(track)
-    return run.teachers
 
 
 @torch.inference_mode()
@@ -139,35 +121,25 @@ def read_features(
 class _Run:
     """All that changes while training, so that it can be kept and taken up again."""
 
-    def __init__(self, model: LTUAS, material: Material, recipe: Recipe, *, fresh: bool) -> None:
+    def __init__(self, model: LTUAS, material: Material, recipe: Recipe, *, scale: bool) -> None:
         self._model, self._material, self._recipe = model, material, recipe
         self._rng = np.random.default_rng(recipe.seed)
         torch.manual_seed(recipe.seed)
         sounds = list(material.train_features[0])
         few = [sounds[row] for row in self._rng.permutation(len(sounds))[:_SCALE_CLIPS]]
-        if fresh:
+        if scale:
             fit_scales(model, cut_alike(few, self._rng))
-        self.teachers = None
-        if fresh and recipe.teachers:
-            self.teachers = Teachers(model.audio_encoder, model.config.llama.hidden_size, recipe)
         self._objective = AnswerLoss(model.tokenizer)
         self._averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
         self._steps = math.ceil(len(material.train) / recipe.batch)
-        hearing = [*model.audio_encoder.parameters(), *model.audio_proj.parameters()]
-        parts = [(hearing, recipe.hearing_rate), (model.llama.parameters(), 1.0)]
-        self._descent = Descent(parts, recipe, self._steps * recipe.epochs)
+        width = model.config.llama.hidden_size
+        self._guide = nn.Sequential(nn.GELU(), nn.Linear(width, len(EMOTIONS)))
+        self._optimizer, self._schedule = _optimizer(model, self._guide, recipe, self._steps * recipe.epochs)
         self._targets = (1 - recipe.smoothing) * targets_of(material.train) + recipe.smoothing / len(EMOTIONS)
+        self._readings = self._targets.copy()
+        self._open_answers = [open_answer(clip.label) for clip in material.others]
         self.epochs: list[Epoch] = []
         self.best: dict[str, Tensor] = {}
-
-    def teach_teachers(self, track: Track) -> None:
-        """Trains the teachers, if the model is to have some, for as many steps as it will be."""
-        if self.teachers is not None:
-            steps = self._steps * self._recipe.epochs
-            self.teachers.learn(
-                self._clips(), targets=self._targets, recipe=self._recipe, steps=steps, rng=self._rng, track=track
-            )
-            take_over(self._model, self.teachers)
 
     @property
     def has_stopped(self) -> bool:
@@ -179,9 +151,8 @@ class _Run:
     def epoch(self, track: Track) -> None:
         """Trains for one more epoch, and scores it."""
         start, number = time.perf_counter(), len(self.epochs) + 1
-        clips, noises = iter(self._clips()), self._noises()
-        noise = iter(noises) if noises else None
-        losses = [self._step(clips, noise) for _ in track(range(self._steps), f"epoch {number}")]
+        sources = self._sources()
+        losses = [self._step(sources) for _ in track(range(self._steps), f"epoch {number}")]
         averaged, material = cast("LTUAS", self._averaged.module), self._material
         dev: dict[str, Score] = {}
         if material.dev_features is not None:
@@ -197,9 +168,11 @@ class _Run:
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "best": self.best,
             "model": _learned(self._model),
-            "teachers": self.teachers.state_dict() if self.teachers else {},
+            "guide": self._guide.state_dict(),
             "averaged": _learned(self._averaged),
-            "descent": self._descent.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "readings": torch.from_numpy(self._readings),
             "draws": self._rng.bit_generator.state,
             "torch": torch.get_rng_state(),
         }
@@ -212,63 +185,128 @@ class _Run:
         ]
         self.best = state["best"]
         self._model.load_state_dict(state["model"], strict=False)
-        if self.teachers is not None:
-            self.teachers.load_state_dict(state["teachers"])
-            self.teachers.eval()
+        self._guide.load_state_dict(state["guide"])
         self._averaged.load_state_dict(state["averaged"], strict=False)
-        self._descent.load_state_dict(state["descent"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._readings = state["readings"].numpy()
         self._rng.bit_generator.state = state["draws"]
         torch.set_rng_state(state["torch"])
 
-    def _clips(self) -> Draw:
-        labels = [(clip.corpus, clip.speaker, clip.emotion) for clip in self._material.train]
-        return Draw(self._material.train_features, balanced(labels), self._recipe.batch, self._rng)
+    def _sources(self) -> "_Sources":
+        material, recipe = self._material, self._recipe
+        labels = [(clip.corpus, clip.speaker, clip.emotion) for clip in material.train]
+        other_labels = [(clip.corpus, clip.speaker, clip.label) for clip in material.others]
+        others = round(recipe.batch * recipe.others_share) if material.others else 0
+        noise = material.noise_features
+        noises = round(recipe.batch * recipe.noise_share) if noise else 0
+        alike = np.full(len(noise), 1 / len(noise)) if noise else np.empty(0)
+        return _Sources(
+            clips=iter(Draw(material.train_features, balanced(labels), recipe.batch, self._rng)),
+            others=iter(Draw(material.other_features, balanced(other_labels), others, self._rng)) if others else None,
+            noises=iter(Draw([noise], alike, noises, self._rng)) if noise and noises else None,
+        )
 
-    def _noises(self) -> Draw | None:
-        noise, number = self._material.noise_features, round(self._recipe.batch * self._recipe.noise_share)
-        if noise is None or not number:
-            return None
-        return Draw([noise], np.full(len(noise), 1 / len(noise)), number, self._rng)
-
-    def _step(self, clips: Iterator[Drawn], noises: Iterator[Drawn] | None) -> float:
+    def _step(self, sources: "_Sources") -> float:
         with torch.autocast("cpu", torch.bfloat16, enabled=self._recipe.bfloat16):
-            loss = self._clips_loss(*next(clips))
-            if noises is not None:
-                _, features = next(noises)
+            loss = self._clips_loss(*next(sources.clips))
+            if sources.others:
+                rows, features = next(sources.others)
+                answers = [self._open_answers[row] for row in rows]
+                loss = loss + self._objective.words(self._model, self._hear(features), OPEN_QUESTION, answers)
+            if sources.noises:
+                _, features = next(sources.noises)
                 prompt = str(self._rng.choice(list(PROMPTS)))
-                audio = self._model.audio_embeddings(features)
-                loss = loss + self._objective.words(self._model, audio, prompt, [NO_SPEECH] * len(features))
+                loss = loss + self._objective.words(
+                    self._model, self._hear(features), prompt, [NO_SPEECH] * len(features)
+                )
         if not torch.isfinite(loss):
             msg = f"the loss is {loss.item()} in epoch {len(self.epochs) + 1}"
             raise TrainingError(msg, hint="a smaller learning rate may help")
-        self._descent.step(loss)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([*self._model.parameters(), *self._guide.parameters()], _MAX_GRADIENT)
+        self._optimizer.step()
+        self._schedule.step()
         self._averaged.update_parameters(self._model)
         return loss.item()
 
     def _clips_loss(self, rows: NDArray[np.int64], features: Tensor) -> Tensor:
-        """Half of the batch is asked for one word, the other half for likelihoods."""
+        """Half of the batch is asked for one word, the other half for likelihoods, all of it the open question."""
         recipe, rng = self._recipe, self._rng
-        features, targets = mixed(features, self._targets[rows], recipe.mixing, rng)
-        if self.teachers is None:
-            audio = self._hear_in_part(features)
-        else:
-            targets, audio = self.teachers.readings(features), self._model.audio_embeddings(features)
+        features, targets = self._mixed(features, self._targets[rows])
+        audio = self._hear(features)
         transcript = str(rng.choice(SENTENCES)) if rng.random() < recipe.transcript_share else None
         half = len(rows) // 2
-        single = self._objective.single(self._model, audio[:half], targets[:half], rng=rng, transcript=transcript)
-        ambiguous = self._objective.ambiguous(self._model, audio[half:], targets[half:], rng=rng, transcript=transcript)
-        return (single + ambiguous) / 2
+        single, heard = self._objective.single(
+            self._model, audio[:half], targets[:half], rng=rng, transcript=transcript
+        )
+        self._readings[rows[:half]] = heard.double().numpy()
+        written = (1 - recipe.own_share) * targets[half:] + recipe.own_share * self._readings[rows[half:]]
+        ambiguous, heard = self._objective.ambiguous(
+            self._model, audio[half:], targets[half:], written=written, rng=rng, transcript=transcript
+        )
+        self._readings[rows[half:]] = heard.double().numpy()
+        loss = (single + ambiguous) / 2
+        if recipe.guide:
+            guess = self._guide(audio.mean(1)).float().log_softmax(-1)
+            loss = loss - recipe.guide * (torch.from_numpy(targets).to(guess) * guess).sum(-1).mean()
+        if not self._open_answers or not recipe.others_share:
+            return loss
+        answers = [open_answer(EMOTIONS[rng.choice(len(EMOTIONS), p=target)]) for target in targets]
+        return loss + self._objective.words(self._model, audio, OPEN_QUESTION, answers)
 
-    def _hear_in_part(self, features: Tensor) -> Tensor:
-        """Audio tokens of features [B, layers, T, d_model], with parts of either hidden."""
-        tltr = self._model.audio_encoder
+    def _mixed(self, features: Tensor, targets: NDArray[np.float64]) -> tuple[Tensor, NDArray[np.float64]]:
+        """Every clip with a weaker other one, and the targets [B, 4] of that."""
+        if not self._recipe.mixing:
+            return features, targets
+        share = self._rng.beta(self._recipe.mixing, self._recipe.mixing, size=len(features))
+        share = np.maximum(share, 1 - share)
+        other = self._rng.permutation(len(features))
+        weight = torch.from_numpy(share).to(features)[:, None, None, None]
+        mixed = weight * features + (1 - weight) * features[torch.from_numpy(other)]
+        return mixed, share[:, None] * targets + (1 - share[:, None]) * targets[other]
+
+    def _hear(self, features: Tensor) -> Tensor:
+        """Audio tokens of features [B, layers, T, d_model], with parts of either blanked."""
+        recipe, tltr = self._recipe, self._model.audio_encoder
         blank = tltr.input_mean if tltr.standardise else torch.zeros(())
-        shown = torch.ones(*features.shape[:2], 1, features.shape[3])
-        kept = nn.functional.dropout(shown, self._recipe.feature_dropout)
+        kept = nn.functional.dropout(torch.ones(*features.shape[:2], 1, features.shape[3]), recipe.feature_dropout)
         audio = self._model.audio_embeddings(blank + (features - blank) * kept)
-        return nn.functional.dropout(audio, self._recipe.dropout)
+        heard = torch.rand(audio.shape[:2]) >= recipe.token_dropout
+        return nn.functional.dropout(audio, recipe.dropout) * heard[..., None]
 
 
 def _learned(module: nn.Module) -> dict[str, Tensor]:
     """The state without the encoder, which is nine tenths of it and never changes."""
     return {name: value for name, value in module.state_dict().items() if "whisper." not in name}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where an epoch's sounds come from; each gives which sounds, and their features."""
+
+    clips: Iterator[Drawn]
+    others: Iterator[Drawn] | None
+    noises: Iterator[Drawn] | None
+
+
+def _optimizer(
+    model: LTUAS, guide: nn.Module, recipe: Recipe, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    blocks = list(model.audio_encoder.parameters())
+    rest = [*model.audio_proj.parameters(), *model.llama.parameters(), *guide.parameters()]
+    groups = [
+        {"params": [p for p in part if (p.ndim > 1) == matrices], "lr": rate, "weight_decay": decay}
+        for part, rate in ((blocks, recipe.learning_rate * recipe.tltr_rate), (rest, recipe.learning_rate))
+        for matrices, decay in ((True, recipe.weight_decay), (False, 0.0))
+    ]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    warm = max(1, round(recipe.warmup * steps))
+
+    def pace(step: int) -> float:
+        if step < warm:
+            return (step + 1) / warm
+        return (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, pace)

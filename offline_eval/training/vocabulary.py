@@ -9,7 +9,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from core.ltu_as.prompt import PROMPTS, render
 from core.ltu_as.verbalizer import WORDS
-from offline_eval.training.answers import NO_SPEECH, likelihoods
+from offline_eval.training.answers import NO_SPEECH, OPEN_ANSWERS, OPEN_QUESTION, likelihoods, open_answer
 from offline_eval.training.sentences import SENTENCES
 
 SPECIALS = ("<unk>", "<s>", "</s>")
@@ -86,7 +86,8 @@ def _texts() -> Iterator[str]:
         yield from (render(prompt, sentence) for sentence in SENTENCES)
     for percent in range(0, 101, 5):
         yield likelihoods({"anger": percent, "happiness": percent, "sadness": percent, "neutral": percent})
-    yield f"\n{NO_SPEECH}"
+    yield render(OPEN_QUESTION)
+    yield from (f"\n{word}" for word in (*map(open_answer, OPEN_ANSWERS), NO_SPEECH))
     for words in WORDS.values():
         yield from words
         yield from (f"\n{word}" for word in words)

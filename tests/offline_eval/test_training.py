@@ -26,14 +26,14 @@ from offline_eval.training.train import Job, Outcome, train
 
 RECIPE = Recipe(
     pool=20,
-    teachers=2,
+    guide=1.0,
     feature_dropout=0.0,
-    hearing_rate=1.0,
+    tltr_rate=1.0,
     weight_decay=0.05,
     encoder_layers=None,
     bfloat16=False,
     hidden=32, layers=1, heads=2, feed_forward=64, layer_heads=4, variants=0, epochs=50, batch=16, learning_rate=3e-3,
-    dropout=0.0, averaging=0.9, patience=50, noise_share=0.0,
+    dropout=0.0, token_dropout=0.0, averaging=0.9, patience=50, noise_share=0.0,
     mixing=0.0,
 )  # fmt: skip
 

@@ -135,13 +135,13 @@ def test_a_row_given_twice_is_refused_before_training(tmp_path):
         tmp_path, "path,speaker,label,split\na.wav,1,sad,train\na.wav,1,angry,train\nb.wav,2,sad,dev\n"
     ).load()
     with pytest.raises(UsageError, match=r"two clips of mine have the id a\.wav"):
-        require_trainable(dataset.clips)
+        require_trainable(dataset.clips, dataset.others)
 
 
 @pytest.mark.shared
 def test_the_shared_manifest_has_the_counts_it_states(shared):
     dataset = open_dataset(shared / "data").load()
-    require_trainable(dataset.clips)
+    require_trainable(dataset.clips, dataset.others)
     assert Counter(c.corpus for c in in_split(dataset.clips, "dev")) == {"ravdess": 72, "nemo": 360, "emodb": 58}
     assert Counter(c.corpus for c in in_split(dataset.clips, "train")) == {
         "ravdess": 504 + 144,
