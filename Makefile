@@ -7,14 +7,14 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 # Debian packages: PortAudio is needed for the microphone, the others by tests that use the real thing.
 APT_RUN := libportaudio2
-APT_TEST := $(APT_RUN) mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins
+APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseaudio-utils libasound2-plugins
 
 .PHONY: monitor test test-home-assistant lint bench train clean system-run system-test
 
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
 
-test: .venv/.installed-dev system-test lint  ## Lint, types, import rules, then tests
+test: .venv/.installed-dev system-test tests/node/node_modules lint  ## Lint, types, import rules, then tests
 	$(BIN)/python -m pytest
 
 test-home-assistant: .venv/.installed-dev  ## The discovery message, against Home Assistant's own code
@@ -48,6 +48,12 @@ train: .venv/.installed-dev  ## Train ltu-as-mini again: make train ARGS="--data
 	@echo "Installing what the tests need" >&2
 	@$(PIP_INSTALL) --editable '.[dev]' >&2
 	@touch $@
+
+tests/node/node_modules: tests/node/package-lock.json  # without it the tests that need it skip, and say so
+	@command -v npm >/dev/null && echo "Installing AsyncAPI's parser into tests/node" >&2 && \
+		npm ci --prefix tests/node --ignore-scripts --omit=optional --no-audit --no-fund >&2 || \
+		echo "No npm, or no registry: going on without AsyncAPI's parser" >&2
+	@mkdir -p $@ && touch $@
 
 system-run:
 	@sh scripts/system_packages.sh $(APT_RUN)

@@ -159,7 +159,7 @@ class DropEvent:
     source: str
     at: Timestamp
     reason: str
-    """One word, such as `waited_too_long`, by which health counts it too."""
+    """One word, such as `too_late`, by which health counts it too."""
     start_s: float
     """When it began, in seconds of the stream's own sound."""
     end_s: float

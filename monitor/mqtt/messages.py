@@ -37,6 +37,11 @@ class Message:
     valid_until: float | None = None
     correlation: bytes | None = None
 
+    @property
+    def content_type(self) -> str:
+        """Of the payload: JSON, or plain text."""
+        return "application/json" if self.payload.startswith(b"{") else "text/plain"
+
     def remaining_s(self, now: float) -> int | None:
         """Message expiry interval, in whole seconds, if it is published `now`; None for ever, 0 when it is void."""
         if self.valid_until is None:
