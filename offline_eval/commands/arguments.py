@@ -5,12 +5,12 @@ import difflib
 from collections.abc import Callable, Sequence
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Adds `--data` (data, a list) and `--dev-speakers` (dev_speakers, a tuple)."""
+def add_data(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Adds `--data` (data, a list; None where it need not be given) and `--dev-speakers` (dev_speakers, a tuple)."""
     parser.add_argument(
         "--data",
         action="append",
-        required=True,
+        required=required,
         metavar="[KIND:]PATH",
         help="labelled speech: the unpacked folder of a corpus (KIND ravdess, nemo, emodb, tess or crema-d), a folder "
         "with manifest.csv (manifest), or a table (csv) with the columns path, speaker, and label or votes (anger, "

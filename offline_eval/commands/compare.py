@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.command import whole_number
 from core.errors import UsageError
 from offline_eval.commands.arguments import add_data, add_recipe, names
+from offline_eval.commands.compare_folders import compare_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +23,18 @@ _FOLDS = 5
 
 def add_to(commands: Any) -> None:
     """Adds the command."""
-    text = "score a model beside baselines on the same unheard speakers, with intervals by speaker"
-    parser = commands.add_parser("compare", help=text, description=text[0].upper() + text[1:] + ".")
+    text = "score a model beside baselines on the same unheard speakers, or two runs beside each other"
+    parser = commands.add_parser(
+        "compare",
+        help=text,
+        description="Score a model beside baselines on the same unheard speakers, with intervals by speaker; or, given "
+        "the folders of two runs, one against the other on the utterances of both.",
+    )
     parser.set_defaults(command=run)
-    add_data(parser)
+    parser.add_argument(
+        "runs", nargs="*", type=Path, metavar="RUN", help="folders of two runs; then only --out and --seed may follow"
+    )
+    add_data(parser, required=False)
     parser.add_argument(
         "--whisper", type=Path, metavar="DIR", help="Whisper in the Hugging Face layout, for systems that need it"
     )
@@ -78,6 +87,11 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the comparison as Markdown."""
+    if arguments.runs:
+        return compare_folders(arguments)
+    if not arguments.data:
+        msg = "there is nothing to compare"
+        raise UsageError(msg, hint="give --data, or the folders of two runs")
     try:
         from offline_eval.compare import compare
         from offline_eval.compare_report import as_json, as_markdown
@@ -87,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         folds, about = _folds(arguments, datasets)
         clips = [clip for _, held_out in folds for clip in held_out]
         predictions = [made for path in arguments.predictions for made in read_predictions(path, clips)]
-        finished, others = _systems(arguments)
+        finished, others = _systems(arguments, datasets)
     except ModuleNotFoundError as error:
         msg = f"comparing needs {error.name}, which is not installed"
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
@@ -136,7 +150,7 @@ def _folds(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tup
     return folds, f"Cross-validated by speaker: {len(folds)} folds of {len(clips)} clips, seed {arguments.seed}."
 
 
-def _systems(arguments: argparse.Namespace) -> "tuple[list[System], list[System]]":
+def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tuple[list[System], list[System]]":
     """The finished model, if one is given, and the named systems."""
     from offline_eval.systems import BASELINES, Workshop, make_systems
 
@@ -145,6 +159,7 @@ def _systems(arguments: argparse.Namespace) -> "tuple[list[System], list[System]
         seed=arguments.seed,
         progress=_say,
         whisper=arguments.whisper,
+        others=[clip for dataset in datasets for clip in dataset.others],
         choices=arguments.set,
     )
     finished: list[System] = []

@@ -1,6 +1,6 @@
 """What a report is made of, before it becomes Markdown or a page: both show the same words and numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -77,9 +77,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A drawing, as an `svg` element, and what it says to those who do not see it."""
+    """What draws an `svg` element, and what it says to those who do not see it."""
 
-    svg: str
+    draw: Callable[[], str]
     alt: str
 
 

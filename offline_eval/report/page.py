@@ -122,7 +122,7 @@ def _figure(figure: Figure) -> Iterator[str]:
     yield '<div class="panels">'
     for panel in figure.panels:
         alt = escape(panel.alt)
-        yield panel.svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
+        yield panel.draw().replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
     yield "</div>"
     yield f"<figcaption>{escape(figure.caption)}</figcaption>"
     yield "</figure>"

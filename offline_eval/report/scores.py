@@ -1,8 +1,9 @@
 """Tables of measures: of every view and reference, of parts of the utterances, and in full."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from offline_eval.evaluation import Estimate, Scores
+from offline_eval.evaluation import Estimate, Evaluation, Scores
 from offline_eval.metrics.measures import MEASURES
 from offline_eval.reference_points import LeaveOneOut
 from offline_eval.report.document import Block, Cell, Fold, Group, Listing, Paragraph, Row, Section, Table
@@ -27,20 +28,14 @@ _NO_CELL = Cell(NOTHING)
 
 def headline(findings: Findings) -> Section:
     """Every view and every reference, on few measures."""
-    groups = [
-        Group(title, tuple(_row(name, findings.evaluation.systems[name].scored) for name in names))
-        for title, names in grouped(findings).items()
-    ]
+    caption = "Every view of the answers, and what needs no model, with 95 % intervals"
+    table = score_table(caption, findings.evaluation, grouped(findings))
+    groups = list(table.groups)
     chance = (Cell(number(findings.evaluation.levels[name].chance)) for name in HEADLINE)
     groups[-1] = Group(CONSTANT, (*groups[-1].rows, Row(_CHANCE, (_NO_CELL, *chance))))
     if findings.people is not None:
         groups.append(Group("People", (_people(findings.people),)))
-    table = Table(
-        caption="Every view of the answers, and what needs no model, with 95 % intervals",
-        corner="reading",
-        columns=("scored", *map(column, HEADLINE)),
-        groups=tuple(groups),
-    )
+    table = replace(table, groups=tuple(groups))
     return Section(anchor="headline", title="Headline", blocks=(table, Listing(tuple(_explained(findings)))))
 
 
@@ -107,6 +102,19 @@ def grouped(findings: Findings) -> dict[str, list[str]]:
         CONSTANT: [one.name for one in findings.constants],
     }
     return {title: names for title, names in groups.items() if names}
+
+
+def score_table(caption: str, evaluation: Evaluation, groups: Mapping[str, Sequence[str]]) -> Table:
+    """Systems by group, on few measures."""
+    rows = {
+        title: tuple(_row(name, evaluation.systems[name].scored) for name in names) for title, names in groups.items()
+    }
+    return Table(
+        caption=caption,
+        corner="reading",
+        columns=("scored", *map(column, HEADLINE)),
+        groups=tuple(Group(title, some) for title, some in rows.items()),
+    )
 
 
 def _row(name: str, scores: Scores, remark: str = "") -> Row:

@@ -11,6 +11,7 @@ from offline_eval.report.document import Cell
 HEADLINE = (
     "kl",
     "kl_smoothed",
+    "skill",
     "bd_log_mean",
     "paper_r2",
     "js",
@@ -18,7 +19,6 @@ HEADLINE = (
     "accuracy",
     "macro_f1",
     "entropy_spearman",
-    "skill",
     "ece",
 )
 """The measures of the table that is read first."""

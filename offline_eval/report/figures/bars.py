@@ -1,6 +1,7 @@
 """Distributions as bars of four parts, people above the model."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.distribution import EMOTIONS
@@ -31,7 +32,7 @@ def bars(name: str, title: str, labels: Sequence[str], human: Values, model: Val
 
     letters = ", ".join(f"{emotion[0].upper()} {emotion}" for emotion in EMOTIONS)
     alt = f"{title}: pairs of bars, votes above model, in parts {letters}; the numbers stand in the table below."
-    return Panel(drawn(name, draw, height=60 + 62 * len(labels)), alt)
+    return Panel(partial(drawn, name, draw, height=60 + 62 * len(labels)), alt)
 
 
 def _bar(axes: "Axes", row: Values, y: float) -> None:

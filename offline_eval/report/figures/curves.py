@@ -1,5 +1,6 @@
 """Whether probabilities and entropies of the model mean what they say."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +45,7 @@ def reliability_panel(name: str, title: str, sample: Sample, ece: float) -> Pane
         axes.grid()
 
     points = "; ".join(f"{p:.2f}: {right:.2f} of {n:.0f}" for p, right, n in zip(x, y, inside[filled], strict=True))
-    return Panel(drawn(name, draw, height=380), f"{title}: share of right labels by probability. {points}.")
+    return Panel(partial(drawn, name, draw, height=380), f"{title}: share of right labels by probability. {points}.")
 
 
 def entropy_panel(name: str, title: str, sample: Sample) -> Panel:
@@ -73,7 +74,7 @@ def entropy_panel(name: str, title: str, sample: Sample) -> Panel:
 
     points = "; ".join(f"{kind:.1f}: {mean:.2f} of {n}" for kind, mean, n in zip(kinds, means, sizes, strict=True))
     return Panel(
-        drawn(name, draw, height=380), f"{title}: mean entropy of the model by entropy of the votes. {points}."
+        partial(drawn, name, draw, height=380), f"{title}: mean entropy of the model by entropy of the votes. {points}."
     )
 
 

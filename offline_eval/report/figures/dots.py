@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,5 +72,6 @@ def dots(name: str, title: str, rows: Sequence[Dot], *, level: float | None, lev
 
     said = "; ".join(f"{row.label} {number(row.estimate.value)} {interval(row.estimate)}".strip() for row in shown)
     return Panel(
-        drawn(name, draw, height=_MARGINS + _ROW_HEIGHT * max(len(shown), 1)), f"{title}, in a row each: {said}."
+        partial(drawn, name, draw, height=_MARGINS + _ROW_HEIGHT * max(len(shown), 1)),
+        f"{title}, in a row each: {said}.",
     )

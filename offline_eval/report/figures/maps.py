@@ -1,5 +1,6 @@
 """Where distributions lie between the four emotions, and which emotion is taken for which."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +9,7 @@ from core.distribution import EMOTIONS
 from offline_eval.metrics.sample import Values
 from offline_eval.report.document import Panel
 from offline_eval.report.figures.canvas import ACCENT, LINE, QUIET, drawn
+from offline_eval.report.words import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +55,7 @@ def density(name: str, title: str, distributions: Values, who: str) -> Panel:
         f"{title}: square with an emotion in each corner, shaded by how many of {len(x):,} distributions {who} lie "
         f"where. Mean: {mean}. {certain:.0%} lie near a corner (above 0.9)."
     )
-    return Panel(drawn(name, draw, height=420), alt)
+    return Panel(partial(drawn, name, draw, height=420), alt)
 
 
 def matrix(name: str, title: str, shares: Values, counts: Values | None, *, rows: str, columns: str) -> Panel:
@@ -81,10 +83,12 @@ def matrix(name: str, title: str, shares: Values, counts: Values | None, *, rows
         axes.tick_params(length=0)
 
     lines = (
-        f"{emotion}: {', '.join(f'{other} {value:.2f}' for other, value in zip(EMOTIONS, row, strict=True))}"
+        f"{emotion}: {', '.join(f'{other} {number(value)}' for other, value in zip(EMOTIONS, row, strict=True))}"
         for emotion, row in zip(EMOTIONS, shares, strict=True)
     )
-    return Panel(drawn(name, draw, height=380), f"{title}. Rows, {rows}; columns, {columns}. {'; '.join(lines)}.")
+    return Panel(
+        partial(drawn, name, draw, height=380), f"{title}. Rows, {rows}; columns, {columns}. {'; '.join(lines)}."
+    )
 
 
 def _cell(axes: "Axes", x: float, y: float, width: float, depth: float) -> None:

@@ -64,6 +64,6 @@ def invented_findings(rated: Sequence[RatedUtterance], *made: Readings, draws: i
         [Item(one, 2.0 + n % 10) for n, one in enumerate(rated)],
         made,
         judged=made[0].view,
-        heard=[Heard(max(0.0, n % 10 - 8.0), f"words of {n}") for n in range(len(rated))],
+        heard=[Heard(max(0.0, n % 10 - 8.0), f"said in {n}") for n in range(len(rated))],
         draws=draws,
     )
