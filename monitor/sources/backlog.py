@@ -21,6 +21,10 @@ class Backlog:
         self._lost = 0
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        """Blocks that wait."""
+        return len(self._blocks)
+
     def push(self, block: NDArray[np.int16], lost: int = 0) -> None:
         """Adds int16 [frames, channels], before which `lost` frames went missing."""
         with self._lock:

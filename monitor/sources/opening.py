@@ -5,24 +5,33 @@ import math
 from pathlib import Path
 
 from core.errors import AudioError, UsageError
+from core.settings import WebSocketSettings
 from monitor.sources.source import Source, Speed
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "two_cities.flac"
 """Shipped speech; samples/ATTRIBUTION.md says what it is."""
 
-_FORMS = {"auto": "auto", "mic": "mic", "stdin": "stdin", "mic:": "mic:NAME", "file:": "file:PATH"}
+_FORMS = {
+    "auto": "auto",
+    "mic": "mic",
+    "stdin": "stdin",
+    "mic:": "mic:NAME",
+    "file:": "file:PATH",
+    "ws:": "ws://HOST:PORT",
+}
 
 
-def open_source(spec: str, *, speed: Speed = 1.0) -> Source:
+def open_source(spec: str, *, speed: Speed = 1.0, websocket: WebSocketSettings | None = None) -> Source:
     """Finds the source that a user asked for; it delivers sound once it is entered.
 
     Args:
-        spec: `auto`, `mic`, `mic:NAME`, `file:PATH` or `stdin`. `auto` is the default microphone, or else the shipped
-            sample, with a notice that says so.
-        speed: For files and standard input.
+        spec: `auto`, `mic`, `mic:NAME`, `file:PATH`, `stdin` or `ws://HOST:PORT`. `auto` is the default microphone, or
+            else the shipped sample, with a notice that says so.
+        speed: For files, standard input and WebSockets.
+        websocket: Who may connect to a WebSocket, and its limits.
 
     Raises:
-        UsageError: Not a source, no such file, or no such microphone.
+        UsageError: Not a source, no such file, or no such microphone, or an address that may not be listened on.
         AudioError: The file is not sound, or there is no microphone at all.
     """
     if speed != "max" and not 0 < speed < math.inf:
@@ -45,8 +54,11 @@ def open_source(spec: str, *, speed: Speed = 1.0) -> Source:
 
         return FileSource(Path(rest).expanduser(), speed=speed)
     if colon and kind in {"ws", "wss"}:
-        msg = f"{spec}: sound over WebSocket is not in this version"
-        raise UsageError(msg, hint="use mic, file:PATH or stdin")
+        from monitor.sources.websocket import WebSocketSource
+        from monitor.websocket.address import listen_address
+
+        settings = websocket or WebSocketSettings()
+        return WebSocketSource(listen_address(spec, settings), settings, speed=speed)
     msg = f"{spec!r} is not a source"
     raise UsageError(msg, hint=_suggestion(spec, kind, rest if colon else None))
 

@@ -50,9 +50,9 @@ def test_a_missing_file_is_found_at_once():
         ("micro", "did you mean mic?"),
         ("std", "did you mean stdin?"),
         ("atuo", "did you mean auto?"),
-        ("", "sources are auto, mic, stdin, mic:NAME, file:PATH"),
-        ("http://example.org/a", "sources are auto, mic, stdin, mic:NAME, file:PATH"),
-        ("ws://example.org", "use mic, file:PATH or stdin"),
+        ("", "sources are auto, mic, stdin, mic:NAME, file:PATH, ws://HOST:PORT"),
+        ("http://example.org/a", "sources are auto, mic, stdin, mic:NAME, file:PATH, ws://HOST:PORT"),
+        ("ws:", "ws://127.0.0.1:8765, for example; ws://127.0.0.1:0 takes any free port"),
     ],
 )
 def test_what_is_no_source_is_refused_with_what_may_have_been_meant(spec, suggestion):
