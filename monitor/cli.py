@@ -75,7 +75,7 @@ def _add_run(commands: Any) -> None:
         "--source",
         action="append",
         metavar="SPEC",
-        help="mic | mic:NAME | file:PATH | stdin; may repeat: each is a stream of its own. "
+        help="mic | mic:NAME | file:PATH | stdin | ws://HOST:PORT; may repeat: each is a stream of its own. "
         "Default: the microphone, or the shipped sample where there is none",
     )
     run.add_argument("--speed", metavar="1|N|max", help="how fast files are played; max waits for the model")
