@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from offline_eval.report.document import Block, Cell, Document, Facts, Figure, Fold, Listing, Paragraph, Table
 
-_SPECIAL = re.compile(r"([\\`*|<>\[\]])")
+_SPECIAL = re.compile(r"([\\`*|<>])")
 
 
 def as_markdown(document: Document) -> str:

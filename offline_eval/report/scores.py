@@ -49,7 +49,7 @@ def penalised(findings: Findings) -> Section:
             "Views with invalid readings, scored on all utterances",
             "reading",
             ["scored", *map(column, HEADLINE)],
-            [_row(name, systems[name].penalised, f"{systems[name].scored.n_invalid:,} as uniform") for name in names],
+            [_row(name, systems[name].penalised, f"({systems[name].scored.n_invalid:,} as uniform)") for name in names],
         )
         why = [
             f"{one.view.name}: {', '.join(f'{count:,} {reason}' for reason, count in one.invalid.items())}"
@@ -74,7 +74,9 @@ def everything(findings: Findings) -> Section:
     caption = "All measures of all views and references, with 95 % intervals"
     table = Table.plain(caption, "measure", [_CHANCE, "prior", *names], rows)
     return Section(
-        anchor="measures", title="All measures", blocks=(Fold(f"{len(MEASURES)} measures of {len(names)}", (table,)),)
+        anchor="measures",
+        title="All measures",
+        blocks=(Fold(f"{len(MEASURES)} measures of {len(names)} readings", (table,)),),
     )
 
 
@@ -119,7 +121,7 @@ def score_table(caption: str, evaluation: Evaluation, groups: Mapping[str, Seque
 
 def _row(name: str, scores: Scores, remark: str = "") -> Row:
     if scores.n_invalid:
-        remark = f"{scores.n_invalid:,} invalid"
+        remark = f"({scores.n_invalid:,} invalid)"
     return Row(
         name, (Cell(f"{scores.n_scored:,}", remark), *(estimated(scores.estimates[measure]) for measure in HEADLINE))
     )

@@ -97,8 +97,7 @@ def test_the_headline_has_the_numbers_of_an_evaluation_in_page_and_markdown(find
         estimates = [system.scored.estimates[measure] for measure in HEADLINE]
         expected = [f"{number(one.value)} {interval(one)}".strip() for one in estimates]
         assert shown[name][1:] == expected
-        said = [text.replace("[", r"\[").replace("]", r"\]") for text in expected]
-        assert f" | {' | '.join(said)} |" in next(
+        assert f" | {' | '.join(expected)} |" in next(
             line for line in markdown.splitlines() if line.startswith(f"| {name} |")
         )
 
