@@ -1,9 +1,12 @@
 """What people said that they heard in a recording, rater by rater, before any rule turns it into a distribution."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
+
+from offline_eval.splits import find_speakers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,20 @@ class AnnotatedCorpus:
     skipped: Mapping[str, int] = field(default_factory=Counter)
     licences: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def of_speakers(self, names: Iterable[str]) -> Self:
+        """The same with these speakers' utterances only, such as those that a model has not learned from.
+
+        Args:
+            names: See `find_speakers`.
+
+        Raises:
+            UsageError: A name fits no speaker, or several.
+        """
+        corpora: dict[str, set[str]] = {}
+        for utterance in self.utterances:
+            corpora.setdefault(utterance.corpus, set()).add(utterance.speaker)
+        speakers = find_speakers(names, corpora)
+        note = f"only the speakers {', '.join(sorted(speakers))}"
+        kept = tuple(utterance for utterance in self.utterances if utterance.speaker in speakers)
+        return replace(self, utterances=kept, notes=(*self.notes, note))

@@ -10,6 +10,8 @@ from offline_eval.calibration.worth import Fitted
 
 CARD_NAME = "MODEL_CARD.md"
 PLOT_NAME = "calibration.png"
+_DOT = 900.0
+"""Area of a mark that stood for all clips, in square points."""
 _SECTION = re.compile(r"\n## Calibration\n.*?(?=\n## |\Z)", re.DOTALL)
 _BEFORE = "\n## Training\n"
 
@@ -34,12 +36,15 @@ def _section(outcome: Outcome, shown: Sequence[Fitted]) -> str:
     return f"""
 ## Calibration
 
-Fitted on {outcome.calibration.fitted_on}. Before: as the model reads. After: each speaker corrected by a fit to the
-others. NLL in nats, expected calibration error in 15 bins; each corpus counts alike.
+Fitted on {outcome.calibration.fitted_on}.
+Before: as the model reads. After: each speaker corrected by a fit to the others. NLL in nats, expected calibration
+error in 15 bins; each corpus counts alike.
 
 {table}
 
 ![Reliability of the default read-out: accuracy by top probability, before and after]({PLOT_NAME})
+
+The larger a mark, the more clips it stands for.
 """
 
 
@@ -49,9 +54,13 @@ def _plot(path: Path, shown: Sequence[Fitted]) -> None:
     figure = Figure(figsize=(4.2 * len(shown), 4), layout="constrained")
     for axes, row in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfect")
-        for quality, style, name in ((row.before, "o--", "before"), (row.after, "s-", "after")):
+        for quality, marker, line, name in ((row.before, "o", "--", "before"), (row.after, "s", "-", "after")):
             if quality is not None:
-                axes.plot(quality.confidence, quality.accuracy, style, label=f"{name}, ECE {quality.ece:.3f}")
+                label, area = f"{name}, ECE {quality.ece:.3f}", [_DOT * share for share in quality.share]
+                (drawn,) = axes.plot(quality.confidence, quality.accuracy, line, linewidth=0.8)
+                axes.scatter(
+                    quality.confidence, quality.accuracy, area, color=drawn.get_color(), marker=marker, label=label
+                )
         axes.set(
             title=f"{row.prompt} prompt, {row.readout}",
             xlabel="probability of the likeliest emotion",
@@ -59,5 +68,7 @@ def _plot(path: Path, shown: Sequence[Fitted]) -> None:
             xlim=(0.2, 1),
             ylim=(0, 1),
         )
-        axes.legend(fontsize="small")
+        legend = axes.legend(fontsize="small")
+        for handle in legend.legend_handles[1:]:
+            handle.set_sizes([30])
     figure.savefig(path, dpi=90)

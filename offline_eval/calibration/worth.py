@@ -32,12 +32,14 @@ class Quality:
         ece: See `offline_eval.scores.Score`.
         confidence: Mean top probability in those of its bins that hold clips.
         accuracy: Share of the clips of each whose likeliest emotion is the label.
+        share: Of all clips, those of each.
     """
 
     nll: float
     ece: float
     confidence: tuple[float, ...]
     accuracy: tuple[float, ...]
+    share: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,4 +156,5 @@ def _quality(log_q: Values, targets: Values, weights: Values) -> Quality:
         ece=float(found["ece"]),
         confidence=tuple((tops[held] / sizes[held]).tolist()),
         accuracy=tuple((hits[held] / sizes[held]).tolist()),
+        share=tuple((sizes[held] / sizes.sum()).tolist()),
     )

@@ -10,7 +10,7 @@ from core.errors import UsageError
 from core.ltu_as.folder import EMBEDDED
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.readout import Kind, Pool, Scope
-from offline_eval.commands.arguments import some_of
+from offline_eval.commands.arguments import names, some_of
 from offline_eval.commands.policy import add_policy, policy_of
 from offline_eval.commands.progress import answers_bar
 from offline_eval.presets import PRESETS
@@ -51,6 +51,13 @@ def add_to(commands: Any) -> None:
         "--model", default=EMBEDDED, metavar="NAME|DIR", help="a model, or tiny: random weights (default %(default)s)"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default .cache/run/DATASET-MODEL)")
+    parser.add_argument(
+        "--speakers",
+        type=names,
+        default=(),
+        metavar="A,B",
+        help="only these speakers' utterances, such as those that the model has not learned from",
+    )
     _add_views(parser)
     add_policy(parser)
     _add_asking(parser)
@@ -125,6 +132,8 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
     shard, views = Shard.parse(arguments.shard), _views(arguments)
     with model_folder(arguments.model) as weights:  # first of all: a wrong name is told at once
         corpus = read_corpus(arguments.dataset, arguments.root)
+        if arguments.speakers:
+            corpus = corpus.of_speakers(arguments.speakers)
         policy = policy_of(arguments)
         kept = policy.apply(corpus.utterances)
         lines = tuple(kept.lines())

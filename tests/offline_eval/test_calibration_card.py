@@ -14,7 +14,7 @@ CARD = "# a model\n\n## Scores\n\nsome\n\n## Training\n\nmore\n"
 
 def outcome(ece: float) -> Outcome:
     entry = Entry(prompt="single", readout="seq_logprob", temperature=0.7, prior=(0.25,) * 4, prior_strength=0.0)
-    quality = Quality(nll=0.5, ece=ece, confidence=(0.4, 0.6), accuracy=(0.5, 0.55))
+    quality = Quality(nll=0.5, ece=ece, confidence=(0.4, 0.6), accuracy=(0.5, 0.55), share=(0.4, 0.6))
     fitted = [
         Fitted(prompt="single", readout="seq_logprob", clips=20, entry=entry, before=quality, after=quality),
         Fitted(prompt="single", readout="first_piece", clips=20, entry=entry, before=quality, after=quality),

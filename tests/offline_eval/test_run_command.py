@@ -5,7 +5,7 @@ import pytest
 from offline_eval.cli import main
 from offline_eval.datasets.guides import CORPORA
 from offline_eval.durable import write_text
-from offline_eval.run_folder import read_record
+from offline_eval.run_folder import RunFolder, read_record
 from offline_eval.synthetic.tree import write_tree
 from tests.offline_eval.rated_tones import contents
 
@@ -33,6 +33,7 @@ def synthetic(tmp_path_factory) -> list[str]:
         (("--shard", "0/2"), "is not a shard"),
         (("--prompt", "singel"), "did you mean single?"),
         (("--preset", "table1", "--level", "text"), "--preset already says --level"),
+        (("--speakers", "nobody"), "no speaker 'nobody' in the data"),
         (("--readout", "seq_logprob", "--pool", "first", "--level", "token"), "first_piece"),
     ],
 )
@@ -94,3 +95,12 @@ def test_every_corpus_has_a_guide(capsys):
     assert run("datasets") == 0
     printed = capsys.readouterr().out
     assert all(f"\n{name}: " in f"\n{printed}" for name in CORPORA)
+
+
+def test_a_run_of_some_speakers_is_of_these_alone_and_says_so(synthetic, tmp_path: Path, capsys):
+    out = tmp_path / "run"
+    assert run(*synthetic, "--out", str(out), "--speakers", "synthetic_Ses01F", "--input", "audio") == 0
+    assert "only the speakers synthetic_Ses01F" in capsys.readouterr().out
+    folder = RunFolder.open(out)
+    assert {rated.utterance.speaker for rated in folder.rated} == {"synthetic_Ses01F"}
+    assert "only the speakers synthetic_Ses01F" in folder.record.notes
