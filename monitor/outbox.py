@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
@@ -24,6 +25,9 @@ except ImportError:  # Windows has other locks; there, nobody is refused
 
 logger = logging.getLogger(__name__)
 
+COLLECT_S = 0.005
+"""Changes are written together so long after the first. What the broker acknowledges by then is never written, and the
+connection, which is what people wait for, gets the processor first."""
 RETRY_S = 5.0
 CLOSE_S = 3.0
 """A disk that takes longer to write what is left is not waited for."""
@@ -184,6 +188,8 @@ class Outbox:
                 else:
                     self._changed.wait_for(lambda: self._closing or self._dirty)
                 closing = self._closing
+            if not closing:
+                time.sleep(COLLECT_S)
             self._attempt()
         if self._file is not None:
             self._file.close()

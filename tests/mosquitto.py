@@ -138,6 +138,15 @@ class Subscriber:
         """Payloads received so far on topics with this end, in order."""
         return [message.payload for message in self.received if message.topic.endswith(topic_end)]
 
+    def finish(self) -> list[Received]:
+        """Everything received from a broker that is gone; ends the process."""
+        time.sleep(0.1)  # for what is still in the socket
+        self.close()
+        while (new := self._new.get()) is not None:
+            if isinstance(new, Received):
+                self.received.append(new)
+        return self.received
+
     def close(self) -> None:
         """Ends the process."""
         self._process.terminate()
