@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 APT_RUN := libportaudio2
 APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: monitor test test-home-assistant lint bench train clean system-run system-test
+.PHONY: monitor test test-node-red test-home-assistant lint bench train clean system-run system-test
 
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
@@ -21,6 +21,10 @@ test-home-assistant: .venv/.installed-dev  ## The discovery message, against Hom
 	$(PYTHON) -m venv .venv-home-assistant
 	.venv-home-assistant/bin/python -m pip install --quiet homeassistant
 	HOME_ASSISTANT_PYTHON=$(CURDIR)/.venv-home-assistant/bin/python $(BIN)/python -m pytest tests/monitor/mqtt/test_home_assistant.py
+
+test-node-red: .venv/.installed-dev system-test  ## The example flow, in Node-RED itself
+	npm install --prefix tests/node_red --no-save --ignore-scripts --omit=optional --no-audit --no-fund node-red@4 >&2
+	$(BIN)/python -m pytest tests/examples -k node_red
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check
