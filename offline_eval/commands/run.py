@@ -64,7 +64,9 @@ def add_to(commands: Any) -> None:
 
 
 def _add_views(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what is read", "Several values go between commas.")
+    group = parser.add_argument_group(
+        "what is read", "Several values go between commas; tables and other readings may be asked for together."
+    )
     group.add_argument(
         "--preset", type=some_of(tuple(PRESETS)), metavar="A,B", help=f"tables of the paper: {', '.join(PRESETS)}"
     )
@@ -161,16 +163,14 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
 
 
 def _views(arguments: argparse.Namespace) -> tuple[View, ...]:
-    """Those of the presets, or all combinations of the options."""
+    """Those of the presets; and all combinations of the options, if any is given or there is no preset."""
     chosen = {name: getattr(arguments, name) for name in _CHOICES}
-    if not arguments.preset:
+    wanted = [view for name in arguments.preset or () for view in PRESETS[name].views]
+    views = [replace(view, input=given) for given in arguments.input for view in wanted]
+    if not views or any(chosen.values()):
         plural: dict[str, Any] = {f"{name}s": values or _USUAL[name] for name, values in chosen.items()}
-        return all_views(inputs=arguments.input, **plural)
-    if given := [name for name, values in chosen.items() if values]:
-        msg = f"--preset already says --{given[0]}"
-        raise UsageError(msg, hint="leave one of them out")
-    views = [view for name in arguments.preset for view in PRESETS[name].views]
-    return tuple(dict.fromkeys(replace(view, input=given) for given in arguments.input for view in views))
+        views += all_views(inputs=arguments.input, **plural)
+    return tuple(dict.fromkeys(views))
 
 
 def _device(arguments: argparse.Namespace) -> str:

@@ -5,6 +5,7 @@ import pytest
 from offline_eval.cli import main
 from offline_eval.datasets.guides import CORPORA
 from offline_eval.durable import write_text
+from offline_eval.presets import PRESETS
 from offline_eval.run_folder import RunFolder, read_record
 from offline_eval.synthetic.tree import write_tree
 from tests.offline_eval.rated_tones import contents
@@ -32,7 +33,6 @@ def synthetic(tmp_path_factory) -> list[str]:
         (("--model", "no-such-model"), "no such model"),
         (("--shard", "0/2"), "is not a shard"),
         (("--prompt", "singel"), "did you mean single?"),
-        (("--preset", "table1", "--level", "text"), "--preset already says --level"),
         (("--speakers", "nobody"), "no speaker 'nobody' in the data"),
         (("--readout", "seq_logprob", "--pool", "first", "--level", "token"), "first_piece"),
     ],
@@ -104,3 +104,13 @@ def test_a_run_of_some_speakers_is_of_these_alone_and_says_so(synthetic, tmp_pat
     folder = RunFolder.open(out)
     assert {rated.utterance.speaker for rated in folder.rated} == {"synthetic_Ses01F"}
     assert "only the speakers synthetic_Ses01F" in folder.record.notes
+
+
+def test_tables_and_other_readings_may_be_asked_for_together(synthetic, tmp_path: Path):
+    out = tmp_path / "run"
+    asked = ("--preset", "table2", "--prompt", "single", "--readout", "first_piece", "--level", "token")
+    assert run(*synthetic, "--out", str(out), "--input", "audio", *asked) == 0
+    names = [view.name for view in read_record(out).views]
+    assert "token single first_piece" in names
+    assert {view.name for view in PRESETS["table2"].views} < set(names)
+    assert len(names) == len(set(names))
