@@ -146,6 +146,16 @@ class EmbeddedBroker:
         }
 
     @property
+    def password_file(self) -> Path:
+        """File with nothing but the password, readable by this account only, for programs that take one."""
+        return self.folder / "password"
+
+    def announcement(self) -> str:
+        """One line for people: where it listens, and how to log in; it holds no password."""
+        where = ", ".join(f"{protocol} {url}" for protocol, url in self.urls.items())
+        return f"embedded broker: {where}; user {USER}, password in {self.password_file}"
+
+    @property
     def credentials(self) -> Path:
         """File with address, user and password, readable by this account only; mosquitto_sub reads it by itself."""
         return self.folder / "mosquitto_sub"
@@ -156,6 +166,7 @@ class EmbeddedBroker:
 
     def _write_files(self) -> None:
         _write_private(self.folder / _CONFIGURATION, _configuration(self.ports, self._password))
+        _write_private(self.password_file, f"{self._password}\n")
         lines = [f"# {protocol}: {url}" for protocol, url in self.urls.items()]
         lines += [f"-h {HOST}", f"-p {self.ports.mqtt311}", f"-u {USER}", f"-P {self._password}"]
         _write_private(self.credentials, "\n".join(lines) + "\n")

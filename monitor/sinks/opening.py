@@ -61,6 +61,7 @@ async def _mqtt(settings: Settings, execute: Execute, stack: AsyncExitStack) -> 
     except BrokerError as error:
         log.warning("mqtt: %s", error.one_line())
         return FailedSink("mqtt", error.one_line())
+    log.info("mqtt: %s", broker.announcement())
     log.info("mqtt: read along with: %s", broker.subscribe_command(f"{settings.mqtt.base}/#"))
     return _mqtt_at(broker.address, settings, execute)
 

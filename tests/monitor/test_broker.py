@@ -149,6 +149,8 @@ async def test_the_password_is_in_no_process_list_and_readable_by_this_account_o
         assert password in broker.credentials.read_text()
         assert password not in " ".join(child_of(broker).cmdline())
         assert password not in broker.subscribe_command()
+        assert password not in broker.announcement()
+        assert broker.password_file.read_text().strip() == password
         assert stat.S_IMODE(broker.folder.stat().st_mode) == 0o700
         assert {stat.S_IMODE(file.stat().st_mode) for file in broker.folder.iterdir()} == {0o600}
     async with EmbeddedBroker(runtime=tmp_path) as other:
