@@ -9,10 +9,10 @@ How the contract may change. The schema's name ends in a version, and consumers 
   still reads what an older one has written.
 * A field that is removed or renamed, means something else, has another type or unit, may newly be null, or takes
   another value where the values are listed, is a new version: a new class and a new schema beside the old one, both
-  published for at least one release.
+  published for at least one release, on topics of their own.
 * A new event type is a new schema; readers skip messages whose schema they do not know.
 
-tests/core/test_schema_evolution.py holds every schema to the ones of the release before.
+tests/core/test_schema_evolution.py holds every schema to the one that was published before.
 """
 
 import functools
