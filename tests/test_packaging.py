@@ -24,11 +24,12 @@ def test_the_wheel_holds_exactly_the_three_packages(wheel):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"core", "monitor", "offline_eval"}
 
 
-def test_the_wheel_carries_the_embedded_model_the_sample_and_the_type_marks(wheel):
+def test_the_wheel_carries_the_embedded_model_the_sample_the_schemas_and_the_type_marks(wheel):
     names = set(wheel.namelist())
     for name in (
         *("core/py.typed", "monitor/py.typed", "offline_eval/py.typed"),
         *(f"core/ltu_as/mini/{file}" for file in MINI),
+        *(f"core/schemas/{path.name}" for path in (REPOSITORY / "core" / "schemas").iterdir()),
         *("monitor/samples/two_cities.flac", "monitor/samples/ATTRIBUTION.md", "monitor/dashboard/dashboard.tcss"),
     ):
         assert name in names
