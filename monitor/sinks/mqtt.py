@@ -217,6 +217,7 @@ class MqttSink:
         )
 
     async def _give_up(self) -> None:
+        self._state = "closed"  # nobody needs to be told that what did not start has ended
         self.hurry()
         await self.__aexit__()
 

@@ -46,3 +46,16 @@ def test_the_line_that_the_program_prints_subscribes_to_its_own_broker():
         shell = line[line.index("XDG_CONFIG_HOME") :].strip()
         heard = subprocess.run(["sh", "-c", f"{shell} -C 3 -W 30"], capture_output=True, text=True, check=True).stdout
     assert "emotion/desk/availability online" in heard
+
+
+def test_a_second_program_of_the_same_node_ends_at_once_with_one_line_that_names_the_first(mosquitto):
+    with running(*PLAY, "--speed", "1", "--model", "fake", "--mqtt", mosquitto.url, env=NODE) as program:
+        program.wait_for("connected")
+        on_this_machine = run(*PLAY, "--model", "fake", "--mqtt", mosquitto.url, env=NODE)
+        elsewhere = {**NODE, "EMOTION_MONITOR_MQTT__OUTBOX": "off"}  # as on another machine: the broker has to tell
+        over_the_broker = run(*PLAY, "--model", "fake", "--mqtt", mosquitto.url, env=elsewhere)
+        for second in (on_this_machine, over_the_broker):
+            assert second.code == 2
+            assert second.err.count("\n") == 1
+            assert f"as process {program.process.pid}" in second.err
+        assert program.process.poll() is None
