@@ -89,7 +89,7 @@ async def _measure(arguments: argparse.Namespace, broker: Mosquitto, folder: Pat
             lag_s = time.monotonic() - began - took
             await subscriber.times()
         print(
-            f"{arguments.live / took:.0f} events/s for {took:.1f} s: {statistics.median(waited):.0f} waited on average, "
+            f"{arguments.live / took:.0f} events/s for {took:.0f} s: {statistics.median(waited):.0f} waited usually, "
             f"{max(waited)} at most; all were acknowledged {lag_s * 1000:.0f} ms after the last was sent, "
             f"{sink.health().dropped} lost"
         )
