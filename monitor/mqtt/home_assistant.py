@@ -20,7 +20,8 @@ def discovery_message(topics: Topics, node: str, *, prefix: str, state_valid_s: 
     """The device: dominant emotion, four probabilities, entropy, and whether someone speaks.
 
     Sensors follow the readings of every stream of the node, smoothed, and become unknown when these are worth nothing
-    any more. They describe what is heard, not what anybody feels.
+    any more: at that time, or when the node clears its state with an empty message. They describe what is heard, not
+    what anybody feels.
 
     Args:
         topics: Of the node.
@@ -38,7 +39,7 @@ def discovery_message(topics: Topics, node: str, *, prefix: str, state_valid_s: 
             "icon": "mdi:account-voice",
             "device_class": "enum",
             "options": list(EMOTIONS),
-            "value_template": "{{ value_json.dominant }}",
+            "value_template": "{{ value_json.dominant if value else None }}",
             "json_attributes_topic": topics.state_of_any_stream,
             **expires,
         },
@@ -49,7 +50,7 @@ def discovery_message(topics: Topics, node: str, *, prefix: str, state_valid_s: 
             "icon": "mdi:blur",
             "state_class": "measurement",
             "suggested_display_precision": 2,
-            "value_template": "{{ value_json.entropy }}",
+            "value_template": "{{ value_json.entropy if value else None }}",
             **expires,
         },
         "speech": {
@@ -57,7 +58,7 @@ def discovery_message(topics: Topics, node: str, *, prefix: str, state_valid_s: 
             "name": "Speech",
             "device_class": "sound",
             "state_topic": topics.state_of_any_stream,
-            "value_template": "ON",
+            "value_template": "{{ 'ON' if value else 'OFF' }}",
             "off_delay": _SPEECH_LASTS_S,
         },
     }
@@ -81,5 +82,5 @@ def _probability(emotion: str) -> dict[str, Any]:
         "unit_of_measurement": "%",
         "state_class": "measurement",
         "suggested_display_precision": 0,
-        "value_template": f"{{{{ (100 * value_json.smoothed.{emotion}) | round(1) }}}}",
+        "value_template": f"{{{{ (100 * value_json.smoothed.{emotion}) | round(1) if value else None }}}}",
     }

@@ -19,15 +19,16 @@ def main() -> None:
     message, state = given["payload"], given["state"]
     assert TOPIC_MATCHER.fullmatch(given["topic"].removeprefix("homeassistant/")), given["topic"]
     shared = {key: value for key, value in message.items() if key != "components"}
-    rendered = {}
+    rendered, cleared = {}, {}
     for name, component in message["components"].items():
         platform = component.pop("platform")
         SCHEMAS[platform]({**shared, **component})
         template = jinja2.Environment(autoescape=False).from_string(component["value_template"])  # noqa: S701
-        rendered[name] = template.render(value_json=state)
+        rendered[name] = template.render(value="{}", value_json=state)
+        cleared[name] = template.render(value="")
     availability = jinja2.Environment(autoescape=False).from_string(message["availability_template"])  # noqa: S701
     rendered["availability"] = [availability.render(value=value) for value in ("online", "degraded", "offline")]
-    json.dump(rendered, sys.stdout)
+    json.dump({**rendered, "cleared": cleared}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,9 @@ def test_home_assistants_own_rules_and_templates_take_it(message):
     assert rendered["dominant"] == state.dominant
     assert rendered["speech"] == "ON"
     assert rendered["availability"] == ["online", "online", "offline"]
+    sensors = {name: value for name, value in rendered["cleared"].items() if name != "speech"}
+    assert set(sensors.values()) == {"None"}, "which Home Assistant takes for unknown"
+    assert rendered["cleared"]["speech"] == "OFF"
     for emotion, probability in state.smoothed.as_dict().items():
         assert float(rendered[emotion]) == pytest.approx(100 * probability, abs=0.051)
     assert float(rendered["entropy"]) == pytest.approx(state.entropy)
