@@ -73,6 +73,8 @@ def _mqtt_at(address: "BrokerAddress", settings: Settings, execute: Execute) -> 
     from monitor.sinks.mqtt import MqttSink
 
     mqtt = settings.mqtt
+    if mqtt.insecure:
+        log.warning("mqtt: %s to %s is allowed by mqtt.insecure", " and ".join(mqtt.insecure), address.url)
     topics = Topics(mqtt.base, mqtt.node)
 
     async def obey(command: WireCommand) -> None:
