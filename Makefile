@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 APT_RUN := libportaudio2
 APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: monitor test test-faults test-node-red test-home-assistant lint bench train clean system-run system-test
+.PHONY: monitor test test-faults test-node-red test-home-assistant eval-synthetic lint bench train clean system-run system-test
 
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
@@ -28,6 +28,13 @@ test-node-red: .venv/.installed-dev system-test  ## The example flow, in Node-RE
 
 test-faults: .venv/.installed-dev system-test  ## What takes minutes, or root: the network gone for 60 s, the broker for 10 s
 	$(BIN)/python -m pytest -m faults --log-cli-level=INFO
+
+eval-synthetic: .venv/.installed-dev  ## The paper's tables at full size, on IEMOCAP's shape with invented votes and a random model
+	rm -rf .cache/synthetic-full .cache/run/synthetic-full
+	$(BIN)/emotion-eval synthetic .cache/synthetic-full --scale full
+	$(BIN)/emotion-eval run --dataset synthetic --root .cache/synthetic-full --model tiny --max-new-tokens 30 \
+	  --preset table1,table2,table3,fig3 --out .cache/run/synthetic-full
+	$(BIN)/emotion-eval report .cache/run/synthetic-full
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check

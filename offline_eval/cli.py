@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from core.command import Parser, end_with
-from offline_eval.commands import calibrate, compare, datasets, merge, report, run, synthetic, train
+from offline_eval.commands import audformat, calibrate, compare, datasets, merge, report, run, synthetic, train
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -33,4 +33,5 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_to(commands)
     report.add_to(commands)
     synthetic.add_to(commands)
+    audformat.add_to(commands)
     return parser

@@ -8,7 +8,10 @@ import pytest
 
 from core.errors import UsageError
 from offline_eval.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
+from offline_eval.cli import main
 from offline_eval.datasets.audformat_tables import NOT_BY_FILE, UNRATED, read_audformat, write_audformat
+from offline_eval.datasets.evaluation import read_corpus
+from offline_eval.synthetic.tree import write_tree
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 
 audformat = pytest.importorskip("audformat")
@@ -110,3 +113,18 @@ def test_a_folder_with_something_in_it_is_not_written_over(tmp_path):
     add_text(tmp_path / "x", "")
     with pytest.raises(UsageError, match="not an empty folder"):
         write_audformat(replace(corpus(tmp_path), notes=()), "made_up", tmp_path)
+
+
+def test_the_command_writes_what_evaluations_read(tmp_path, capsys):
+    tree, out = tmp_path / "tree", tmp_path / "db"
+    write_tree(tree, sound=False)
+    with pytest.raises(SystemExit) as stopped:
+        main(["audformat", str(out), "--dataset", "synthetic", "--root", str(tree)])
+    assert not stopped.value.code
+    read, written = read_audformat(out), read_corpus("synthetic", tree)
+    assert [u.ratings for u in read.utterances] == [u.ratings for u in written.utterances]
+    assert f"{len(written.utterances)} utterances" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        main(["audformat", str(out), "--dataset", "synthetic", "--root", str(tree)])
+    assert stopped.value.code == 2
+    assert "not an empty folder" in capsys.readouterr().err
