@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 APT_RUN := libportaudio2
 APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: monitor test test-faults test-node-red test-home-assistant eval-synthetic lint bench train clean system-run system-test
+.PHONY: monitor test test-browser test-faults test-node-red test-home-assistant eval-synthetic lint bench train clean system-run system-test
 
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
@@ -25,6 +25,10 @@ test-home-assistant: .venv/.installed-dev  ## The discovery message, against Hom
 test-node-red: .venv/.installed-dev system-test  ## The example flow, in Node-RED itself
 	npm install --prefix tests/node_red --no-save --ignore-scripts --omit=optional --no-audit --no-fund node-red@4 >&2
 	$(BIN)/python -m pytest tests/examples -k node_red
+
+test-browser: .venv/.installed-dev system-test  ## The browser pages, in Chromium; `make test` does so too where it is installed
+	@sh scripts/system_packages.sh chromium
+	$(BIN)/python -m pytest tests/e2e/test_browser.py
 
 test-faults: .venv/.installed-dev system-test  ## What takes minutes, or root: the network gone for 60 s, the broker for 10 s
 	$(BIN)/python -m pytest -m faults --log-cli-level=INFO
