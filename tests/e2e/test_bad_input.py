@@ -75,7 +75,7 @@ def test_eight_channels_at_192_khz_work(tmp_path):
     assert done.events_of("utterance")
 
 
-@pytest.mark.parametrize("source", ["microphone", "file:", "talk.wav", "http://x", "ws://127.0.0.1:9"])
+@pytest.mark.parametrize("source", ["microphone", "file:", "talk.wav", "http://x", "ws://0.0.0.0:9911"])
 def test_a_source_that_is_none(source):
     refuse(run("run", "--source", source, *HEADLESS, "--model", "fake"), 2, source)
 
