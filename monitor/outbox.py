@@ -34,9 +34,6 @@ CLOSE_S = 3.0
 MAX_SET_ASIDE = 9
 
 _APPLICATION = 0x656D6F6E  # "emon": the file is ours
-_MAX_SET_ASIDE = 9
-
-_APPLICATION = 0x656D6F6E  # "emon": the file is ours
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE event (

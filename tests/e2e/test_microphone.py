@@ -10,6 +10,8 @@ from tests.pulse import pulse
 
 __all__ = ["pulse"]
 
+pytestmark = [pytest.mark.system, pytest.mark.alone]
+
 HEARD_S = 24.0
 """How much of the sample is played."""
 

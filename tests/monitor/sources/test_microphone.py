@@ -18,7 +18,7 @@ from monitor.sources.opening import SAMPLE
 from monitor.sources.portaudio import Microphone, matching
 from tests.pulse import MICROPHONE, start_pulse
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 RECORD_PY = Path(__file__).with_name("record.py")
 LISTENING = b"listening\n"
