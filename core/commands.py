@@ -91,14 +91,55 @@ class SwitchSource(_OnTheWire):
     command: Literal["switch_source"] = "switch_source"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetVad(_OnTheWire):
+    """Another sensitivity of voice activity detection: 0 lets most through, 3 is the most careful."""
+
+    mode: Annotated[int, Ge(0), Le(3)]
+    command: Literal["set_vad"] = "set_vad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetReading(_OnTheWire):
+    """How the model is asked and its logits are read, from the next utterance on; what is null stays as it is."""
+
+    prompt: Literal["auto", "single", "ambiguous"] | None = None
+    readout: Annotated[str, MaxLen(32)] | None = None
+    explain: bool | None = None
+    """Write the answer out for tokens events even where the read-out does not need it; takes longer."""
+    command: Literal["set_reading"] = "set_reading"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(_OnTheWire):
+    """Mark this moment."""
+
+    text: Annotated[str, MaxLen(500)]
+    command: Literal["note"] = "note"
+
+
 @dataclass(frozen=True, slots=True)
 class Quit:
     """End the program. Only its own user can ask for that; it is never on the wire."""
 
 
-WireCommand: TypeAlias = Pause | Resume | Mute | Unmute | SetSmoothing | SwitchSource
+@dataclass(frozen=True, slots=True)
+class SetModel:
+    """Another model, by name or folder. Only the program's own user can ask for that, as for what follows."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Start recording events, or stop."""
+
+    on: bool
+
+
+WireCommand: TypeAlias = Pause | Resume | Mute | Unmute | SetSmoothing | SwitchSource | SetVad | SetReading | Note
 WIRE_COMMANDS: tuple[type[WireCommand], ...] = get_args(WireCommand)
-Command: TypeAlias = WireCommand | Quit
+Command: TypeAlias = WireCommand | Quit | SetModel | Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,7 +147,13 @@ class LevelEvent:
     rms_dbfs: float
     peak_dbfs: float
     voiced: bool
+    """Whether voice activity detection calls the latest frame speech."""
     speaking: bool
+    """Whether an utterance is going on."""
+    noise_floor_dbfs: float | None = None
+    """Level between utterances, over the last seconds; null until it is known."""
+    clipped: bool = False
+    """Whether sound since the level before reached full scale."""
     schema: Literal["emotion-monitor/level/1"] = "emotion-monitor/level/1"
 
 
@@ -164,6 +170,52 @@ class DropEvent:
     """When it began, in seconds of the stream's own sound."""
     end_s: float
     schema: Literal["emotion-monitor/drop/1"] = "emotion-monitor/drop/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenStep:
+    """One token of the model's answer, and how the emotion words stood when it was chosen."""
+
+    token: str
+    """As the vocabulary spells it, with a blank where a word begins; empty where the answer was not written."""
+    emotion_word: bool
+    """Whether it is part of an emotion word."""
+    log_probabilities: dict[Emotion, float]
+    """Of the likeliest piece of each emotion's words at this step, natural logarithm, over the whole vocabulary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensEvent:
+    """How the reading of an utterance came about: the answer token by token, and every read-out of the same logits.
+
+    Comes after the utterance event of the same `stream` and `seq`, for final readings only.
+    """
+
+    stream: str
+    source: str
+    seq: int
+    utterance: int
+    prompt: str
+    answer: str | None
+    """What the model wrote; null where it was not asked to write."""
+    steps: tuple[TokenStep, ...]
+    """At least one: the first is the answer position."""
+    readouts: dict[str, EmotionDistribution | None]
+    """Read-out to its distribution, uncalibrated; null where it gives none."""
+    schema: Literal["emotion-monitor/tokens/1"] = "emotion-monitor/tokens/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteEvent:
+    """A moment that someone marked."""
+
+    id: str
+    """A UUID."""
+    at: Timestamp
+    text: str
+    positions_s: dict[str, float] = field(default_factory=dict)
+    """Stream to the second of its own sound that was being heard."""
+    schema: Literal["emotion-monitor/note/1"] = "emotion-monitor/note/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +277,28 @@ class WorkerHealth:
     """How many processes there have been, this one included."""
     queued: int
     rss_mb: float
+    cpu_percent: float | None = None
+    """Of one core, since the health event before."""
+    gpu_mb: float | None = None
+    """Memory it holds on the GPU; null without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What can be changed while the program runs, as it is now."""
+
+    vad_mode: int
+    """0 lets most through, 3 is the most careful about calling a frame speech."""
+    tau_s: float
+    """Time constant of the moving average; 0: none."""
+    model: str
+    """Name or folder, as the settings have it."""
+    prompt: str
+    """`auto`: the model folder's default."""
+    readout: str
+    """Likewise."""
+    explain: bool
+    """Whether the model writes its answer out for tokens events where the read-out does not need it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,10 +327,22 @@ class HealthEvent:
     latency_p50_ms: float | None
     latency_p95_ms: float | None
     """Compute after the hangover, over the last 200 utterances."""
+    latency_p99_ms: float | None = None
+    hangover_p50_ms: float | None = None
+    """Silence waited for at the end of the same utterances; 0 for those that were cut."""
+    rss_mb: float | None = None
+    """Memory of the program without the worker."""
+    cpu_percent: float | None = None
+    """Of one core, without the worker, since the health event before."""
+    tuning: Tuning | None = None
+    recording: str | None = None
+    """Name of the file that events are being recorded in; null: nothing is."""
     schema: Literal["emotion-monitor/health/1"] = "emotion-monitor/health/1"
 
 
-Event: TypeAlias = UtteranceEvent | StateEvent | LevelEvent | DropEvent | ErrorEvent | HealthEvent
+Event: TypeAlias = (
+    UtteranceEvent | StateEvent | LevelEvent | DropEvent | TokensEvent | NoteEvent | ErrorEvent | HealthEvent
+)
 EVENT_TYPES: tuple[type[Event], ...] = get_args(Event)
 
 Availability: TypeAlias = Literal["online", "degraded", "offline"]

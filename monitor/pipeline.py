@@ -10,7 +10,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from core.commands import Command, Mute, Pause, Quit, Resume, SetSmoothing, SwitchSource, Unmute
+from core.commands import (
+    Command,
+    Mute,
+    Note,
+    Pause,
+    Quit,
+    Record,
+    Resume,
+    SetModel,
+    SetReading,
+    SetSmoothing,
+    SetVad,
+    SwitchSource,
+    Unmute,
+)
 from core.errors import AudioError, EmotionMonitorError, UsageError
 from core.events import ErrorEvent, Event, HealthEvent, ModelStamp, StreamHealth, WorkerHealth, timestamp
 from core.model import SAMPLE_RATE_HZ
@@ -139,6 +153,9 @@ class Pipeline:
                     stream.smooth(self._tau_s)
             case SwitchSource():
                 await self._switch(command)
+            case SetVad() | SetReading() | Note() | SetModel() | Record():
+                msg = "not yet"
+                raise UsageError(msg)
             case Mute() | Unmute():
                 msg = f"{command.command} is for one sink, not for the pipeline"
                 raise UsageError(msg, hint="send it to a node's command topic")

@@ -16,9 +16,11 @@ from core.events import (
     HealthEvent,
     LevelEvent,
     ModelStamp,
+    NoteEvent,
     SinkHealth,
     StateEvent,
     StreamHealth,
+    TokensEvent,
     UtteranceEvent,
     WorkerHealth,
 )
@@ -183,6 +185,8 @@ class DashboardState:
                 return self._push_error(event, now_s)
             case HealthEvent():
                 return self._push_health(event, now_s)
+            case TokensEvent() | NoteEvent():
+                return self
 
     def ask_pause(self, *, paused: bool) -> Self:
         """The state after someone asked to pause or to go on; the next health event settles it."""
