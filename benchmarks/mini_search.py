@@ -26,6 +26,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "no guide": ("guide=0",),
     "hard targets": ("smoothing=0",),
     "smoothing 0.05": ("smoothing=0.05",),
+    "listeners, 0.3": ("listeners={data}/cremad_intended_to_votes.csv", "smoothing=0.3"),
     "no mixing": ("mixing=0",),
     "no augmentation": ("variants=0",),
     "one layer": ("layers=1",),
@@ -57,7 +58,11 @@ def main() -> None:
         by_seed = []
         for seed in seeds:
             workshop = Workshop(
-                cache=arguments.cache, seed=seed, progress=_say, whisper=arguments.whisper, choices=CHOICES[name]
+                cache=arguments.cache,
+                seed=seed,
+                progress=_say,
+                whisper=arguments.whisper,
+                choices=[choice.format(data=arguments.data) for choice in CHOICES[name]],
             )
             (system,) = make_systems(["ltu-as-mini"], workshop)
             made = out_of_fold(system, clips, folds, cache=arguments.cache / "folds", progress=_say)

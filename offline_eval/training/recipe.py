@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from core.errors import UsageError
@@ -45,6 +46,7 @@ class Recipe:
         dropout: Of audio embeddings.
         token_dropout: Probability that an audio token is blanked.
         smoothing: Probability mass that a label gives away: to all four emotions alike, or as `listeners` say.
+        listeners: Table of how listeners vote where an emotion was meant; see `offline_eval.training.targets`.
         mixing: Two clips of a batch are heard as one: shares from a beta distribution with this parameter for both,
             targets mixed alike (mixup, Zhang et al. 2018). 0: never.
         own_share: Weight of the model's latest reading of the clip (or of the mix it led) in the percentages it is
@@ -90,6 +92,7 @@ class Recipe:
     dropout: float = 0.3
     token_dropout: float = 0.0
     smoothing: float = 0.1
+    listeners: Path | None = None
     mixing: float = 0.8
     own_share: float = 0.5
     transcript_share: float = 0.1

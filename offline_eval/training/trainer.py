@@ -17,7 +17,7 @@ from core.distribution import EMOTIONS
 from core.errors import EmotionMonitorError
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import PROMPTS
-from offline_eval.scores import OVERALL, Score, per_corpus, targets_of
+from offline_eval.scores import OVERALL, Score, per_corpus
 from offline_eval.training.answers import NO_SPEECH, OPEN_QUESTION, open_answer
 from offline_eval.training.feature_cache import Features
 from offline_eval.training.material import Draw, Drawn, Material, balanced, cut_alike
@@ -25,6 +25,7 @@ from offline_eval.training.network import fit_scales
 from offline_eval.training.objective import AnswerLoss
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.sentences import SENTENCES
+from offline_eval.training.targets import soft_targets
 
 _SCALE_CLIPS = 256
 _READ_AT_ONCE = 64
@@ -135,7 +136,7 @@ class _Run:
         width = model.config.llama.hidden_size
         self._guide = nn.Sequential(nn.GELU(), nn.Linear(width, len(EMOTIONS)))
         self._optimizer, self._schedule = _optimizer(model, self._guide, recipe, self._steps * recipe.epochs)
-        self._targets = (1 - recipe.smoothing) * targets_of(material.train) + recipe.smoothing / len(EMOTIONS)
+        self._targets = soft_targets(material.train, smoothing=recipe.smoothing, listeners=recipe.listeners)
         self._readings = self._targets.copy()
         self._open_answers = [open_answer(clip.label) for clip in material.others]
         self.epochs: list[Epoch] = []
