@@ -25,6 +25,8 @@ from core.events import (
     WorkerHealth,
 )
 from core.model import SAMPLE_RATE_HZ
+from monitor.dashboard.past import Past
+from monitor.dashboard.tokens import Tokens
 
 HISTORY_LIMIT = 500
 """Rows of history kept; older ones are forgotten."""
@@ -110,6 +112,8 @@ class Stream:
     trouble: str | None = None
     """The latest error of this stream, in one line."""
     touched_s: float = 0.0
+    past: Past = field(default_factory=Past)
+    """What the timeline draws."""
 
     def sound_stopped(self, now_s: float) -> bool:
         """Whether a stream that should deliver sound does not."""
@@ -169,6 +173,8 @@ class DashboardState:
     errors: int = 0
     pause_wanted: bool | None = None
     """What a key asked for, until a health event says what is."""
+    tokens: Tokens = field(default_factory=Tokens)
+    """How the newest readings came about."""
 
     def push(self, event: Event, *, now_s: float) -> Self:
         """The state after one event."""
@@ -181,12 +187,10 @@ class DashboardState:
                 return self._push_latest(event, now_s)
             case DropEvent():
                 return self._push_drop(event, now_s)
-            case ErrorEvent():
-                return self._push_error(event, now_s)
             case HealthEvent():
                 return self._push_health(event, now_s)
-            case TokensEvent() | NoteEvent():
-                return self
+            case ErrorEvent() | NoteEvent() | TokensEvent():
+                return self._push_remark(event, now_s)
 
     def ask_pause(self, *, paused: bool) -> Self:
         """The state after someone asked to pause or to go on; the next health event settles it."""
@@ -269,6 +273,7 @@ class DashboardState:
         stream = self._stream(event.stream, event.source)
         if stream.heard is None or heard.order >= stream.heard.order:
             stream = replace(stream, heard=heard)
+        stream = replace(stream, past=stream.past.hear_utterance(event))
         history = _with_reading(self.history, ReadingRow(stream=event.stream, heard=heard))
         return replace(self._with_stream(stream, now_s), history=history, stamp=event.model)
 
@@ -293,9 +298,24 @@ class DashboardState:
         before = stream.lost.get(reason, Lost())
         length_s = max(event.end_s - event.start_s, 0.0)
         counted = Lost(times=before.times + 1, seconds=before.seconds + length_s)
-        stream = replace(stream, lost={**stream.lost, reason: counted})
+        past = stream.past.hear_drop(replace(event, reason=reason))
+        stream = replace(stream, lost={**stream.lost, reason: counted}, past=past)
         row = LostRow(stream=event.stream, reason=reason, start_s=event.start_s, length_s=length_s)
         return replace(self._with_stream(stream, now_s), history=_with_loss(self.history, row))
+
+    def _push_remark(self, event: ErrorEvent | NoteEvent | TokensEvent, now_s: float) -> Self:
+        if isinstance(event, ErrorEvent):
+            return self._push_error(event, now_s)
+        if isinstance(event, TokensEvent):
+            return replace(self, tokens=self.tokens.push(event))
+        text = one_line(event.text)
+        streams = tuple(
+            replace(stream, past=stream.past.mark(event.positions_s[stream.stream], text))
+            if stream.stream in event.positions_s
+            else stream
+            for stream in self.streams
+        )
+        return replace(self, streams=streams)
 
     def _push_error(self, event: ErrorEvent, now_s: float) -> Self:
         text = f"{event.message} ({event.hint})" if event.hint else event.message
@@ -338,7 +358,8 @@ def _hear_level(stream: Stream, event: LevelEvent, now_s: float) -> Stream:
         speaking=event.speaking,
         received_s=now_s,
     )
-    return replace(stream, level=level, state="listening" if stream.state == "opening" else stream.state)
+    state = "listening" if stream.state == "opening" else stream.state
+    return replace(stream, level=level, state=state, past=stream.past.hear_level(event))
 
 
 def _with_reading(history: tuple[Row, ...], row: ReadingRow) -> tuple[Row, ...]:
