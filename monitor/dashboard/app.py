@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
@@ -14,13 +14,13 @@ from textual.widgets import Footer
 
 from core.commands import Command, Pause, Quit, Resume
 from core.events import Event, LevelEvent
-from monitor.dashboard import paint, themes, wording
+from monitor.dashboard import browsing, paint, themes, wording
+from monitor.dashboard.browsing import Browsing
 from monitor.dashboard.help import HelpScreen
-from monitor.dashboard.history import History, HistoryRows, Table
 from monitor.dashboard.layout import Layout, fit
 from monitor.dashboard.paint import NARROW
 from monitor.dashboard.panel import Painted, StreamPanel
-from monitor.dashboard.view_model import DashboardState, Session
+from monitor.dashboard.view_model import Session
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -33,7 +33,7 @@ TICK_S = 1.0
 """How often what depends on time alone (a notice fading, sound that stopped) is looked at."""
 
 
-class DashboardApp(App[None]):
+class DashboardApp(Browsing):
     """Shows every event given to `post_event` and calls `on_command` for every wish of the user.
 
     The app and the pipeline share one event loop, as two tasks:
@@ -64,12 +64,7 @@ class DashboardApp(App[None]):
         Binding("space,p", "pause", "pause", key_display="p", id="pause", tooltip="Stop listening, or go on"),
         Binding("question_mark,f1", "help", "help", key_display="?", id="help", tooltip="What the bars mean; keys"),
         Binding("t", "theme", "light/dark", id="theme", tooltip="Switch between the dark and the light theme"),
-        Binding("up,k", "scroll('up')", "history", key_display="↑↓", id="scroll-up", tooltip="Scroll the history"),
-        Binding("down,j", "scroll('down')", "newer", id="scroll-down", show=False),
-        Binding("pageup", "scroll('page_up')", "page up", id="scroll-page-up", show=False),
-        Binding("pagedown", "scroll('page_down')", "page down", id="scroll-page-down", show=False),
-        Binding("home", "scroll('home')", "newest", id="scroll-newest", show=False),
-        Binding("end", "scroll('end')", "oldest", id="scroll-oldest", show=False),
+        *browsing.BINDINGS,
         Binding("escape", "dismiss_message", "dismiss message", id="dismiss", show=False),
     ]
 
@@ -85,10 +80,8 @@ class DashboardApp(App[None]):
         clock: Callable[[], float] = time.monotonic,
         repaint_s: float = REPAINT_S,
     ) -> None:
-        super().__init__()
+        super().__init__(on_command=on_command, session=session or Session())
         self.title = title
-        self.state = DashboardState(session=session or Session())
-        self._on_command = on_command
         self._clock = clock
         self._repaint_s = repaint_s
         self._painted_s, self._repaint_at_s = -math.inf, math.inf
@@ -112,7 +105,7 @@ class DashboardApp(App[None]):
         yield Painted(id="header")
         with VerticalScroll(id="streams", can_focus=False):
             yield Painted(id="welcome")
-        yield History()
+        yield from self.compose_past()
         yield Painted(id="health")
         yield Painted(id="message")
         yield Footer(compact=True, show_command_palette=False)
@@ -158,12 +151,10 @@ class DashboardApp(App[None]):
         main.query_one("#header", Painted).show(paint.header, state, self.title)
         main.query_one("#health", Painted).show(paint.health, state)
         main.query_one("#message", Painted).show(paint.message, state, state.current_notice(now_s))
-        shown = tuple(numbers.items()) if len(numbers) > 1 else ()
-        main.query_one(History).show(Table(state.history, shown))
+        self.show_past(layout, numbers)
 
     def _arrange(self, layout: Layout) -> None:
         main = self.screen_stack[0]
-        main.query_one(History).display = layout.history
         main.query_one("#streams").set_class(not layout.history, "-alone")
         main.query_one("#health").display = layout.health
         welcome = main.query_one("#welcome", Painted)
@@ -209,8 +200,3 @@ class DashboardApp(App[None]):
         """Clears the message line."""
         self.state = self.state.dismiss_notice()
         self._repaint()
-
-    def action_scroll(self, where: str) -> None:
-        """Scrolls the history: up, down, page_up, page_down, home or end."""
-        rows = self.screen_stack[0].query_one(HistoryRows)
-        getattr(rows, f"scroll_{where}")(animate=False)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
@@ -16,10 +18,12 @@ from core.distribution import EMOTIONS
 from monitor.dashboard import wording
 from monitor.dashboard.bars import bar
 from monitor.dashboard.paint import NARROW, printable
+from monitor.dashboard.view import Key, key
 from monitor.dashboard.view_model import Heard, LostRow, Row
 
 WIDE = 104
 MEDIUM = 70
+POINTER = "▸"
 EMPTY = "   Each utterance will be listed here."
 
 
@@ -38,6 +42,16 @@ class Table:
 
     rows: tuple[Row, ...] = ()
     numbers: tuple[tuple[str, str], ...] = ()
+    cursor: int = 0
+    """Place of the chosen row; 0 is the newest, which is followed."""
+
+    def row(self, place: int) -> Row | None:
+        """The row at a place, 0 is the newest."""
+        return self.rows[-1 - place] if 0 <= place < len(self.rows) else None
+
+    def place(self, name: Key) -> int | None:
+        """Where the row of that name is, if it is still there."""
+        return next((place for place, row in enumerate(reversed(self.rows)) if key(row) == name), None)
 
 
 def columns(width: int) -> list[Column]:
@@ -66,14 +80,22 @@ def columns(width: int) -> list[Column]:
 
 def titles(table: Table, width: int) -> Content:
     """The line above the rows."""
-    tag = "  " if table.numbers else ""
+    tag = "   " if table.numbers else " "
     return Content.assemble(tag, *(column.title for column in columns(width - len(tag))))
 
 
-def paint_row(row: Row, table: Table, width: int) -> Content:
-    """One line of the table."""
+def paint_row(row: Row, table: Table, width: int, *, chosen: bool = False) -> Content:
+    """One line of the table; the chosen one has a pointer and a ground of its own."""
     numbers = dict(table.numbers)
     tag = f"{numbers.get(row.stream, '?'):<2}" if numbers else ""
+    tag = (POINTER if chosen else " ") + tag
+    content = _row(row, tag, width)
+    if not chosen:
+        return content
+    return content.truncate(width, ellipsis=True, pad=True).stylize_before("on $panel")
+
+
+def _row(row: Row, tag: str, width: int) -> Content:
     fitting = columns(width - len(tag))
     if isinstance(row, LostRow):
         where = f"{wording.position(row.start_s):>{fitting[0].width}}"
@@ -85,24 +107,52 @@ def paint_row(row: Row, table: Table, width: int) -> Content:
 
 
 class HistoryRows(ScrollView, can_focus=False):
-    """The rows; only those on screen are painted. Rows that the reader scrolled to stay where they are."""
+    """The rows; only those on screen are painted. Rows that the reader went to stay where they are."""
+
+    class Chosen(Message):
+        """Someone clicked a row, twice where its details are wanted."""
+
+        def __init__(self, place: int, *, details: bool) -> None:
+            super().__init__()
+            self.place, self.details = place, details
 
     def __init__(self) -> None:
         super().__init__()
         self._table = Table()
 
     def show(self, table: Table) -> None:
-        """Shows other rows."""
-        added = len(table.rows) - len(self._table.rows)
-        self._table = table
-        self._measure()
-        if added and self.scroll_offset.y:
-            self.scroll_to(y=self.scroll_offset.y + added, animate=False, immediate=True)
+        """Shows other rows, or another cursor."""
+        before, self._table = self._table, table
+        top = self.scroll_offset.y
+        anchor = before.row(top) if top or table.cursor else None
+        if before.rows is not table.rows:
+            self._measure()
+            if anchor:
+                self.scroll_to(y=table.place(key(anchor)) or 0, animate=False, immediate=True)
         self.refresh()
 
+    @property
+    def page(self) -> int:
+        """Rows on screen."""
+        return max(self.scrollable_content_region.height, 1)
+
+    def reveal(self) -> None:
+        """Scrolls as little as it takes to have the chosen row in sight."""
+        place, top = self._table.cursor, self.scroll_offset.y
+        self.scroll_to(y=min(max(top, place - self.page + 1), place), animate=False, immediate=True)
+
     def on_resize(self) -> None:
-        """Fits the rows to another width."""
+        """Fits the rows to another size, the chosen one in sight."""
         self._measure()
+        if self._table.cursor:
+            self.reveal()
+
+    def on_click(self, event: events.Click) -> None:
+        """Chooses the row below the pointer."""
+        offset = event.get_content_offset(self)
+        place = self.scroll_offset.y + offset.y if offset else -1
+        if self._table.row(place):
+            self.post_message(self.Chosen(place, details=event.chain > 1))
 
     def _measure(self) -> None:
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._table.rows))
@@ -110,9 +160,10 @@ class HistoryRows(ScrollView, can_focus=False):
     def render_line(self, y: int) -> Strip:
         """Paints the y-th visible line."""
         width = self.scrollable_content_region.width
-        index = len(self._table.rows) - 1 - (self.scroll_offset.y + y)
-        if index >= 0:
-            content = printable(paint_row(self._table.rows[index], self._table, width))
+        place = self.scroll_offset.y + y
+        row = self._table.row(place)
+        if row:
+            content = printable(paint_row(row, self._table, width, chosen=place == self._table.cursor))
         else:
             content = Content.styled("" if self._table.rows or y else EMPTY, "$quiet")
         strips = Visual.to_strips(self, content.truncate(width, ellipsis=True), width, 1, self.visual_style, pad=True)

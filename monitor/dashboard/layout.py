@@ -5,8 +5,16 @@ from dataclasses import dataclass
 from monitor.dashboard.paint import Density
 
 BORDERS = {Density.ROOMY: 2, Density.PLAIN: 2, Density.COMPACT: 1}
-HISTORY_MIN = 7
-"""Lines that the history should keep, its border and titles included."""
+TIMELINE_FLAT = 6
+"""Lines of the timeline without a frame: heading, three of chart, marks, axis."""
+TIMELINE_FRAMED = (7, 16)
+"""Fewest and most lines of the timeline in a frame."""
+TIMELINE_SHARE = 0.45
+"""Of the room that timeline and table share."""
+TABLE_FLAT = 4
+"""Fewest lines of the table without a frame: titles and three rows."""
+FRAMED = 16
+"""Lines that timeline and table need together to be framed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,20 +22,29 @@ class Layout:
     """How dense the panels are and which parts are shown."""
 
     density: Density
+    timeline: int
+    """Lines of the timeline, its frame or heading included; 0: not shown."""
     history: bool
+    framed: bool
+    """Whether timeline and table have frames."""
     health: bool
 
 
 def fit(height: int, streams: int) -> Layout:
     """The roomiest layout for a terminal of so many lines and so many streams.
 
-    Header, message line and keys are always there; health gives way on low terminals, then the history.
+    Header, message line and keys are always there; health gives way on low terminals, then the timeline, then the
+    table.
     """
     streams = max(streams, 1)
     health = height >= 16  # noqa: PLR2004 - below, the reading matters more
     room = height - 3 - (2 if health else 0)
-    for density in (Density.ROOMY, Density.PLAIN, Density.COMPACT):
+    both = TIMELINE_FLAT + TABLE_FLAT
+    for density, wanted in ((Density.ROOMY, FRAMED), (Density.PLAIN, both), (Density.COMPACT, both)):
         left = room - streams * (density.value + BORDERS[density])
-        if left >= HISTORY_MIN:
-            return Layout(density, history=True, health=health)
-    return Layout(Density.COMPACT, history=left >= HISTORY_MIN - 3, health=health)
+        if left >= wanted:
+            framed = left >= FRAMED
+            least, most = TIMELINE_FRAMED
+            timeline = min(max(int(left * TIMELINE_SHARE), least), most) if framed else TIMELINE_FLAT
+            return Layout(density, timeline=timeline, history=True, framed=framed, health=health)
+    return Layout(Density.COMPACT, timeline=0, history=left >= TABLE_FLAT, framed=False, health=health)

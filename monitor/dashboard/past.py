@@ -4,7 +4,6 @@ It keeps spans, never levels, so that an hour costs what was said in it and not 
 times are seconds of the stream's own sample clock.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +19,8 @@ LOSS_LIMIT = 300
 NOTE_LIMIT = 200
 LEVEL_GAP_S = 1.5
 """Speech on both sides of a longer time without levels is not one stretch."""
+LONGEST_S = 1e9
+"""No stream is older than this; events that say so are passed over."""
 TOUCHING_S = 0.1
 """Losses for one reason that are this close are one."""
 
@@ -61,7 +62,7 @@ class Past:
 
     def hear_level(self, event: LevelEvent) -> Self:
         """The past after one more level: speech begins, goes on or ends."""
-        if not math.isfinite(event.at_s):
+        if not _possible(event.at_s):
             return self
         going, over = self.speaking, self.speech
         if going and (not event.speaking or not 0 <= event.at_s - going.end_s <= LEVEL_GAP_S):
@@ -73,7 +74,7 @@ class Past:
 
     def hear_utterance(self, event: UtteranceEvent) -> Self:
         """The past after a reading; it takes the place of an earlier one of the same utterance."""
-        if not math.isfinite(event.start_s) or not math.isfinite(event.end_s):
+        if not _possible(event.start_s, event.end_s):
             return self
         past = replace(self, now_s=max(self.now_s, event.end_s), zero_at=_zero_at(event, self.zero_at))
         for index in range(len(self.readings) - 1, -1, -1):
@@ -87,7 +88,7 @@ class Past:
 
     def hear_drop(self, event: DropEvent) -> Self:
         """The past after sound that will get no reading."""
-        if not math.isfinite(event.start_s) or not math.isfinite(event.end_s):
+        if not _possible(event.start_s, event.end_s):
             return self
         lost = Stretch(start_s=event.start_s, end_s=max(event.end_s, event.start_s), reason=event.reason)
         before, last = self.losses, self.losses[-1] if self.losses else None
@@ -98,7 +99,7 @@ class Past:
 
     def mark(self, at_s: float, text: str) -> Self:
         """The past with a note at a moment."""
-        if not math.isfinite(at_s):
+        if not _possible(at_s):
             return self
         return replace(self, notes=_newest(self.notes, Mark(at_s=at_s, text=text), NOTE_LIMIT))
 
@@ -114,6 +115,11 @@ class Past:
             if reading.start_s < second_s + within_s and reading.end_s >= second_s
         )
         return next(touching, None)
+
+
+def _possible(*seconds: float) -> bool:
+    """Whether these can be places in a stream; events from outside may hold anything, NaN too."""
+    return all(abs(second) <= LONGEST_S for second in seconds)
 
 
 def _newest(kept: tuple[_Kept, ...], new: _Kept, limit: int) -> tuple[_Kept, ...]:

@@ -68,6 +68,11 @@ def position(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+def duration(seconds: float) -> str:
+    """How long: 12 s, 3 min."""
+    return f"{max(seconds, 0):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"  # noqa: PLR2004 - reads easily
+
+
 def age(seconds: float) -> str:
     """How long ago something was: just now, 4 s ago, 3 min ago."""
     if seconds < 1:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.distribution import EmotionDistribution
+from core.distribution import EMOTIONS, EmotionDistribution
 from core.events import (
     DropEvent,
     ErrorEvent,
@@ -16,9 +16,12 @@ from core.events import (
     LatencyMs,
     LevelEvent,
     ModelStamp,
+    NoteEvent,
     SinkHealth,
     StateEvent,
     StreamHealth,
+    TokensEvent,
+    TokenStep,
     UtteranceEvent,
     WorkerHealth,
     timestamp,
@@ -190,6 +193,52 @@ class Script:
             self.utterance(start_s, end_s, shares, stream=stream)
         self.level(TALK[count - 1][1] + 2.2, stream=stream)
 
+    def tokens(self, seq: int, answer: str | None, steps: list[tuple[str, bool, Shares]], stream: str = "s1") -> None:
+        """How the reading of that number came about; the shares of a step are probabilities of its emotion words."""
+        logs = [tuple(math.log(share) for share in shares) for _, _, shares in steps]
+        first = EmotionDistribution.from_log_weights(logs[0])
+        means = [math.fsum(column) / len(logs) for column in zip(*logs, strict=True)]
+        self.events.append(
+            TokensEvent(
+                stream=stream,
+                source=self.sources[stream],
+                seq=seq,
+                utterance=seq,
+                prompt="single",
+                answer=answer,
+                steps=tuple(
+                    TokenStep(
+                        token=token,
+                        emotion_word=word,
+                        log_probabilities=dict(zip(EMOTIONS, values, strict=True)),  # type: ignore[arg-type]
+                    )
+                    for (token, word, _), values in zip(steps, logs, strict=True)
+                ),
+                readouts={
+                    "seq_logprob": first,
+                    "first_piece": EmotionDistribution.from_log_weights([value * 0.8 for value in logs[0]]),
+                    "paper_linear": EmotionDistribution.from_weights([value + 12 for value in means]),
+                    "paper_linear_strict": None,
+                    "shifted_linear": EmotionDistribution.from_weights([value + 20 for value in means]),
+                    "softmax_mean": EmotionDistribution.from_log_weights(means),
+                    "mean_softmax": EmotionDistribution.from_log_weights([value / 2 for value in means]),
+                    "vocab_prob": EmotionDistribution.from_weights([math.exp(value) for value in logs[0]]),
+                },
+            )
+        )
+
+    def note(self, at_s: float, text: str, stream: str = "s1") -> None:
+        """Someone marked a moment."""
+        number = sum(isinstance(event, NoteEvent) for event in self.events) + 1
+        self.events.append(
+            NoteEvent(
+                id=f"00000000-0000-0000-0001-{number:012}",
+                at=timestamp(EPOCH + at_s),
+                text=text,
+                positions_s={stream: at_s},
+            )
+        )
+
 
 def starting() -> Script:
     """The model is loading."""
@@ -337,11 +386,63 @@ def two_microphones() -> Script:
     return script
 
 
+def explained() -> Script:
+    """A conversation whose last reading came with the answer, token by token, and every read-out."""
+    script = Script()
+    script.health()
+    script.talk()
+    script.note(27.0, "the other one comes in")
+    script.drop(45.0, 45.3, "too_short")
+    script.tokens(
+        len(TALK),
+        "The speaker sounds sad, and a little neutral.",
+        [
+            ("The", False, (0.0004, 0.0003, 0.0009, 0.0006)),
+            (" speaker", False, (0.0001, 0.0001, 0.0002, 0.0002)),
+            (" sounds", False, (0.002, 0.001, 0.006, 0.004)),
+            (" sad", True, (0.04, 0.02, 0.48, 0.41)),
+            (",", False, (0.0006, 0.0002, 0.002, 0.002)),
+            (" and", False, (0.0002, 0.0002, 0.0003, 0.0003)),
+            (" a", False, (0.003, 0.002, 0.005, 0.004)),
+            (" little", False, (0.008, 0.004, 0.02, 0.03)),
+            (" neutral", True, (0.11, 0.05, 0.09, 0.66)),
+            (".", False, (0.00005, 0.00005, 0.0001, 0.0001)),
+        ],
+    )
+    return script
+
+
+def answer_position() -> Script:
+    """A reading whose answer was not written: one step, and the read-outs that need no more."""
+    script = Script()
+    script.health()
+    script.talk(count=6)
+    script.tokens(6, None, [("", False, (0.31, 0.01, 0.04, 0.06))])
+    return script
+
+
+def busy_hour() -> Script:
+    """An hour of talk with every kind of trouble, for what scrolls."""
+    script = Script()
+    script.health()
+    for minute in range(60):
+        for number, (start_s, end_s, shares) in enumerate(TALK):
+            if (minute + number) % 17 == 0:
+                script.drop(60.0 * minute + start_s, 60.0 * minute + end_s, "overload")
+            else:
+                script.utterance(60.0 * minute + start_s, 60.0 * minute + end_s, shares)
+        script.drop(60.0 * minute + 46, 60.0 * minute + 46.3, "too_short")
+    script.note(3550.0, "here")
+    script.level(3600.0)
+    return script
+
+
 SCENES: dict[str, Callable[[], Script]] = {
     scene.__name__: scene
     for scene in (
         starting, listening, speaking, interim, clear, mixed, unclear, no_reading, paused, file_ended, source_failed,
-        broker_lost, worker_restarting, overload, error, two_microphones,
+        broker_lost, worker_restarting, overload, error, two_microphones, explained,
+        answer_position, busy_hour,
     )
 }  # fmt: skip
 

@@ -7,11 +7,10 @@ import sys
 import pytest
 
 from core.commands import Pause, Quit, Resume
-from core.events import DropEvent, Event
+from core.events import DropEvent
 from monitor.dashboard import DashboardApp, DashboardSink, wording
 from monitor.dashboard.app import REPAINT_S
 from monitor.dashboard.help import HelpScreen
-from monitor.dashboard.history import HistoryRows
 from monitor.dashboard.panel import StreamPanel
 from monitor.dashboard.view_model import NOTICE_S
 from tests.monitor.dashboard import scenes
@@ -139,54 +138,6 @@ async def test_the_themes_of_textual_work_too(theme):
     async with driven.app.run_test(size=DESIGN) as driven.pilot:
         await settle(driven.pilot)
         assert "clear: anger" in driven.text
-
-
-def long_talk(count: int) -> list[Event]:
-    script = Script()
-    script.health()
-    for number in range(count):
-        script.utterance(10.0 * number, 10.0 * number + 2, (0.1, 0.2, 0.3, 0.4))
-    return script.events
-
-
-@pytest.mark.parametrize(
-    ("keys", "line"),
-    [
-        (["down"], 1),
-        (["j", "j"], 2),
-        (["down", "down", "up"], 1),
-        (["j", "k"], 0),
-        (["pagedown", "home"], 0),
-        (["end", "home"], 0),
-    ],
-)
-async def test_keys_scroll_the_history(keys, line):
-    async with running(long_talk(60), SMALL) as driven:
-        await driven.press(*keys)
-        assert driven.app.query_one(HistoryRows).scroll_offset.y == line
-
-
-async def test_the_end_of_the_history_is_the_first_utterance():
-    async with running(long_talk(60), SMALL) as driven:
-        assert "0:00   " not in driven.text
-        await driven.press("end")
-        assert "0:00   " in driven.text
-        await driven.press("pageup")
-        assert "0:00   " not in driven.text
-
-
-async def test_the_newest_utterance_is_on_top_and_a_reader_who_scrolled_is_not_moved():
-    async with running(long_talk(60), SMALL) as driven:
-        rows = driven.app.query_one(HistoryRows)
-        assert rows.render_line(0).text.startswith("   9:50")
-        await driven.press("pagedown")
-        before = rows.render_line(0).text
-        script = Script(seq=100)
-        script.utterance(700.0, 702.0, (0.1, 0.2, 0.3, 0.4))
-        await driven.show(script.events)
-        assert rows.render_line(0).text == before
-        await driven.press("home")
-        assert rows.render_line(0).text.startswith("  11:40")
 
 
 async def test_an_error_is_one_line_and_escape_dismisses_it():

@@ -1,0 +1,194 @@
+"""Going through what was heard: the timeline and the table, and the keys that move in them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+
+from core.commands import Command, SetReading
+from monitor.dashboard.columns import Span
+from monitor.dashboard.details import DetailsScreen
+from monitor.dashboard.history import History, HistoryRows, Table
+from monitor.dashboard.layout import Layout
+from monitor.dashboard.timeline import Scene, Timeline
+from monitor.dashboard.view import View
+from monitor.dashboard.view_model import DashboardState, ReadingRow, Row, Session
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+SCROLL_SHARE = 8
+"""The arrow keys scroll the timeline by one part in so many of what is on screen."""
+
+
+BINDINGS: tuple[BindingType, ...] = (
+    Binding("up,k", "choose('up')", "choose", key_display="↑↓", id="choose-newer", tooltip="Choose an utterance"),
+    Binding("down,j", "choose('down')", "older", id="choose-older", show=False),
+    Binding("pageup", "choose('page_up')", "page up", id="choose-page-newer", show=False),
+    Binding("pagedown", "choose('page_down')", "page down", id="choose-page-older", show=False),
+    Binding("home", "choose('home')", "newest, live", id="choose-newest", show=False),
+    Binding("end", "choose('end')", "oldest", id="choose-oldest", show=False),
+    Binding("enter", "details", "details", key_display="⏎", id="details", tooltip="All about the chosen utterance"),
+    Binding("left", "look(-1)", "back", key_display="←→", id="look-back", tooltip="Scroll the timeline; Home: live"),
+    Binding("right", "look(1)", "forward", id="look-forward", show=False),
+    Binding("plus,equals_sign", "zoom(1)", "zoom", key_display="+-", id="zoom-in", tooltip="Zoom the timeline"),
+    Binding("minus", "zoom(-1)", "zoom out", id="zoom-out", show=False),
+    Binding("w", "smoothed", "smoothed", id="smoothed", show=False, tooltip="Each utterance, or their average"),
+    Binding("c", "clock", "clock", id="clock", show=False, tooltip="Time of day, or seconds of the stream"),
+    Binding("s", "next_stream", "next stream", id="next-stream", show=False, tooltip="The timeline's stream"),
+)
+
+
+class Browsing(App[None]):
+    """The part of the dashboard that shows the past. `state` is what is known, `view` what is looked at."""
+
+    def __init__(self, *, on_command: Callable[[Command], None], session: Session) -> None:
+        super().__init__()
+        self.state = DashboardState(session=session)
+        self.view = View()
+        self._on_command = on_command
+
+    def compose_past(self) -> ComposeResult:
+        """Timeline and table."""
+        yield Timeline()
+        yield History()
+
+    def show_past(self, layout: Layout, numbers: dict[str, str]) -> None:
+        """Paints timeline and table, and the details where they are open."""
+        main, state, view = self._main, self.state, self.view
+        timeline, history = main.query_one(Timeline), main.query_one(History)
+        timeline.display = layout.timeline > 0
+        if timeline.styles.height is None or timeline.styles.height.value != layout.timeline:
+            timeline.styles.height = layout.timeline
+        history.display = layout.history
+        history.set_class(not layout.framed, "-flat")
+        stream = view.shown(state)
+        if stream:
+            chosen = self._chosen
+            span = _span(chosen) if chosen and chosen.stream == stream.stream else None
+            scene = Scene(stream.past, view, span, numbers.get(stream.stream, ""))
+            timeline.show(scene, framed=layout.framed)
+        shown = tuple(numbers.items()) if len(numbers) > 1 else ()
+        history.show(Table(state.history, shown, view.row(state)))
+        for screen in self.screen_stack[1:]:
+            if isinstance(screen, DetailsScreen):
+                screen.show(state, self._chosen)
+
+    def _repaint(self) -> None:
+        """Shows the state as it is now."""
+        raise NotImplementedError
+
+    @property
+    def _main(self) -> "Screen[object]":
+        return self.screen_stack[0]
+
+    @property
+    def _chosen(self) -> Row | None:
+        history = self.state.history
+        return history[-1 - self.view.row(self.state)] if history else None
+
+    def choose(self, place: int) -> None:
+        """Chooses a row, 0 is the newest, and shows it in table and timeline."""
+        self.view = self.view.choosing(self.state, place)
+        stream, row = self.view.shown(self.state), self._chosen
+        if stream and row and self.view.chosen:
+            shown = self._main.query_one(Timeline).count
+            self.view = self.view.including(*_span(row), stream.past.now_s, shown)
+        self._repaint()
+        self._main.query_one(HistoryRows).reveal()
+
+    def action_choose(self, where: str) -> None:
+        """Chooses another row: up, down, page_up, page_down, home (newest) or end (oldest)."""
+        here, page = self.view.row(self.state), max(self._main.query_one(HistoryRows).page - 1, 1)
+        last = len(self.state.history) - 1
+        places = {
+            "up": here - 1,
+            "down": here + 1,
+            "page_up": here - page,
+            "page_down": here + page,
+            "home": 0,
+            "end": last,
+        }
+        if where == "home":
+            self.view = replace(self.view, chosen=None, end_s=None)
+        self.choose(places[where])
+
+    def action_details(self) -> None:
+        """Shows all about the chosen utterance."""
+        if self._chosen:
+            screen = DetailsScreen()
+            screen.show(self.state, self._chosen)
+            self.push_screen(screen)
+
+    def action_look(self, steps: int) -> None:
+        """Scrolls the timeline by so many steps towards the present."""
+        count = self._main.query_one(Timeline).count
+        self._roll(steps * max(count // SCROLL_SHARE, 1))
+
+    def action_zoom(self, steps: int) -> None:
+        """Zooms the timeline in, or out where negative."""
+        self.view = self.view.zooming(steps)
+        self._repaint()
+
+    def action_smoothed(self) -> None:
+        """Switches the timeline between each utterance's own distribution and the moving average."""
+        self.view = replace(self.view, smoothed=not self.view.smoothed)
+        self._repaint()
+
+    def action_clock(self) -> None:
+        """Switches the timeline's axis between seconds of the stream and the time of day."""
+        self.view = replace(self.view, wall=not self.view.wall)
+        self._repaint()
+
+    def action_next_stream(self) -> None:
+        """Shows the next stream in the timeline."""
+        names = [stream.stream for stream in self.state.streams]
+        shown = self.view.shown(self.state)
+        if shown:
+            following = names[(names.index(shown.stream) + 1) % len(names)]
+            self.view = replace(self.view, stream=following)
+            self._repaint()
+
+    @on(Timeline.Rolled)
+    def _on_rolled(self, message: Timeline.Rolled) -> None:
+        self._roll(message.columns)
+
+    @on(Timeline.Touched)
+    def _on_touched(self, message: Timeline.Touched) -> None:
+        stream = self.view.shown(self.state)
+        reading = stream.past.at(message.second_s, message.reach_s) if stream else None
+        if stream and reading:
+            for place, row in enumerate(reversed(self.state.history)):
+                if isinstance(row, ReadingRow) and (row.stream, row.heard.utterance) == (
+                    stream.stream,
+                    reading.utterance,
+                ):
+                    self.choose(place)
+                    return
+
+    @on(DetailsScreen.Explain)
+    def _on_explain(self) -> None:
+        tuning = self.state.health.tuning if self.state.health else None
+        self._on_command(SetReading(explain=not (tuning and tuning.explain)))
+
+    @on(HistoryRows.Chosen)
+    def _on_chosen(self, message: HistoryRows.Chosen) -> None:
+        self.choose(message.place)
+        if message.details:
+            self.action_details()
+
+    def _roll(self, columns: int) -> None:
+        stream = self.view.shown(self.state)
+        if stream:
+            count = self._main.query_one(Timeline).count
+            self.view = self.view.scrolling(columns, stream.past.now_s, count)
+            self._repaint()
+
+
+def _span(row: Row) -> Span:
+    if isinstance(row, ReadingRow):
+        return row.heard.start_s or 0.0, row.heard.end_s or 0.0
+    return row.start_s, row.start_s + row.length_s

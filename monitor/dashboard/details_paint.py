@@ -1,0 +1,229 @@
+"""Paints all that is known of one utterance, block by block. Pure: from an account and a width to styled text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from textual.content import Content
+
+from core.distribution import EMOTIONS, EmotionDistribution
+from core.events import LatencyMs, TokensEvent, UtteranceEvent
+from monitor.dashboard import bars, paint, wording
+from monitor.dashboard.stack import EIGHTHS, cell, tops, whole_rows
+from monitor.dashboard.view_model import DashboardState, LostRow, Row, one_line
+
+STAGES = ("hangover", "queue", "features", "llm", "rest")
+"""Where the time went, in order; `rest` is what lies between the others."""
+STAGE_INKS = ("$quiet", "$warning", "$primary", "$accent", "$foreground")
+SHADES, PLAIN_SHADES = "░▒▓█▁", "hqflr"
+NUMBERS_WIDTH = 16
+"""Four percentages."""
+NAME_WIDTH = 20
+"""The longest read-out's name, with a pointer."""
+NOT_WRITTEN = "How the answer came about was not kept: press x to let the model write its answer from now on."
+ASKED = "Written answers were asked for: the next utterances will show theirs."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What is known of one row of the table."""
+
+    row: Row
+    reading: UtteranceEvent | None
+    tokens: TokensEvent | None
+    place: int
+    """Counted from the oldest row, 1 is that."""
+    total: int
+    explains: bool = False
+    """Whether the model is writing its answers."""
+
+    @property
+    def title(self) -> str:
+        """Which row this is."""
+        what = "sound without a reading" if isinstance(self.row, LostRow) else "utterance"
+        return f"{what} · {self.place} of {self.total}"
+
+
+def account(state: DashboardState, row: Row) -> Account:
+    """Gathers what is known of a row."""
+    utterance = None if isinstance(row, LostRow) else row.heard.utterance
+    stream = next((stream for stream in state.streams if stream.stream == row.stream), None)
+    tuning = state.health.tuning if state.health else None
+    place = next((i for i, other in enumerate(state.history, start=1) if other is row), len(state.history))
+    return Account(
+        row=row,
+        reading=None if stream is None or utterance is None else stream.past.reading(utterance),
+        tokens=None if utterance is None else state.tokens.of(row.stream, utterance),
+        place=place,
+        total=len(state.history),
+        explains=tuning.explain if tuning else False,
+    )
+
+
+def facts(known: Account, width: int) -> Content:
+    """When it was, how long, where from, and what read it."""
+    row, reading = known.row, known.reading
+    if isinstance(row, LostRow):
+        end_s = row.start_s + row.length_s
+        when = [_stretch(row.start_s, end_s), f"{row.length_s:.1f} s", row.stream]
+        return paint.lines(*_wrapped(when, width), Content.empty(), *_folded(wording.loss(row), width, "bold"))
+    heard = row.heard
+    start_s, end_s = heard.start_s or 0.0, heard.end_s or 0.0
+    first = [_stretch(start_s, end_s), f"{end_s - start_s:.1f} s of speech"]
+    if reading is None:
+        return paint.lines(*_wrapped(first, width))
+    first += [_clock(reading), one_line(reading.source)]
+    if reading.truncated_s > 0:
+        first.append(f"{reading.truncated_s:.1f} s more than the model hears")
+    stamp = reading.model
+    second = [
+        stamp.name,
+        f"prompt {stamp.prompt}",
+        f"read-out {stamp.readout}",
+        f"calibration {stamp.calibration}" if stamp.calibration else "uncalibrated",
+    ]
+    return paint.lines(*_wrapped(first, width), *_wrapped(second, width))
+
+
+def heard(known: Account, width: int) -> Content:
+    """What was heard in words and bars, raw and smoothed."""
+    row = known.row
+    if isinstance(row, LostRow):
+        return Content.empty()
+    raw, smoothed = row.heard.raw, row.heard.smoothed
+    if raw is None:
+        return paint.lines(
+            *_folded(f"no reading: {row.heard.reason}", width, "bold"), *paint.rows(None, smoothed, width)
+        )
+    verdict = wording.verdict(raw) if row.heard.final else f"so far {wording.verdict(raw)}"
+    sure = [f"entropy {raw.entropy:.2f}: {entropy_words(raw)}", f"margin {raw.margin:.2f}: {margin_words(raw)}"]
+    key = "█ this utterance   │ smoothed" if smoothed else "█ this utterance"
+    return paint.lines(
+        *_folded(verdict, width, "bold"),
+        *_wrapped(sure, width),
+        *paint.rows(raw, smoothed, width),
+        Content.styled(f"{key:>{width}}", "$quiet"),
+    )
+
+
+def entropy_words(reading: EmotionDistribution) -> str:
+    """How much listeners would disagree."""
+    words = ((0.3, "listeners would agree"), (0.6, "most would agree"), (0.85, "listeners would disagree"))
+    return next((text for limit, text in words if reading.entropy < limit), "anything might be heard")
+
+
+def margin_words(reading: EmotionDistribution) -> str:
+    """How far the first is ahead."""
+    words = ((0.05, "a tie"), (wording.MIXED_MARGIN, "nearly a tie"), (0.4, "a lead"))
+    return next((text for limit, text in words if reading.margin < limit), "a clear lead")
+
+
+def latency(spent: LatencyMs, width: int, *, plain: bool = False) -> Content:
+    """Where the time between the last sound and the reading went: a bar, and the stages with their milliseconds."""
+    known = [spent.hangover, spent.queue, spent.features, spent.llm]
+    stages = [max(value, 0.0) for value in (*known, spent.total - sum(known))]
+    whole = sum(stages)
+    title = Content.styled(f"latency {wording.milliseconds(spent.total)}, from the last sound of the speech", "$quiet")
+    shades = PLAIN_SHADES if plain else SHADES
+    parts = [
+        Content.assemble((shade, ink), f" {name} {wording.milliseconds(value)}")
+        for shade, ink, name, value in zip(shades, STAGE_INKS, STAGES, stages, strict=True)
+    ]
+    shares = tuple(value / whole for value in stages) if whole else ()
+    cells = whole_rows(shares, width) if shares else ()
+    bar = Content.assemble(*((shades[stage], STAGE_INKS[stage]) for stage in cells))
+    return paint.lines(title, bar, *_flowing(parts, width, "  "))
+
+
+def readouts(known: Account, width: int, *, plain: bool = False) -> Content:
+    """Every read-out of the same logits, one a line, the one in use pointed at."""
+    event = known.tokens
+    if event is None:
+        return Content.empty()
+    in_use = known.reading.model.readout.partition("/")[0] if known.reading else ""
+    room = width - NAME_WIDTH - NUMBERS_WIDTH - 1
+    name_width = NAME_WIDTH if room >= 0 else max(width - NUMBERS_WIDTH, 0)
+    title = f"{'read-outs of the same logits':<{name_width}}"
+    letters = "".join(f"{letter[0].upper():>4}" for letter in EMOTIONS)
+    head = f"{title:<{name_width}}{letters}" if len(title) <= name_width else title
+    painted = [Content.styled(head, "$quiet")]
+    for name, distribution in event.readouts.items():
+        used = name == in_use
+        label = f"{'▸' if used else ' '} {one_line(name)}"
+        parts: list[Content | tuple[str, str]] = [
+            (f"{label[:name_width]:<{name_width}}", "bold" if used else ""),
+        ]
+        if distribution is None:
+            parts.append(("gives none", "$quiet"))
+        else:
+            parts.append(("".join(f"{wording.percent(share):>4}" for share in distribution), "bold" if used else ""))
+            if room > len(EMOTIONS):
+                parts += [(" ", ""), stacked_bar(distribution, room, plain=plain)]
+        painted.append(Content.assemble(*parts))
+    return paint.lines(*painted)
+
+
+def stacked_bar(distribution: EmotionDistribution, width: int, *, plain: bool = False) -> Content:
+    """A distribution as one bar, in the order of EMOTIONS."""
+    shares = tuple(distribution)
+    if plain:
+        return Content("".join(EMOTIONS[band][0] for band in whole_rows(shares, width)))
+    ends = tops(shares, width)
+    parts = []
+    for place in range(width):
+        left, right, eighths = cell(ends, place)
+        char = "█" if eighths == EIGHTHS else bars.EIGHTHS[eighths - 1]
+        parts.append((char, f"${EMOTIONS[left]} on ${EMOTIONS[right]}"))
+    return Content.assemble(*parts)
+
+
+def answer(known: Account, width: int) -> Content:
+    """What stands above the tokens: the answer, or how to get one."""
+    if isinstance(known.row, LostRow) or known.row.heard.raw is None:
+        return Content.empty()
+    event = known.tokens
+    if event is None:
+        return paint.lines(*_folded(ASKED if known.explains else NOT_WRITTEN, width, "$quiet"))
+    if event.answer is None:
+        hint = "the answer was not written; " + (
+            "the next ones will be" if known.explains else "x: write the next ones"
+        )
+        return paint.lines(*_folded(f"tokens: {hint}", width, "$quiet"))
+    return paint.lines(*_folded(f"answer: {one_line(event.answer)}", width, ""))
+
+
+def transcript(known: Account, width: int) -> Content:
+    """What was said, where that is on."""
+    said = known.reading.transcript if known.reading else None
+    return paint.lines(*_folded(f"said: {one_line(said)}", width, "")) if said else Content.empty()
+
+
+def _stretch(start_s: float, end_s: float) -> str:
+    return f"{wording.position(start_s)} to {wording.position(end_s)}"
+
+
+def _clock(reading: UtteranceEvent) -> str:
+    try:
+        return f"{datetime.fromisoformat(reading.started_at).astimezone():%H:%M:%S}"
+    except (ValueError, OverflowError):
+        return one_line(reading.started_at)
+
+
+def _wrapped(parts: Sequence[str], width: int) -> list[Content]:
+    """Parts with dots between them, on as many lines as it takes."""
+    return _flowing([Content.styled(part, "$quiet") for part in parts if part], width, " · ")
+
+
+def _flowing(parts: Sequence[Content], width: int, gap: str) -> list[Content]:
+    lines: list[Content] = []
+    for part in parts:
+        if lines and lines[-1].cell_length + len(gap) + part.cell_length <= width:
+            lines[-1] = Content.assemble(lines[-1], (gap, "$quiet"), part)
+        else:
+            lines.append(part)
+    return lines
+
+
+def _folded(text: str, width: int, style: str) -> list[Content]:
+    """Text on as many lines as it takes, broken at blanks."""
+    return _flowing([Content.styled(word, style) for word in text.split(" ")], max(width, 1), " ")
