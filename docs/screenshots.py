@@ -26,8 +26,9 @@ TEXT = re.compile(
     r'<text class="(?P<look>[^"]*-r\d+)" x="(?P<x>[\d.]+)" y="(?P<y>[\d.]+)" textLength="[\d.]+" '
     r'(?P<clip>clip-path="[^"]*")>(?P<text>[^<]*)</text>'
 )
-RUNS = re.compile("█+|━+|─+|[▏▎▍▌▋▊▉╸│╎]|[^ █━─▏▎▍▌▋▊▉╸│╎]+")
+RUNS = re.compile("█+|━+|─+|▁+|▂+|▃+|▄+|▅+|▆+|▇+|[▏▎▍▌▋▊▉╸│╎]|[^ █━─▏▎▍▌▋▊▉╸│╎▁▂▃▄▅▆▇]+")
 SHAPES = {
+    **{char: [(0.0, 24.65 * (8 - n) / 8, CELL, 24.65 * n / 8)] for n, char in enumerate("▁▂▃▄▅▆▇", start=1)},
     **{char: [(0.0, 0.0, CELL * eighths / 8, 24.65)] for eighths, char in enumerate("▏▎▍▌▋▊▉█", start=1)},
     "━": [(0.0, 10.8, CELL, 3.2)],
     "╸": [(0.0, 10.8, CELL / 2, 3.2)],

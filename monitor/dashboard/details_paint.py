@@ -18,8 +18,9 @@ STAGE_INKS = ("$quiet", "$warning", "$primary", "$accent", "$foreground")
 SHADES, PLAIN_SHADES = "░▒▓█▁", "hqflr"
 NUMBERS_WIDTH = 16
 """Four percentages."""
-NAME_WIDTH = 20
+NAME_WIDTH = 22
 """The longest read-out's name, with a pointer."""
+SAME = ("% from the same logits, uncalibrated", "same logits, uncalibrated", "uncalibrated", "")
 NOT_WRITTEN = "How the answer came about was not kept: press x to let the model write its answer from now on."
 ASKED = "Written answers were asked for: the next utterances will show theirs."
 
@@ -98,6 +99,9 @@ def heard(known: Account, width: int) -> Content:
     verdict = wording.verdict(raw) if row.heard.final else f"so far {wording.verdict(raw)}"
     sure = [f"entropy {raw.entropy:.2f}: {entropy_words(raw)}", f"margin {raw.margin:.2f}: {margin_words(raw)}"]
     key = "█ this utterance   │ smoothed" if smoothed else "█ this utterance"
+    if smoothed and width < paint.NARROW:
+        numbers = zip(EMOTIONS, smoothed, strict=True)
+        key = "│ smoothed " + " ".join(f"{name[0].upper()} {wording.percent(share)}" for name, share in numbers)
     return paint.lines(
         *_folded(verdict, width, "bold"),
         *_wrapped(sure, width),
@@ -143,9 +147,9 @@ def readouts(known: Account, width: int, *, plain: bool = False) -> Content:
     in_use = known.reading.model.readout.partition("/")[0] if known.reading else ""
     room = width - NAME_WIDTH - NUMBERS_WIDTH - 1
     name_width = NAME_WIDTH if room >= 0 else max(width - NUMBERS_WIDTH, 0)
-    title = f"{'read-outs of the same logits':<{name_width}}"
     letters = "".join(f"{letter[0].upper():>4}" for letter in EMOTIONS)
-    head = f"{title:<{name_width}}{letters}" if len(title) <= name_width else title
+    title = wording.fitting(name_width, ("read-outs", ""))
+    head = f"{title:<{name_width}}{letters} {wording.fitting(max(room, 0), SAME)}"
     painted = [Content.styled(head, "$quiet")]
     for name, distribution in event.readouts.items():
         used = name == in_use

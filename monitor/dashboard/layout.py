@@ -9,7 +9,7 @@ TIMELINE_FLAT = 6
 """Lines of the timeline without a frame: heading, three of chart, marks, axis."""
 TIMELINE_FRAMED = (7, 16)
 """Fewest and most lines of the timeline in a frame."""
-TIMELINE_SHARE = 0.45
+TIMELINE_SHARE = 0.5
 """Of the room that timeline and table share."""
 TABLE_FLAT = 4
 """Fewest lines of the table without a frame: titles and three rows."""
