@@ -10,6 +10,7 @@ FLOOR_DBFS = -120.0
 """Stands for digital silence, whose level is minus infinity: JSON has no such number."""
 
 _FULL_SCALE = 32768.0
+_HIGHEST = 32767
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ def measure_level(samples: NDArray[np.int16]) -> Level:
         return Level(FLOOR_DBFS, FLOOR_DBFS)
     wide = samples.astype(np.float64) / _FULL_SCALE
     return Level(_dbfs(math.sqrt(float(np.mean(wide**2)))), _dbfs(float(np.max(np.abs(wide)))))
+
+
+def is_clipped(samples: NDArray[np.int16]) -> bool:
+    """Whether any of the int16 samples is at full scale, where a converter ends."""
+    return bool(len(samples)) and bool(samples.max() >= _HIGHEST or samples.min() <= -_FULL_SCALE)
 
 
 def _dbfs(amplitude: float) -> float:

@@ -1,6 +1,6 @@
 """What a model of heard emotion offers to the rest of the program."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,10 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.distribution import EmotionDistribution
-from core.events import ModelStamp
+from core.events import ModelStamp, TokenStep
 
 SAMPLE_RATE_HZ = 16_000
 """Rate of every waveform inside the program; sources resample to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """How a reading came about, small enough to send; see `core.events.TokensEvent` for the fields."""
+
+    prompt: str
+    answer: str | None
+    steps: tuple[TokenStep, ...]
+    readouts: Mapping[str, EmotionDistribution | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +30,7 @@ class Reading:
 
     `distribution` is None when there is no valid reading; `reason` then says why in a few words. `truncated_s` is
     speech beyond the model's window. Times are wall-clock milliseconds of this utterance's share of the work.
+    `explanation` is None where the model was not run to its end. `model` is what heard it, as far as that is known.
     """
 
     distribution: EmotionDistribution | None
@@ -28,6 +39,8 @@ class Reading:
     truncated_s: float = 0.0
     features_ms: float = 0.0
     llm_ms: float = 0.0
+    explanation: Explanation | None = None
+    model: ModelStamp | None = None
 
 
 class EmotionModel(Protocol):
@@ -45,5 +58,9 @@ class EmotionModel(Protocol):
     def window_s(self) -> float:
         """Longest stretch of sound it hears, in seconds."""
 
-    def read(self, waveforms: Sequence[NDArray[np.int16]]) -> list[Reading]:
-        """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound."""
+    def read(self, waveforms: Sequence[NDArray[np.int16]], *, explain: Sequence[bool] = ()) -> list[Reading]:
+        """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound.
+
+        `explain` says for each waveform, by default for none, whether the model is to write its answer out for the
+        explanation even where the distribution does not need it.
+        """

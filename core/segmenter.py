@@ -341,6 +341,10 @@ class SpeechSegmenter:
         self._paused = False
         return self.flush()
 
+    def set_vad_mode(self, mode: int) -> None:
+        """Another sensitivity of the detector, from the next frame on; nothing else changes."""
+        self._vad.set_mode(mode)
+
     def _push_rest(self) -> list[Output]:
         """Hands on a partial frame, too short for the detector, with the verdict of the frame before it."""
         rest, self._rest = self._rest, self._rest[:0]

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from annotated_types import Ge, Interval, MinLen
 
@@ -26,6 +26,15 @@ Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
 NotNegative = Annotated[float, Interval(ge=0, lt=math.inf)]
 Share = Annotated[float, Interval(gt=0, le=1)]
 Count = Annotated[int, Ge(1)]
+
+Prompt: TypeAlias = Literal["auto", "single", "ambiguous"]
+Readout: TypeAlias = Literal[
+    "auto",
+    "seq_logprob", "paper_linear", "paper_linear_strict", "shifted_linear",
+    "softmax_mean", "mean_softmax", "vocab_prob", "first_piece",
+]  # fmt: skip
+READOUTS: tuple[Readout, ...] = get_args(Readout)
+"""Names of read-outs; auto is the one that the model folder names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +123,9 @@ class ModelSettings:
     """auto | cpu | cuda | cuda:N"""
     encoder_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """What the audio encoder multiplies in on a CPU; auto: bfloat16 where the CPU has it, else float32."""
-    prompt: Literal["auto", "single", "ambiguous"] = "auto"
+    prompt: Prompt = "auto"
     """The paper's prompts; auto: the one the model folder names."""
-    readout: Literal[
-        "auto",
-        "seq_logprob", "paper_linear", "paper_linear_strict", "shifted_linear",
-        "softmax_mean", "mean_softmax", "vocab_prob", "first_piece",
-    ] = "auto"  # fmt: skip
+    readout: Readout = "auto"
     pool: Literal["mean", "sum", "first"] = "mean"
     scope: Literal["all", "emotion_tokens", "answer_position"] = "all"
     calibration: Literal["auto", "off"] = "auto"
@@ -130,6 +135,9 @@ class ModelSettings:
     unlike the training speech."""
     transcript: bool = False
     """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
+    explain: bool = False
+    """Let the model write its answer out for tokens events, of whole utterances only, where the read-out does not need
+    it; see config/default.toml for what that costs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +190,8 @@ class MqttSettings:
     """Events that were not delivered by then are dropped and counted."""
     health_every_s: Positive = 10.0
     state_valid_s: Positive = 120.0
+    details: bool = False
+    """Also publish how readings came about (tokens) and levels, the latter at most four times a second."""
     home_assistant: str = ""
     """Home Assistant's discovery prefix, usually homeassistant; empty: Home Assistant is told nothing."""
 
@@ -193,11 +203,21 @@ class OutputSettings:
     headless: bool = False
     sinks: tuple[str, ...] = ()
     """jsonl (standard output) | jsonl:PATH"""
-    jsonl_events: tuple[Literal["utterance", "drop", "error", "state", "health", "level"], ...] = (
-        "utterance", "drop", "error",
-    )  # fmt: skip
+    jsonl_events: tuple[
+        Literal["utterance", "drop", "error", "state", "health", "level", "tokens", "note"], ...
+    ] = ("utterance", "drop", "error")  # fmt: skip
     jsonl_interim: bool = False
     """Also write readings of utterances that are not over yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSettings:
+    """Recordings of events, for a replay; never of sound."""
+
+    on: bool = False
+    """Record from the start; it can be turned on and off while the program runs."""
+    folder: str = ""
+    """Where recordings go, a file each; empty: `recordings` in your data folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +233,7 @@ class Settings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
+    record: RecordSettings = field(default_factory=RecordSettings)
 
 
 Values = Mapping[str, Mapping[str, Any]]

@@ -22,6 +22,9 @@ class VoiceActivityDetector(Protocol):
     def reset(self) -> None:
         """Forgets the stream; the next frame is the first of another."""
 
+    def set_mode(self, mode: int) -> None:
+        """Another sensitivity, 0 to 3, from the next frame on; what was learnt of the stream stays."""
+
 
 class Vad:
     """The detector of WebRTC: Gaussian mixtures for speech and noise over six sub-bands, adapted to the stream.
@@ -51,3 +54,12 @@ class Vad:
         import webrtcvad
 
         self._detector = webrtcvad.Vad(self._mode)
+
+    def set_mode(self, mode: int) -> None:
+        """Another sensitivity, 0 (lets most through) to 3, from the next frame on; what was adapted stays.
+
+        Raises:
+            ValueError: There is no such mode.
+        """
+        self._detector.set_mode(mode)
+        self._mode = mode

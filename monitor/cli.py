@@ -88,6 +88,7 @@ def _add_run(commands: Any) -> None:
     run.add_argument(
         "--sink", action="append", metavar="jsonl[:PATH]", help="write events, one JSON object a line; may repeat"
     )
+    run.add_argument("--record", metavar="DIR", help="record all events (never sound) in a file there, for a replay")
     _add_settings_flags(run)
 
 
@@ -117,6 +118,8 @@ def _run(arguments: argparse.Namespace) -> int:
         "source": {"sources": arguments.source, "speed": arguments.speed},
         "output": {"headless": arguments.headless, "sinks": arguments.sink},
     }
+    if arguments.record is not None:
+        flags["record"] = {"on": True, "folder": arguments.record}
     return run(_settings(arguments, flags))
 
 

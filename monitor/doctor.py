@@ -11,8 +11,9 @@ from typing import Literal, Self
 from core.errors import EmotionMonitorError
 from core.events import Event, HealthEvent, SinkHealth, UtteranceEvent
 from core.settings import Settings, default_user_file
-from monitor.pipeline import Pipeline, account
+from monitor.pipeline import Pipeline
 from monitor.sources.opening import SAMPLE, open_source
+from monitor.vitals import account
 
 Verdict = Literal["ok", "note", "FAIL"]
 

@@ -20,6 +20,7 @@ from core.settings import Settings
 from monitor.pipeline import Pipeline
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
 from monitor.sinks.opening import open_sinks
+from monitor.sinks.recording import Recorder
 from monitor.sinks.sink import Sink
 from monitor.sources.opening import open_source
 from monitor.sources.portaudio import in_thread
@@ -97,11 +98,13 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
     ]
     async with AsyncExitStack() as stack:
         sinks: list[Sink] = []  # those that take commands need the pipeline, which needs them only once it runs
-        pipeline = Pipeline(settings, sources, sinks, open_source=_open_microphone)
+        recorder = Recorder(settings.record, settings.mqtt.node, sinks)
+        pipeline = Pipeline(settings, sources, sinks, open_source=_open_microphone, recorder=recorder)
         app = None if headless else _dashboard(settings, pipeline.command)
         if app is not None:
             sinks.append(await stack.enter_async_context(_dashboard_sink(app)))
         sinks += await open_sinks(settings, sources, pipeline.execute, stack)
+        await stack.enter_async_context(recorder)
         gently.append(pipeline.stop)
         if app is None:
             await pipeline.run()

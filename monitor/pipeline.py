@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import statistics
 import time
 import uuid
 from collections import deque
@@ -26,14 +25,17 @@ from core.commands import (
     Unmute,
 )
 from core.errors import AudioError, EmotionMonitorError, UsageError
-from core.events import ErrorEvent, Event, HealthEvent, ModelStamp, StreamHealth, WorkerHealth, timestamp
-from core.model import SAMPLE_RATE_HZ
+from core.events import HealthEvent, NoteEvent, timestamp
 from core.settings import Settings
 from core.worker import InferenceWorker, ModelReady, WorkerStatus
 from core.worker.queue import DroppedJob, Job, UtteranceQueue
+from monitor.outlet import Outlet
+from monitor.sinks.recording import Recorder
 from monitor.sinks.sink import Sink
 from monitor.sources.source import Source
 from monitor.stream import Pushed, Stream
+from monitor.tuning import Tune, initial_tuning, same_model, tuned, tuned_model
+from monitor.vitals import Vitals, account
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,6 @@ STOP_S = 1.0
 """Time given to what is still waiting or being read when the user stops the program."""
 SHUTDOWN = "shutdown"
 """Reason of a drop: the program was stopped before the utterance was read."""
-_LATENCIES = 200
 
 
 class Pipeline:
@@ -57,6 +58,7 @@ class Pipeline:
         sources: Not yet opened; each becomes a stream of its own.
         sinks: Open when `run` is called.
         open_source: Finds the source that a command names.
+        recorder: Records when a command says so.
 
     Attributes:
         errors: Why sources failed. The program goes on while one is left.
@@ -68,17 +70,19 @@ class Pipeline:
         sources: Sequence[Source],
         sinks: Sequence[Sink],
         open_source: Callable[[str], Awaitable[Source]] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.errors: list[EmotionMonitorError] = []
         self._settings = settings
-        self._sinks = sinks
+        self._outlet = Outlet(sinks)
         self._open_source = open_source
+        self._recorder = recorder
         self._run = uuid.uuid4().hex[:8]
         self._sources: dict[str, Source] = {}
         self._streams: dict[str, Stream] = {}
         self._listeners: dict[str, asyncio.Task[None]] = {}
         self._added = 0
-        self._tau_s = settings.smoothing.tau_s
+        self._tuning = initial_tuning(settings)
         for source in sources:
             self._add(source)
         self._queue = UtteranceQueue(settings.worker)
@@ -89,8 +93,7 @@ class Pipeline:
         self._going = asyncio.Event()  # cleared by a pause
         self._going.set()
         self._background: set[asyncio.Task[None]] = set()
-        self._compute_ms: deque[float] = deque(maxlen=_LATENCIES)
-        self._started_s = time.monotonic()
+        self._vitals = Vitals(settings.mqtt.node)
 
     async def run(self) -> None:
         """Loads the model, then listens.
@@ -101,14 +104,9 @@ class Pipeline:
         async with self._reporting_health(), self._worker_started() as model:
             if model is None:
                 return
-            log.info("ready: %s on %s in %.1f s", model.stamp.name, model.device, model.load_s)
-            longest_s = self._settings.segmenter.max_utterance_s
-            if longest_s > model.window_s:
-                msg = f"{model.stamp.name} hears {model.window_s:g} s; utterances may last {longest_s:g} s"
-                hint = "what is beyond counts as truncated_s; lower segmenter.max_utterance_s"
-                await self._report_error("model", EmotionMonitorError(msg, hint=hint))
+            await self._introduce(model)
             async with asyncio.TaskGroup() as tasks:
-                reader = tasks.create_task(self._read(model.stamp), name="reader")
+                reader = tasks.create_task(self._read(), name="reader")
                 self._tasks = tasks
                 for name in self._sources:
                     self._start(name)
@@ -129,8 +127,7 @@ class Pipeline:
     def stop(self) -> None:
         """Ends the run soon: what was heard is read if it takes no longer than a moment, and otherwise counted."""
         self._stop.set()
-        for sink in self._sinks:
-            sink.hurry()
+        self._outlet.hurry()
 
     async def execute(self, command: Command) -> None:
         """Does what someone asked for.
@@ -147,15 +144,14 @@ class Pipeline:
             case Resume():
                 self._going.set()
                 await self._for_every_stream(Stream.resume)
-            case SetSmoothing():
-                self._tau_s = command.tau_s
-                for stream in self._streams.values():
-                    stream.smooth(self._tau_s)
+            case SetSmoothing() | SetVad() | SetReading() | SetModel():
+                await self._tune(command)
             case SwitchSource():
                 await self._switch(command)
-            case SetVad() | SetReading() | Note() | SetModel() | Record():
-                msg = "not yet"
-                raise UsageError(msg)
+            case Note():
+                await self._outlet.send([self._note(command.text)])
+            case Record():
+                await self._record(on=command.on)
             case Mute() | Unmute():
                 msg = f"{command.command} is for one sink, not for the pipeline"
                 raise UsageError(msg, hint="send it to a node's command topic")
@@ -167,31 +163,19 @@ class Pipeline:
             try:
                 await self.execute(command)
             except EmotionMonitorError as error:
-                await self._report_error("command", error)
+                await self._outlet.report("command", error)
 
         self._spawn(execute())
 
     def health(self) -> HealthEvent:
         """How everything is doing right now."""
-        worker = self._worker.health
-        latencies = sorted(self._compute_ms)
-        cuts = statistics.quantiles(latencies, n=20) if len(latencies) > 1 else latencies * 19
-        return HealthEvent(
-            node=self._settings.mqtt.node,
-            at=timestamp(time.time()),
-            uptime_s=round(time.monotonic() - self._started_s, 3),
-            streams=tuple(stream.health() for stream in self._streams.values()),
-            worker=WorkerHealth(
-                state=worker.state,
-                model=worker.model,
-                device=worker.device,
-                generation=worker.generation,
-                queued=len(self._queue),
-                rss_mb=round(worker.rss_mb, 1),
-            ),
-            sinks=tuple(sink.health() for sink in self._sinks),
-            latency_p50_ms=round(cuts[9], 1) if cuts else None,
-            latency_p95_ms=round(cuts[18], 1) if cuts else None,
+        return self._vitals.event(
+            streams=[stream.health() for stream in self._streams.values()],
+            worker=self._worker.health,
+            queued=len(self._queue),
+            sinks=self._outlet.health(),
+            tuning=self._tuning,
+            recording=self._recorder.recording if self._recorder else None,
         )
 
     def _add(self, source: Source) -> str:
@@ -200,7 +184,7 @@ class Pipeline:
         name = f"{self._run}-{self._added}"
         self._sources[name] = source
         self._streams[name] = Stream(stream=name, source=source.name, paced=source.realtime, settings=self._settings)
-        self._streams[name].smooth(self._tau_s)
+        self._streams[name].tune(self._tuning)
         return name
 
     def _start(self, name: str, *, is_open: bool = False) -> None:
@@ -215,6 +199,37 @@ class Pipeline:
     async def _all_ended(self) -> None:
         while going := [self._listeners[name] for name in self._listening]:
             await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _introduce(self, model: ModelReady) -> None:
+        log.info("ready: %s on %s in %.1f s", model.stamp.name, model.device, model.load_s)
+        longest_s = self._settings.segmenter.max_utterance_s
+        if longest_s > model.window_s:
+            msg = f"{model.stamp.name} hears {model.window_s:g} s; utterances may last {longest_s:g} s"
+            hint = "what is beyond counts as truncated_s; lower segmenter.max_utterance_s"
+            await self._outlet.report("model", EmotionMonitorError(msg, hint=hint))
+
+    async def _tune(self, command: Tune) -> None:
+        """Changes a number at once, or the model once the other one is ready."""
+        now = tuned_model(self._settings.model, self._tuning)
+        wanted = tuned_model(self._settings.model, tuned(self._tuning, command))
+        if not same_model(now, wanted):
+            await self._introduce(await self._worker.replace_model(wanted))
+        self._tuning = tuned(self._tuning, command)
+        for stream in self._streams.values():
+            stream.tune(self._tuning)
+        await self._send_health()
+
+    def _note(self, text: str) -> NoteEvent:
+        going = {name: stream for name, stream in self._streams.items() if stream.state in {"listening", "paused"}}
+        positions_s = {name: round(stream.position_s, 3) for name, stream in going.items()}
+        return NoteEvent(id=str(uuid.uuid4()), at=timestamp(time.time()), text=text, positions_s=positions_s)
+
+    async def _record(self, *, on: bool) -> None:
+        if self._recorder is None:
+            msg = "this run cannot record"
+            raise UsageError(msg)
+        await self._recorder.switch(on=on)
+        await self._send_health()
 
     async def _switch(self, command: SwitchSource) -> None:
         """Puts another source in a stream's place once it gives sound; as a stream of its own, with its own clock."""
@@ -259,7 +274,7 @@ class Pipeline:
                     await self._take(stream, stream.push(block, time.monotonic()), may_wait=True)
         except EmotionMonitorError as error:
             self.errors.append(error)
-            await self._report_error("source", error, stream=name)
+            await self._outlet.report("source", error, stream=name)
             await self._take(stream, stream.end("failed", time.monotonic()), may_wait=True)
         except asyncio.CancelledError:
             await self._take(stream, stream.end("ended", time.monotonic()), may_wait=False)
@@ -268,7 +283,7 @@ class Pipeline:
             await self._take(stream, stream.end("ended", time.monotonic()), may_wait=True)
         await self._report_notices(name)
 
-    async def _read(self, stamp: ModelStamp) -> None:
+    async def _read(self) -> None:
         """From the queue through the model to the sinks."""
         while True:
             async with self._changed:
@@ -279,19 +294,22 @@ class Pipeline:
             started_s = time.monotonic()
             batch = list(self._reading)
             patient = not any(job.paced for job in batch)
-            readings = await self._worker.read([job.utterance.samples for job in batch], patient=patient)
+            explain = [self._tuning.explain and job.utterance.final for job in batch]
+            sounds = [job.utterance.samples for job in batch]
+            readings = await self._worker.read(sounds, patient=patient, explain=explain)
             now_s = time.monotonic()
             for job, reading in zip(batch, readings, strict=True):
-                self._compute_ms.append((now_s - started_s) * 1000)
+                self._vitals.note_reading(job.utterance, now_s - started_s)
                 self._reading.remove(job)
                 stream = self._streams[job.stream]
                 times = {"started_s": started_s, "now_s": now_s, "read_at": time.time()}
-                await self._send(stream.read(job, reading, stamp, **times))
+                model = reading.model or self._worker.ready.stamp
+                await self._outlet.send(stream.read(job, reading, model, **times))
             async with self._changed:
                 self._changed.notify_all()
 
     async def _take(self, stream: Stream, pushed: Pushed, *, may_wait: bool) -> None:
-        await self._send(pushed.events)
+        await self._outlet.send(pushed.events)
         waiting = deque(pushed.jobs)
         try:
             while waiting:
@@ -348,7 +366,7 @@ class Pipeline:
         async def report() -> None:
             while True:
                 await self._send_health()
-                if all(sink.health().state == "closed" for sink in self._sinks):
+                if self._outlet.is_closed:
                     log.info("nobody is left to listen to us")
                     self.stop()
                 await asyncio.sleep(HEALTH_EVERY_S)
@@ -358,11 +376,11 @@ class Pipeline:
             yield
         finally:
             reports.cancel()
-            await self._send([self.health()])
+            await self._outlet.send([self.health()])
 
     def _on_worker_change(self, status: WorkerStatus) -> None:
         if status.error:
-            self._spawn(self._send_error("worker", EmotionMonitorError(status.error)))  # the worker has logged it
+            self._spawn(self._outlet.tell("worker", EmotionMonitorError(status.error)))  # the worker has logged it
         self._spawn(self._send_health())
 
     async def _for_every_stream(self, change: Callable[[Stream, float], Pushed]) -> None:
@@ -371,43 +389,18 @@ class Pipeline:
         await self._send_health()
 
     async def _send_health(self) -> None:
-        await self._send([self.health()])
+        await self._outlet.send([self.health()])
 
     async def _report_notices(self, name: str) -> None:
         notices = self._sources[name].notices
         while notices:
-            await self._report_error("source", EmotionMonitorError(notices.pop(0)), stream=name)
-
-    async def _report_error(self, where: str, error: EmotionMonitorError, *, stream: str | None = None) -> None:
-        log.warning("%s: %s", where, error.one_line())
-        await self._send_error(where, error, stream=stream)
-
-    async def _send_error(self, where: str, error: EmotionMonitorError, *, stream: str | None = None) -> None:
-        at = timestamp(time.time())
-        await self._send([ErrorEvent(at=at, where=where, message=str(error), hint=error.hint, stream=stream)])
+            await self._outlet.report("source", EmotionMonitorError(notices.pop(0)), stream=name)
 
     async def _drop(self, dropped: Iterable[DroppedJob]) -> None:
         for each in dropped:
-            await self._send(self._streams[each.job.stream].dropped(each))
-
-    async def _send(self, events: Iterable[Event]) -> None:
-        for event in events:
-            for sink in self._sinks:
-                await sink.send(event)
+            await self._outlet.send(self._streams[each.job.stream].dropped(each))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def account(stream: StreamHealth) -> str:
-    """The two sums of a stream in one line for people."""
-    dropped = "".join(f" + {count / SAMPLE_RATE_HZ:.1f} s {reason}" for reason, count in stream.dropped.items())
-    lost = "".join(f" + {count} dropped ({reason})" for reason, count in stream.segments_dropped.items())
-    lost += f" + {stream.in_flight} in flight" if stream.in_flight else ""
-    return (
-        f"{stream.source}: {stream.captured / SAMPLE_RATE_HZ:.1f} s = {stream.silence / SAMPLE_RATE_HZ:.1f} s silence"
-        f" + {stream.segmented / SAMPLE_RATE_HZ:.1f} s speech{dropped}; "
-        f"{stream.segments} utterances = {stream.published} read + {stream.failed} without reading{lost}"
-    )

@@ -15,11 +15,14 @@ from core.events import (
     ModelStamp,
     StateEvent,
     StreamHealth,
+    TokensEvent,
+    Tuning,
     UtteranceEvent,
     timestamp,
 )
-from core.level import measure_level
+from core.level import is_clipped, measure_level
 from core.model import SAMPLE_RATE_HZ, Reading
+from core.noise_floor import NoiseFloor
 from core.segmenter import TOO_SHORT, Dropped, Output, SpeechSegmenter
 from core.settings import Settings
 from core.smoothing import Smoother
@@ -77,6 +80,8 @@ class Stream:
         self._segments = _Segments()
         self._seq = 0
         self._next_level_s = 0.0
+        self._noise_floor = NoiseFloor()
+        self._clipped = False
         self._paused = False
 
     def open(self, opened_at: float) -> None:
@@ -90,10 +95,7 @@ class Stream:
         if block.ends:
             outputs += self._segmenter.flush()
         pushed = self._pushed(outputs, now_s)
-        at_s = self._segmenter.position / SAMPLE_RATE_HZ
-        if at_s >= self._next_level_s:
-            self._next_level_s = at_s + LEVEL_EVERY_S
-            pushed.events.append(self._level(block, at_s))
+        pushed.events.extend(self._levels(block))
         return pushed
 
     def end(self, state: StreamState, now_s: float) -> Pushed:
@@ -115,9 +117,15 @@ class Stream:
             self.state = "listening"
         return self._pushed(self._segmenter.resume(), now_s)
 
-    def smooth(self, tau_s: float) -> None:
-        """Another time constant of the moving average, from the next reading on."""
-        self._smoother.tau_s = tau_s
+    def tune(self, tuning: Tuning) -> None:
+        """Another time constant of the moving average, from the next reading on, and sensitivity, from now on."""
+        self._smoother.tau_s = tuning.tau_s
+        self._segmenter.set_vad_mode(tuning.vad_mode)
+
+    @property
+    def position_s(self) -> float:
+        """How far the stream's own sound has come, in seconds."""
+        return self._segmenter.position / SAMPLE_RATE_HZ
 
     def dropped(self, dropped: DroppedJob) -> list[Event]:
         """Counts and reports an utterance that will not be read; an interim version is merely skipped."""
@@ -131,7 +139,7 @@ class Stream:
     def read(
         self, job: Job, reading: Reading, model: ModelStamp, *, started_s: float, now_s: float, read_at: float
     ) -> list[Event]:
-        """Events of a reading: the utterance and, if it is valid, the stream's new state.
+        """Events of a reading: the utterance, if it is valid the stream's new state, and how it came about.
 
         Args:
             job: What was read.
@@ -147,7 +155,7 @@ class Stream:
             self._segments.published += reading.distribution is not None
             self._segments.failed += reading.distribution is None
         event = self._utterance_event(job, reading, model, started_s=started_s, now_s=now_s)
-        return [event, *self._state_events(event, read_at)]
+        return [event, *self._state_events(event, read_at), *self._tokens_events(event, reading)]
 
     def health(self) -> StreamHealth:
         """The stream's two sums."""
@@ -180,17 +188,30 @@ class Stream:
                 events.append(self._drop_event(output))
         return Pushed(jobs, events)
 
-    def _level(self, block: AudioBlock, at_s: float) -> LevelEvent:
+    def _levels(self, block: AudioBlock) -> list[Event]:
+        """The level, if it is time for it."""
         level = measure_level(block.samples)
-        return LevelEvent(
-            stream=self.stream,
-            source=self.source,
-            at_s=at_s,
-            rms_dbfs=level.rms_dbfs,
-            peak_dbfs=level.peak_dbfs,
-            voiced=self._segmenter.voiced,
-            speaking=self._segmenter.speaking,
-        )
+        self._clipped |= is_clipped(block.samples)
+        if not (self._segmenter.speaking or self._paused):
+            self._noise_floor.push(level.rms_dbfs, len(block.samples) / SAMPLE_RATE_HZ)
+        at_s = self.position_s
+        if at_s < self._next_level_s:
+            return []
+        self._next_level_s = at_s + LEVEL_EVERY_S
+        clipped, self._clipped = self._clipped, False
+        return [
+            LevelEvent(
+                stream=self.stream,
+                source=self.source,
+                at_s=at_s,
+                rms_dbfs=level.rms_dbfs,
+                peak_dbfs=level.peak_dbfs,
+                voiced=self._segmenter.voiced,
+                speaking=self._segmenter.speaking,
+                noise_floor_dbfs=self._noise_floor.dbfs,
+                clipped=clipped,
+            )
+        ]
 
     def _drop_event(self, dropped: Dropped) -> DropEvent:
         return DropEvent(
@@ -257,6 +278,23 @@ class Stream:
                 margin=event.distribution.margin,
                 dominant=cast("Emotion", event.distribution.dominant),
                 calibration=event.model.calibration,
+            )
+        ]
+
+    def _tokens_events(self, event: UtteranceEvent, reading: Reading) -> list[Event]:
+        explanation = reading.explanation
+        if explanation is None or not event.final:
+            return []
+        return [
+            TokensEvent(
+                stream=self.stream,
+                source=self.source,
+                seq=event.seq,
+                utterance=event.utterance,
+                prompt=explanation.prompt,
+                answer=explanation.answer,
+                steps=explanation.steps,
+                readouts=dict(explanation.readouts),
             )
         ]
 

@@ -12,9 +12,12 @@ from core.events import (
     LatencyMs,
     LevelEvent,
     ModelStamp,
+    NoteEvent,
     SinkHealth,
     StateEvent,
     StreamHealth,
+    TokensEvent,
+    TokenStep,
     UtteranceEvent,
     WorkerHealth,
     timestamp,
@@ -107,3 +110,31 @@ def drop() -> DropEvent:
 def error() -> ErrorEvent:
     """Something that failed."""
     return ErrorEvent(at=timestamp(time.time()), where="worker", message="it is slow")
+
+
+def tokens(seq: int = 0, **changes: Any) -> TokensEvent:
+    """How the reading of the same number came about: an answer of two tokens."""
+    steps = [
+        TokenStep(
+            token=token,
+            emotion_word=True,
+            log_probabilities={"anger": -4.0, "happiness": -6.0, "sadness": -0.1, "neutral": -2.5},
+        )
+        for token in ("Sad", "ness")
+    ]
+    values: dict[str, Any] = {
+        "stream": "s1",
+        "source": "file:talk.wav",
+        "seq": seq,
+        "utterance": seq,
+        "prompt": "single",
+        "answer": "Sadness",
+        "steps": tuple(steps),
+        "readouts": {"seq_logprob": SAD, "paper_linear_strict": None},
+    }
+    return TokensEvent(**{**values, **changes})
+
+
+def note(text: str = "the door") -> NoteEvent:
+    """A moment that someone marked."""
+    return NoteEvent(id=str(uuid.uuid4()), at=timestamp(time.time()), text=text, positions_s={"s1": 12.5})

@@ -15,6 +15,7 @@ from core.ltu_as.calibration import load_calibration
 from core.ltu_as.checkpoint import folder_sha256, stored_dtype
 from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
+from core.ltu_as.explanation import explain as explanation_of
 from core.ltu_as.features import MIN_SAMPLES
 from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
@@ -24,6 +25,7 @@ from core.model import SAMPLE_RATE_HZ, Reading
 
 _AT_ANSWER_POSITION = ("seq_logprob", "first_piece")
 """Read-outs that need no generated token."""
+_WRITTEN = Decoding()
 
 
 class LTUASReader:
@@ -78,7 +80,7 @@ class LTUASReader:
         self._pool, self._scope = pool, scope
         check_options(self._kind, pool, scope)
         short = self._kind in _AT_ANSWER_POSITION or scope == "answer_position"
-        self._decoding = Decoding(max_new_tokens=1) if short else Decoding()
+        self._decoding = Decoding(max_new_tokens=1) if short else _WRITTEN
         self._transcriber = None
         if config.transcriber is not None:
             from core.ltu_as.transcriber import Transcriber  # transformers takes longer to import than torch
@@ -101,7 +103,9 @@ class LTUASReader:
             readout="/".join([self._kind, *options]),
             calibration=loaded.identifier if loaded and self._correction else None,
         )
-        self._steps([np.zeros(SAMPLE_RATE_HZ, np.int16)], [None])  # the first pass is slow: not the user's first words
+        self._steps(
+            [np.zeros(SAMPLE_RATE_HZ, np.int16)], [None], self._decoding
+        )  # the first pass is slow: not the user's first words
 
     @property
     def stamp(self) -> ModelStamp:
@@ -123,12 +127,20 @@ class LTUASReader:
         """Longest stretch of sound it hears, in seconds."""
         return self._model.config.audio.window_s
 
-    def read(self, waveforms: Sequence[NDArray[np.int16]]) -> list[Reading]:
-        """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound."""
-        reasons = [self._unreadable(waveform) for waveform in waveforms]
-        heard = [waveform for waveform, reason in zip(waveforms, reasons, strict=True) if reason is None]
-        readings = iter(self._read(heard, self.transcripts(heard)) if heard else [])
-        return [Reading(distribution=None, reason=reason) if reason else next(readings) for reason in reasons]
+    def read(self, waveforms: Sequence[NDArray[np.int16]], *, explain: Sequence[bool] = ()) -> list[Reading]:
+        """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound.
+
+        Where `explain` says so, the answer is written out; its time is part of `llm_ms`, the distribution is the same.
+        """
+        readings = [Reading(distribution=None, reason=self._unreadable(waveform)) for waveform in waveforms]
+        for decoding in dict.fromkeys((self._decoding, _WRITTEN)):
+            wanted = [_WRITTEN if written else self._decoding for written in explain or [False] * len(waveforms)]
+            rows = [n for n, one in enumerate(wanted) if one == decoding and readings[n].reason is None]
+            heard = [waveforms[n] for n in rows]
+            read = self._read(heard, self.transcripts(heard), decoding) if heard else []
+            for n, reading in zip(rows, read, strict=True):
+                readings[n] = reading
+        return readings
 
     def steps(self, waveforms: Sequence[NDArray[np.int16]]) -> list[StepLogits]:
         """What readings are made of: the kept logits of every sound, whatever it is.
@@ -137,7 +149,7 @@ class LTUASReader:
             AudioError: A sound has fewer than 201 samples.
             ModelError: A transcript is longer than the model's context.
         """
-        return self._steps(waveforms, self.transcripts(waveforms))
+        return self._steps(waveforms, self.transcripts(waveforms), self._decoding)
 
     def transcripts(self, waveforms: Sequence[NDArray[np.int16]]) -> list[str | None]:
         """What the model's transcriber hears in each sound; None where the model has no transcriber."""
@@ -151,20 +163,23 @@ class LTUASReader:
     def _unreadable(self, waveform: NDArray[np.int16]) -> str | None:
         return TOO_SHORT if len(waveform) < MIN_SAMPLES else self._abstention.before(active_sound(waveform))
 
-    def _read(self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None]) -> list[Reading]:
+    def _read(
+        self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None], decoding: Decoding
+    ) -> list[Reading]:
         try:
-            return [self._reading(steps) for steps in self._steps(waveforms, transcripts)]
+            read = self._steps(waveforms, transcripts, decoding)
+            return [self._reading(steps, written=decoding == _WRITTEN) for steps in read]
         except EmotionMonitorError as error:  # a transcript that does not fit: only its own utterance pays for it
             if len(waveforms) == 1:
                 return [Reading(distribution=None, reason=str(error), transcript=transcripts[0])]
-            return [self._read([w], [t])[0] for w, t in zip(waveforms, transcripts, strict=True)]
+            return [self._read([w], [t], decoding)[0] for w, t in zip(waveforms, transcripts, strict=True)]
 
-    def _steps(self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None]) -> list[StepLogits]:
-        return self._model.step_logits_batch(
-            waveforms, transcripts=transcripts, prompt=self._prompt, decoding=self._decoding
-        )
+    def _steps(
+        self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None], decoding: Decoding
+    ) -> list[StepLogits]:
+        return self._model.step_logits_batch(waveforms, transcripts=transcripts, prompt=self._prompt, decoding=decoding)
 
-    def _reading(self, steps: StepLogits) -> Reading:
+    def _reading(self, steps: StepLogits, *, written: bool) -> Reading:
         distribution, reason = None, None
         try:
             distribution = readout(steps, kind=self._kind, pool=self._pool, scope=self._scope)
@@ -181,4 +196,5 @@ class LTUASReader:
             truncated_s=steps.truncated_s,
             features_ms=steps.features_ms,
             llm_ms=steps.llm_ms,
+            explanation=explanation_of(steps, written=written),
         )

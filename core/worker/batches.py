@@ -29,21 +29,22 @@ class BatchReader:
         self._model = model
         self._untroubled = 0
 
-    def read(self, waveforms: Sequence[Waveform]) -> list[Reading]:
-        """One reading per waveform, in order.
+    def read(self, waveforms: Sequence[Waveform], *, explain: Sequence[bool] = ()) -> list[Reading]:
+        """One reading per waveform, in order; see `EmotionModel.read` for `explain`.
 
         Raises:
             Exception: The GPU's context is lost: only a new process helps.
         """
         readings: list[Reading] = []
-        while len(readings) < len(waveforms):
-            rest = waveforms[len(readings) :]
-            readings += self._read(rest[: self.limit])
+        explain = explain or [False] * len(waveforms)
+        while (done := len(readings)) < len(waveforms):
+            upto = None if self.limit is None else done + self.limit
+            readings += self._read(waveforms[done:upto], explain[done:upto])
         return readings
 
-    def _read(self, batch: Sequence[Waveform]) -> list[Reading]:
+    def _read(self, batch: Sequence[Waveform], explain: Sequence[bool]) -> list[Reading]:
         try:
-            readings = self._model.read(batch)
+            readings = self._model.read(batch, explain=explain)
             if len(readings) != len(batch):
                 msg = f"the model gave {len(readings)} readings for {len(batch)} utterances"
                 raise ValueError(msg)  # noqa: TRY301
@@ -64,7 +65,7 @@ class BatchReader:
         if len(batch) == 1:
             return [Reading(distribution=None, reason=reason)]
         half = len(batch) // 2
-        return self._read(batch[:half]) + self._read(batch[half:])
+        return self._read(batch[:half], explain[:half]) + self._read(batch[half:], explain[half:])
 
     def _note_success(self, size: int) -> None:
         if self.limit is None or size < self.limit:

@@ -89,11 +89,20 @@ def _serve(inbox: queue.Queue[Request], answers: BinaryIO) -> None:
             else:
                 reader = BatchReader(model)
                 answer = {"stamp": asdict(model.stamp), "device": model.device, "window_s": model.window_s}
+                answer["gpu_mb"] = _gpu_mb()
         else:
             waveforms: list[Waveform] = waveforms_from_payload(header["lengths"], payload)
-            readings = reader.read(waveforms)
+            readings = reader.read(waveforms, explain=header["explain"])
             if not show_transcript:
                 readings = [replace(reading, transcript=None) for reading in readings]
-            answer = {"readings": [reading_to_json(reading) for reading in readings]}
+            answer = {"readings": [reading_to_json(reading) for reading in readings], "gpu_mb": _gpu_mb()}
         answers.write(pack({"id": header["id"]} | answer))
         answers.flush()
+
+
+def _gpu_mb() -> float | None:
+    """Memory that torch holds on the GPU, what it keeps for later included; None where it uses none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return round(float(torch.cuda.memory_reserved()) / 1e6, 1)

@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.distribution import EmotionDistribution
 from core.errors import ModelError, UsageError
-from core.events import ModelStamp
-from core.model import SAMPLE_RATE_HZ, Reading
+from core.events import Emotion, ModelStamp, TokenStep
+from core.model import SAMPLE_RATE_HZ, Explanation, Reading
 
 Fault: TypeAlias = Literal["crash", "exit", "hang", "nan", "raise", "out of memory", "cuda error", "print"]
 
@@ -53,17 +53,21 @@ class FakeModel:
     """Loading ends with a ModelError while this path exists."""
     hold_while: str = ""
     """Reading goes on and on while this path exists."""
+    prompt: str = "none"
+    """For the stamp; it changes nothing else."""
+    readout: str = "hash"
+    """Likewise."""
 
     @classmethod
-    def from_name(cls, name: str) -> Self:
-        """Reads the options after `fake:` and loads.
+    def from_name(cls, name: str, **defaults: str) -> Self:
+        """Reads the options after `fake:`, which go before `defaults`, and loads.
 
         Raises:
             UsageError: Unknown or unfit option.
             ModelError: Refused, as ordered.
         """
         known = {f.name: f.type for f in fields(cls)}
-        options: dict[str, object] = {}
+        options: dict[str, object] = dict(defaults)
         for option in filter(None, name.removeprefix("fake").removeprefix(":").split(",")):
             key, _, text = option.partition("=")
             try:
@@ -86,7 +90,7 @@ class FakeModel:
     @property
     def stamp(self) -> ModelStamp:
         """Its name is `fake`, so that no reading of it is taken for real."""
-        return ModelStamp(name="fake", sha256="", prompt="none", readout="hash")
+        return ModelStamp(name="fake", sha256="", prompt=self.prompt, readout=self.readout)
 
     @property
     def device(self) -> str:
@@ -98,25 +102,41 @@ class FakeModel:
         """As LTU-AS."""
         return 10.0
 
-    def read(self, waveforms: Sequence[NDArray[np.int16]]) -> list[Reading]:
+    def read(self, waveforms: Sequence[NDArray[np.int16]], *, explain: Sequence[bool] = ()) -> list[Reading]:
         """One reading per waveform, in order."""
         if len(waveforms) > self.max_batch:
             raise MemoryError
-        return [self._read(waveform) for waveform in waveforms]
+        written = explain or [False] * len(waveforms)
+        return [self._read(waveform, written=one) for waveform, one in zip(waveforms, written, strict=True)]
 
-    def _read(self, waveform: NDArray[np.int16]) -> Reading:
+    def _read(self, waveform: NDArray[np.int16], *, written: bool) -> Reading:
         _misbehave(waveform)
         started_s = time.perf_counter()
         time.sleep(self.read_s)
         while self.hold_while and Path(self.hold_while).exists():
             time.sleep(0.002)
         digest = hashlib.blake2b(waveform.tobytes(), digest_size=4).digest()
+        distribution = EmotionDistribution.from_weights([1.0 + byte for byte in digest])
         return Reading(
-            distribution=EmotionDistribution.from_weights([1.0 + byte for byte in digest]),
+            distribution=distribution,
             transcript=f"{len(waveform)} samples",
             truncated_s=max(len(waveform) / SAMPLE_RATE_HZ - self.window_s, 0.0),
             llm_ms=1000 * (time.perf_counter() - started_s),
+            explanation=self._explain(distribution, written=written),
         )
+
+    def _explain(self, distribution: EmotionDistribution, *, written: bool) -> Explanation:
+        """Its answer is the dominant emotion, in one token."""
+        step = TokenStep(
+            token=distribution.dominant if written else "",
+            emotion_word=written,
+            log_probabilities={
+                emotion: round(math.log(share), 4)
+                for emotion, share in zip(get_args(Emotion), distribution, strict=True)
+            },
+        )
+        answer = distribution.dominant if written else None
+        return Explanation(prompt=self.prompt, answer=answer, steps=(step,), readouts={self.readout: distribution})
 
 
 def _misbehave(waveform: NDArray[np.int16]) -> None:

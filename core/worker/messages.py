@@ -1,7 +1,7 @@
 """Values that cross the pipe: waveforms one way, readings and errors the other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from core.distribution import EmotionDistribution
 from core.errors import EmotionMonitorError, ModelError, UsageError
-from core.model import Reading
+from core.events import TokenStep
+from core.model import Explanation, Reading
 from core.worker.frames import FrameError
 
 Waveform = NDArray[np.int16]
@@ -42,21 +43,46 @@ def waveforms_from_payload(lengths: Sequence[int], payload: bytearray) -> list[W
 
 
 def reading_to_json(reading: Reading) -> dict[str, Any]:
-    """A reading as plain JSON values; the distribution is a list in the order of EMOTIONS."""
-    distribution = reading.distribution
-    return asdict(reading) | {"distribution": None if distribution is None else list(distribution)}
+    """A reading as plain JSON values; distributions are lists in the order of EMOTIONS."""
+    distribution, explanation = reading.distribution, reading.explanation
+    plain = asdict(replace(reading, distribution=None, explanation=None, model=None))
+    del plain["model"]  # the other side knows whom it has asked
+    return plain | {
+        "distribution": None if distribution is None else list(distribution),
+        "explanation": None if explanation is None else _explanation_to_json(explanation),
+    }
+
+
+def _explanation_to_json(explanation: Explanation) -> dict[str, Any]:
+    readouts = {kind: None if heard is None else list(heard) for kind, heard in explanation.readouts.items()}
+    return {
+        "prompt": explanation.prompt,
+        "answer": explanation.answer,
+        "steps": [asdict(step) for step in explanation.steps],
+        "readouts": readouts,
+    }
 
 
 def reading_from_json(values: Mapping[str, Any]) -> Reading:
     """The reading again; probabilities that are no distribution, NaN for one, become a reading without one."""
     fields = dict(values)
-    probabilities = fields.pop("distribution")
-    if probabilities is None:
-        return Reading(distribution=None, **fields)
+    probabilities, explanation = fields.pop("distribution"), fields.pop("explanation")
     try:
-        return Reading(distribution=EmotionDistribution(*probabilities), **fields)
+        fields["explanation"] = None if explanation is None else _explanation_from_json(explanation)
+        distribution = None if probabilities is None else EmotionDistribution(*probabilities)
     except (TypeError, ValueError) as error:
         return Reading(distribution=None, **(fields | {"reason": f"no valid distribution: {error}"}))
+    return Reading(distribution=distribution, **fields)
+
+
+def _explanation_from_json(values: Mapping[str, Any]) -> Explanation:
+    readouts = values["readouts"]
+    return Explanation(
+        prompt=values["prompt"],
+        answer=values["answer"],
+        steps=tuple(TokenStep(**step) for step in values["steps"]),
+        readouts={kind: None if heard is None else EmotionDistribution(*heard) for kind, heard in readouts.items()},
+    )
 
 
 def error_to_json(error: EmotionMonitorError) -> dict[str, Any]:

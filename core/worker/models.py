@@ -21,7 +21,8 @@ def load_model(settings: ModelSettings, *, threads: int) -> EmotionModel:
     """
     try:
         if is_fake(settings.name):
-            return FakeModel.from_name(settings.name)
+            asked = {"prompt": settings.prompt, "readout": settings.readout}
+            return FakeModel.from_name(settings.name, **{key: word for key, word in asked.items() if word != "auto"})
         return _load_ltu_as(settings, threads=threads)
     except EmotionMonitorError:
         raise

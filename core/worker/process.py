@@ -8,13 +8,14 @@ import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
 from core.errors import WorkerError
 from core.events import ModelStamp
+from core.load import ProcessLoad
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings
 from core.worker.frames import FrameError, pack, receive_header
@@ -50,10 +51,16 @@ class WorkerProcess:
     Attributes:
         end: Ends when the process has; its result says why, in a few words.
         pid: Its process id.
+        ready: Its model, once that is loaded.
+        gpu_mb: Memory it held on the GPU when it answered last.
+        load: What it costs.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.pid = process.pid
+        self.ready: ModelReady | None = None
+        self.gpu_mb: float | None = None
+        self.load = ProcessLoad(process.pid)
         self._process = process
         self._born_s = asyncio.get_running_loop().time()
         self._asked = 0
@@ -84,7 +91,7 @@ class WorkerProcess:
             raise WorkerError(msg) from error
         return cls(process)
 
-    async def load(self, model: ModelSettings, *, threads: int, timeout_s: float) -> ModelReady:
+    async def load_model(self, model: ModelSettings, *, threads: int, timeout_s: float) -> ModelReady:
         """Loads the model and proves, by a probe through the pipe, that it serves.
 
         Raises:
@@ -94,22 +101,25 @@ class WorkerProcess:
         """
         loaded = await self._ask({"model": asdict(model), "threads": threads}, timeout_s=timeout_s)
         await self.read([_probe()], timeout_s=max(timeout_s - self._age_s(), 0.0))
-        return ModelReady(
+        self.ready = ModelReady(
             stamp=ModelStamp(**loaded["stamp"]),
             device=loaded["device"],
             window_s=loaded["window_s"],
             load_s=self._age_s(),
         )
+        return self.ready
 
-    async def read(self, batch: Sequence[Waveform], *, timeout_s: float) -> list[Reading]:
-        """One reading per waveform, in order.
+    async def read(self, batch: Sequence[Waveform], *, timeout_s: float, explain: Sequence[bool] = ()) -> list[Reading]:
+        """One reading per waveform, in order; see `EmotionModel.read` for `explain`.
 
         Raises:
             WorkerDied: The process ended, or took longer than `timeout_s`.
         """
         lengths, payload = waveforms_to_payload(batch)
-        answer = await self._ask({"lengths": lengths}, payload, timeout_s=timeout_s)
-        return [reading_from_json(values) for values in answer["readings"]]
+        request = {"lengths": lengths, "explain": [*explain] or [False] * len(batch)}
+        answer = await self._ask(request, payload, timeout_s=timeout_s)
+        stamp = self.ready.stamp if self.ready else None
+        return [replace(reading_from_json(values), model=stamp) for values in answer["readings"]]
 
     async def close(self) -> None:
         """Ends the process: by the end of its input, else by SIGTERM, else by SIGKILL; within two seconds."""
@@ -143,6 +153,7 @@ class WorkerProcess:
             raise WorkerDied(await asyncio.shield(self.end)) from None
         if "error" in answer:
             raise error_from_json(answer["error"])
+        self.gpu_mb = answer["gpu_mb"]
         return answer
 
     async def _receive(self) -> str:

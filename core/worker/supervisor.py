@@ -4,9 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self, TypeAlias
-
-import psutil
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 from core.errors import EmotionMonitorError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
@@ -21,6 +19,8 @@ MAX_WAVEFORM_S = 60
 """Longer sound is cut before it is sent; the rest counts as truncated."""
 MAX_REQUEST = 32
 """Utterances sent at once; longer batches go in several requests."""
+_NOT_STARTED = "the inference worker is not started"
+_CLOSED_MEANWHILE = "the inference worker was closed while it loaded a model"
 
 WorkerState: TypeAlias = Literal["starting", "ready", "busy", "restarting", "failed", "stopped"]
 """`failed`: it kept dying and is left alone for a while; reads are then answered without a distribution."""
@@ -31,7 +31,7 @@ class WorkerStatus:
     """How the inference process is doing.
 
     `generation` counts the processes started, from 1. `error` says in one line why the last one ended, if that is why
-    the state is what it is.
+    the state is what it is. For the last three numbers see `core.events.WorkerHealth`.
     """
 
     state: WorkerState
@@ -39,6 +39,8 @@ class WorkerStatus:
     device: str
     generation: int
     rss_mb: float
+    cpu_percent: float | None = None
+    gpu_mb: float | None = None
     error: str | None = None
 
     @property
@@ -82,6 +84,8 @@ class InferenceWorker:
         self._loading_s = 0.0
         self._ready: ModelReady | None = None
         self._process: WorkerProcess | None = None
+        self._replacing: asyncio.Task[WorkerProcess] | None = None
+        self._retired: list[WorkerProcess] = []
         self._supervision: asyncio.Task[None] | None = None
         self._one_batch = asyncio.Lock()
         self._settled = asyncio.Event()  # a read may be answered, if only with `model unavailable`
@@ -100,20 +104,57 @@ class InferenceWorker:
             msg = "an inference worker is started once"
             raise WorkerError(msg)
         try:
-            process, ready = await self._launch()
+            process = await self._launch(self._model)
         except BaseException:
             self._change("stopped")
             raise
-        if self._state == "stopped":
+        if self._is_closed:
             await process.close()
-            msg = "the inference worker was closed while it started"
-            raise WorkerError(msg)
-        self._serve(process, ready)
-        self._supervision = asyncio.create_task(self._supervise(process), name="worker supervision")
+            raise WorkerError(_CLOSED_MEANWHILE)
+        return self._employ(process)
+
+    async def replace_model(self, model: ModelSettings) -> ModelReady:
+        """Another model in place of the one at work, which reads on until the other is ready and has read a probe.
+
+        A batch being read is finished by the model that began it. For a while both are in memory.
+
+        Raises:
+            UsageError: No such model or device; as all errors here, it leaves the model at work where it is.
+            ModelError: The model folder cannot be used.
+            WorkerError: Nothing is at work yet, another replacement is on its way, the new process did not get ready,
+                or the worker was closed meanwhile.
+        """
+        if self._supervision is None or self._replacing is not None or self._is_closed:
+            msg = "another model is being loaded already" if self._replacing else "no model is at work"
+            raise WorkerError(msg, hint="try again in a moment")
+        self._replacing = asyncio.create_task(self._launch(model), name="worker replacement")
+        try:
+            process = await self._replacing
+        except asyncio.CancelledError:
+            if self._is_closed:
+                raise WorkerError(_CLOSED_MEANWHILE) from None
+            raise
+        finally:
+            self._replacing = None
+        self._supervision.cancel()
+        await asyncio.wait([self._supervision])
+        if self._is_closed:
+            await process.close()
+            raise WorkerError(_CLOSED_MEANWHILE)
+        self._model, self._breaker = model, replace(self._breaker)  # the failures were the other model's
+        self._retired += [self._process] if self._process else []
+        ready = self._employ(process)
+        try:
+            async with self._one_batch:
+                pass  # begun before the replacement, or already with the new process
+        finally:
+            await self._retire()
         return ready
 
-    async def read(self, waveforms: Sequence[Waveform], *, patient: bool = False) -> list[Reading]:
-        """One reading per waveform (int16 [n], 16 kHz mono), in order.
+    async def read(
+        self, waveforms: Sequence[Waveform], *, patient: bool = False, explain: Sequence[bool] = ()
+    ) -> list[Reading]:
+        """One reading per waveform (int16 [n], 16 kHz mono), in order; see `EmotionModel.read` for `explain`.
 
         `patient` waits for as long as the model is unavailable, for callers whose sound can wait.
 
@@ -126,18 +167,29 @@ class InferenceWorker:
             WorkerError: The worker was never started.
         """
         if self._state == "starting":
-            msg = "the inference worker is not started"
-            raise WorkerError(msg)
+            raise WorkerError(_NOT_STARTED)
         longest = MAX_WAVEFORM_S * SAMPLE_RATE_HZ
-        cut = [waveform[:longest] for waveform in waveforms]
+        wanted = explain or [False] * len(waveforms)
+        batch = [_Request(waveform[:longest], written) for waveform, written in zip(waveforms, wanted, strict=True)]
         async with self._one_batch:
             readings: list[Reading] = []
-            for start in range(0, len(cut), MAX_REQUEST):
-                readings += await self._read(cut[start : start + MAX_REQUEST], patient=patient)
+            for start in range(0, len(batch), MAX_REQUEST):
+                readings += await self._read(batch[start : start + MAX_REQUEST], patient=patient)
         return [
             replace(reading, truncated_s=reading.truncated_s + max(len(waveform) - longest, 0) / SAMPLE_RATE_HZ)
             for reading, waveform in zip(readings, waveforms, strict=True)
         ]
+
+    @property
+    def ready(self) -> ModelReady:
+        """The model at work, or that was last.
+
+        Raises:
+            WorkerError: The worker was never started.
+        """
+        if self._ready is None:
+            raise WorkerError(_NOT_STARTED)
+        return self._ready
 
     @property
     def health(self) -> WorkerStatus:
@@ -147,12 +199,12 @@ class InferenceWorker:
     async def close(self) -> None:
         """Ends the process within two seconds; reads that still wait are answered `worker stopped`."""
         self._change("stopped")
-        if self._supervision is not None:
-            self._supervision.cancel()
-            await asyncio.wait([self._supervision])
-        if self._process is not None:
-            await self._process.close()
-            self._process = None
+        for task in (self._supervision, self._replacing):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        process, self._process = self._process, None
+        await asyncio.gather(self._retire(), *([process.close()] if process else []))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -161,26 +213,27 @@ class InferenceWorker:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _read(self, batch: list[Waveform], *, patient: bool) -> list[Reading]:
+    async def _read(self, batch: "list[_Request]", *, patient: bool) -> list[Reading]:
         try:
             return await self._attempt(batch, patient=patient)
         except WorkerDied:
-            return [await self._read_alone(waveform, patient=patient) for waveform in batch]
+            return [await self._read_alone(request, patient=patient) for request in batch]
 
-    async def _read_alone(self, waveform: Waveform, *, patient: bool) -> Reading:
+    async def _read_alone(self, request: "_Request", *, patient: bool) -> Reading:
         try:
-            return (await self._attempt([waveform], patient=patient))[0]
+            return (await self._attempt([request], patient=patient))[0]
         except WorkerDied:
             return Reading(distribution=None, reason="worker failed")
 
-    async def _attempt(self, batch: list[Waveform], *, patient: bool) -> list[Reading]:
+    async def _attempt(self, batch: "list[_Request]", *, patient: bool) -> list[Reading]:
         await (self._serving if patient else self._settled).wait()
         process = None if self._state == "stopped" else self._process
         if process is None:
             reason = "worker stopped" if self._state == "stopped" else "model unavailable"
             return [Reading(distribution=None, reason=reason)] * len(batch)
         try:
-            return await process.read(batch, timeout_s=self._worker.read_timeout_s)
+            sounds, explain = [one.waveform for one in batch], [one.explain for one in batch]
+            return await process.read(sounds, timeout_s=self._worker.read_timeout_s, explain=explain)
         except WorkerDied:
             self._lose(process)
             raise
@@ -196,10 +249,10 @@ class InferenceWorker:
         while True:
             reason = await asyncio.shield(process.end)
             self._lose(process)
-            process, ready = await self._replace(f"the inference process ended: {reason}")
-            self._serve(process, ready)
+            process = await self._restart(f"the inference process ended: {reason}")
+            self._serve(process)
 
-    async def _replace(self, error: str) -> tuple[WorkerProcess, ModelReady]:
+    async def _restart(self, error: str) -> WorkerProcess:
         while True:
             # Loading does not count as time: a model that takes long to load and then dies trips the breaker too.
             delay_s = self._breaker.record(asyncio.get_running_loop().time() - self._loading_s)
@@ -210,19 +263,17 @@ class InferenceWorker:
             else:
                 log.warning("%s; starting another", error)
             try:
-                return await self._launch()
+                return await self._launch(self._model)
             except EmotionMonitorError as failure:
                 error = failure.one_line()
 
-    async def _launch(self) -> tuple[WorkerProcess, ModelReady]:
+    async def _launch(self, model: ModelSettings) -> WorkerProcess:
         clock = asyncio.get_running_loop().time
         started_s = clock()
         self._generation += 1
         process = await WorkerProcess.spawn()
         try:
-            ready = await process.load(
-                self._model, threads=self._worker.threads, timeout_s=self._worker.start_timeout_s
-            )
+            await process.load_model(model, threads=self._worker.threads, timeout_s=self._worker.start_timeout_s)
         except WorkerDied as error:
             msg = f"the inference process did not get ready: {error}"
             raise WorkerError(msg, hint="see the log; a slow disk needs a longer worker.start_timeout_s") from error
@@ -231,11 +282,28 @@ class InferenceWorker:
             raise
         finally:
             self._loading_s += clock() - started_s
-        return process, ready
+        return process
 
-    def _serve(self, process: WorkerProcess, ready: ModelReady) -> None:
-        self._process, self._ready = process, ready
+    def _employ(self, process: WorkerProcess) -> ModelReady:
+        """Lets a new process read, and has it watched."""
+        ready = self._serve(process)
+        self._supervision = asyncio.create_task(self._supervise(process), name="worker supervision")
+        return ready
+
+    def _serve(self, process: WorkerProcess) -> ModelReady:
+        assert process.ready is not None  # noqa: S101 - `_launch` loads before it gives a process
+        self._process, self._ready = process, process.ready
         self._change("ready")
+        return process.ready
+
+    async def _retire(self) -> None:
+        """Ends processes whose place others have taken, and which read nothing any more."""
+        retired, self._retired = self._retired, []
+        await asyncio.gather(*(process.close() for process in retired))
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._state == "stopped"
 
     def _change(self, state: WorkerState, error: str | None = None) -> None:
         if self._state == "stopped":
@@ -253,19 +321,19 @@ class InferenceWorker:
             log.exception("a listener to the worker's state failed")  # the worker must outlive it
 
     def _status(self, state: WorkerState) -> WorkerStatus:
+        load = self._process.load.measure() if self._process else None
         return WorkerStatus(
             state=state,
             model=self._ready.stamp.name if self._ready else self._model.name,
             device=self._ready.device if self._ready else self._model.device,
             generation=self._generation,
-            rss_mb=self._rss_mb(),
+            rss_mb=load.rss_mb if load else 0.0,
+            cpu_percent=load.cpu_percent if load else None,
+            gpu_mb=self._process.gpu_mb if self._process else None,
             error=self._error,
         )
 
-    def _rss_mb(self) -> float:
-        if self._process is None:
-            return 0.0
-        try:
-            return float(psutil.Process(self._process.pid).memory_info().rss) / 1e6
-        except psutil.Error:
-            return 0.0
+
+class _Request(NamedTuple):
+    waveform: Waveform
+    explain: bool

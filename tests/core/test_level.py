@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.level import FLOOR_DBFS, Level, measure_level
+from core.level import FLOOR_DBFS, Level, is_clipped, measure_level
 
 
 @pytest.mark.parametrize("samples", [np.zeros(320, np.int16), np.zeros(0, np.int16)], ids=["zeros", "nothing"])
@@ -31,3 +31,10 @@ def test_levels_are_finite_and_the_peak_is_not_below_the_mean(samples):
     level = measure_level(samples)
     assert FLOOR_DBFS <= level.rms_dbfs <= level.peak_dbfs + 1e-9
     assert level.peak_dbfs <= 0
+
+
+@pytest.mark.parametrize(
+    ("samples", "clipped"), [([], False), ([0, 32766, -32767], False), ([0, 32767], True), ([-32768, 0], True)]
+)
+def test_sound_at_full_scale_is_clipped(samples, clipped):
+    assert is_clipped(np.array(samples, np.int16)) is clipped

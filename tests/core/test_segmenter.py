@@ -2,6 +2,7 @@ import csv
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.audio import read_audio
 from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
 from core.segmenter import OVERFLOW, PAUSED, TOO_SHORT, Dropped, Output, Segmenter, SpeechSegmenter, SpeechStarted
@@ -18,6 +20,7 @@ from core.utterance import Utterance
 
 FRAME = 480
 NO_INTERIM = SegmenterSettings(interim_every_s=0)
+TALK = read_audio(Path(__file__).parents[2] / "monitor" / "samples" / "two_cities.flac", max_s=None)[: 16_000 * 12]
 
 
 class LoudIsVoiced:
@@ -378,6 +381,26 @@ def test_to_resume_without_a_pause_changes_nothing():
     segmenter.push(sound(seconds_of(("loud", 1.0))))
     assert segmenter.resume() == []
     assert segmenter.speaking
+
+
+@given(st.lists(st.tuples(st.integers(1, 30_000), st.integers(0, 3)), min_size=1, max_size=12))
+def test_whenever_the_detectors_mode_changes_no_sample_is_lost_and_an_utterance_goes_on(changes):
+    sound = TALK
+    segmenter = SpeechSegmenter(SegmenterSettings(), VadSettings())
+    outputs, at = [], 0
+    for length, mode in changes:
+        outputs += segmenter.push(sound[at : at + length])
+        at = min(at + length, len(sound))
+        before = (segmenter.speaking, segmenter.counts)
+        segmenter.set_vad_mode(mode)
+        assert (segmenter.speaking, segmenter.counts) == before
+        assert segmenter.counts.adds_up
+    outputs += [*segmenter.push(sound[at:]), *segmenter.flush()]
+    assert segmenter.counts.adds_up
+    assert segmenter.counts.captured == len(sound)
+    for output in outputs:
+        if isinstance(output, Utterance):
+            np.testing.assert_array_equal(output.samples, sound[output.start : output.end])
 
 
 def test_the_end_of_the_stream_ends_the_utterance_with_its_last_sample():

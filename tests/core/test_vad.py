@@ -50,6 +50,17 @@ def test_after_a_reset_the_same_sound_gets_the_same_verdicts(seed, frame_ms, mod
     assert [vad.is_voiced(frame) for frame in sound] == first
 
 
+def test_a_mode_set_before_the_first_frame_or_chosen_at_the_start_is_the_same_and_outlives_a_reset():
+    noisy = buzz(2.0) + np.random.default_rng(0).normal(0, 1500, 32_000).astype(np.int16)
+    for mode in range(4):
+        chosen, changed = Vad(VadSettings(mode=mode)), Vad(VadSettings(mode=3 - mode))
+        changed.set_mode(mode)
+        changed.reset()
+        assert [chosen.is_voiced(f) for f in frames(noisy, 30)] == [changed.is_voiced(f) for f in frames(noisy, 30)]
+    with pytest.raises(ValueError, match="mode"):
+        changed.set_mode(4)
+
+
 @pytest.mark.shared
 def test_a_careful_mode_lets_less_through(shared):
     sound, rate = soundfile.read(shared / "data" / "vad" / "ami_dev00.flac", dtype="int16")

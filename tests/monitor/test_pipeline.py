@@ -1,6 +1,7 @@
 """The pipeline with the fake model in a real process: stopping, pausing, failing; nothing is lost without a word."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,34 @@ import psutil
 import pytest
 
 from core.audio import read_audio
-from core.commands import Mute, Pause, Resume, SetSmoothing, SwitchSource
+from core.commands import (
+    Mute,
+    Note,
+    Pause,
+    Record,
+    Resume,
+    SetModel,
+    SetReading,
+    SetSmoothing,
+    SetVad,
+    SwitchSource,
+)
 from core.errors import AudioError, EmotionMonitorError, UsageError
-from core.events import DropEvent, ErrorEvent, Event, HealthEvent, SinkHealth, UtteranceEvent
-from core.settings import Settings
+from core.events import (
+    DropEvent,
+    ErrorEvent,
+    Event,
+    HealthEvent,
+    LevelEvent,
+    NoteEvent,
+    SinkHealth,
+    TokensEvent,
+    UtteranceEvent,
+    decode,
+)
+from core.settings import RecordSettings, Settings
 from monitor.pipeline import Pipeline
+from monitor.sinks.recording import RECORDING_SCHEMA, Recorder
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 
@@ -234,6 +258,8 @@ async def test_streams_that_are_over_do_not_pile_up_when_sources_are_switched():
         (SwitchSource(source="mic:locked"), "the clip is locked"),
         (SwitchSource(source="mic:locked", stream="nobody's"), 'no stream "nobody\'s" is listening'),
         (Mute(), "mute is for one sink"),
+        (SetReading(readout="tea_leaves"), "unknown readout 'tea_leaves'"),
+        (Record(on=True), "cannot record"),
     ],
 )
 async def test_what_cannot_be_done_is_said_and_changes_nothing(command, why):
@@ -337,3 +363,136 @@ async def test_utterances_longer_than_the_model_hears_are_announced():
     memory = Memory()
     await Pipeline(long, [Clip(realtime=False, samples=SPEECH[:BLOCK])], [memory]).run()
     assert any(event.where == "model" and "20 s" in event.message for event in memory.of(ErrorEvent))
+
+
+async def test_another_model_reads_from_a_moment_on_and_nothing_that_waited_is_lost():
+    memory, clip = Memory(), Clip(realtime=False)
+    pipeline = Pipeline(settings("fake:read_s=0.5"), [clip], [memory])
+    async with playing(pipeline) as run:
+        await until(lambda: memory.of(UtteranceEvent), "a reading")
+        await pipeline.execute(SetModel(name="fake:readout=other"))
+        health = pipeline.health()
+        assert (health.tuning.model, health.worker.generation) == ("fake:readout=other", 2)
+        await run
+    readouts = [event.model.readout for event in memory.of(UtteranceEvent)]
+    assert readouts == sorted(readouts, key=["hash", "other"].index)
+    assert set(readouts) == {"hash", "other"}
+    assert memory.last.published == memory.last.segments > 3
+    assert memory.last.segments_dropped == {}
+    assert memory.last.adds_up
+    assert not memory.of(ErrorEvent)
+
+
+async def test_a_model_that_cannot_be_loaded_is_said_and_the_old_one_reads_on():
+    memory, clip = Memory(), Clip(realtime=False)
+    pipeline = Pipeline(settings("fake:read_s=0.1", queue_per_stream=1), [clip], [memory])
+    async with playing(pipeline) as run:
+        await until(lambda: memory.of(UtteranceEvent), "a reading")
+        await pipeline.execute(Pause())
+        before = pipeline.health().tuning
+        with pytest.raises(UsageError, match="no-such-model"):
+            await pipeline.execute(SetModel(name="no-such-model"))
+        assert pipeline.health().tuning == before
+        await pipeline.execute(Resume())
+        await run
+    assert memory.last.published == memory.last.segments > 3
+
+
+async def test_how_the_model_is_asked_changes_and_the_stamp_of_later_readings_says_so():
+    memory, clip = Memory(), Clip(realtime=False)
+    pipeline = Pipeline(settings("fake:read_s=0.1", queue_per_stream=1), [clip], [memory])
+    async with playing(pipeline) as run:
+        await until(lambda: memory.of(UtteranceEvent), "a reading")
+        await pipeline.execute(Pause())
+        await pipeline.execute(SetReading(readout="vocab_prob"))
+        read = len(memory.of(UtteranceEvent))
+        await pipeline.execute(Resume())
+        await run
+    later = [event.model.readout for event in memory.of(UtteranceEvent)][read + 1 :]
+    assert set(later) == {"vocab_prob"}
+    assert memory.last.published == memory.last.segments
+
+
+async def test_answers_are_written_out_from_the_moment_that_someone_asks_and_no_model_is_loaded_for_it():
+    memory, clip = Memory(), Clip(realtime=False)
+    pipeline = Pipeline(settings("fake:read_s=0.1", queue_per_stream=1), [clip], [memory])
+    async with playing(pipeline) as run:
+        await until(lambda: memory.of(TokensEvent), "a reading")
+        await pipeline.execute(SetReading(explain=True))
+        assert pipeline.health().tuning.explain
+        await run
+    answers = [event.answer for event in memory.of(TokensEvent)]
+    assert answers[0] is None
+    assert answers[-1] is not None
+    assert [event.seq for event in memory.of(TokensEvent)] == [event.seq for event in memory.of(UtteranceEvent)]
+    assert memory.of(HealthEvent)[-1].worker.generation == 1
+
+
+async def test_the_sensitivity_of_speech_detection_changes_under_way_and_the_sums_hold():
+    memory, clip = Memory(), Clip(realtime=True)
+    pipeline = Pipeline(settings(), [clip], [memory])
+    run = asyncio.create_task(pipeline.run())
+    for mode in (3, 0, 2):
+        taken = clip.taken
+        await until(lambda taken=taken: clip.taken > taken + IN_SPEECH, "sound")
+        await pipeline.execute(SetVad(mode=mode))
+        assert memory.last.adds_up
+        assert memory.of(HealthEvent)[-1].tuning.vad_mode == mode
+    await run
+    assert memory.last.captured == len(SPEECH)
+    assert memory.last.adds_up
+
+
+async def test_a_note_reaches_every_sink_and_says_what_was_being_heard():
+    memory, other, clip = Memory(), Memory(name="other"), Clip(realtime=True)
+    pipeline = Pipeline(settings(), [clip], [memory, other])
+    run = asyncio.create_task(pipeline.run())
+    await until(lambda: clip.taken > IN_SPEECH, "sound")
+    await pipeline.execute(Note(text="the door"))
+    await run
+    (note,) = memory.of(NoteEvent)
+    assert other.of(NoteEvent) == [note]
+    assert note.text == "the door"
+    assert note.positions_s.keys() == {memory.last.stream}
+    assert IN_SPEECH * BLOCK / 16_000 <= note.positions_s[memory.last.stream] < len(SPEECH) / 16_000
+
+
+async def test_health_tells_latencies_load_and_tuning():
+    memory = Memory()
+    await Pipeline(settings(), [Clip(realtime=False)], [memory]).run()
+    health = memory.of(HealthEvent)[-1]
+    assert 0 < health.latency_p50_ms <= health.latency_p95_ms <= health.latency_p99_ms
+    assert health.hangover_p50_ms == pytest.approx(600, abs=31)
+    assert health.rss_mb > 10
+    assert health.cpu_percent >= 0
+    assert (health.tuning.model, health.tuning.vad_mode, health.tuning.explain) == ("fake", 2, False)
+    assert health.recording is None
+
+
+async def test_a_recording_begins_and_ends_when_someone_says_so_and_holds_every_event_between(tmp_path):
+    memory, clip = Memory(), Clip(realtime=True)
+    sinks = [memory]
+    recorder = Recorder(RecordSettings(folder=str(tmp_path / "new")), "desk", sinks)
+    pipeline = Pipeline(settings(), [clip], sinks, recorder=recorder)
+    run = asyncio.create_task(pipeline.run())
+    await until(lambda: clip.taken > IN_SPEECH, "sound")
+    await pipeline.execute(Record(on=True))
+    name = memory.of(HealthEvent)[-1].recording
+    (file,) = (tmp_path / "new").iterdir()
+    assert file.name == name
+    assert file.stat().st_mode & 0o777 == 0o600
+    begun = len(memory.events)
+    await until(lambda: len(memory.of(LevelEvent)) > 30, "more sound")
+    await pipeline.execute(Record(on=False))
+    assert memory.of(HealthEvent)[-1].recording is None
+    assert sinks == [memory]
+    await run
+    header, *events = [json.loads(line) for line in file.read_bytes().splitlines()]
+    assert (header["schema"], header["node"]) == (RECORDING_SCHEMA, "desk")
+    assert all(event["received_at"].endswith("Z") for event in events)
+    recorded = [decode(json.dumps(event)) for event in events]
+    inside = memory.events[begun : begun + len(recorded)]
+    assert [event for event in recorded if not isinstance(event, HealthEvent)] == [
+        event for event in inside if not isinstance(event, HealthEvent)
+    ][: sum(not isinstance(event, HealthEvent) for event in recorded)]
+    assert len(recorded) > 10

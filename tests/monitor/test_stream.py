@@ -1,17 +1,21 @@
 """One stream's events, made without a model or a clock."""
 
+from dataclasses import replace
 from itertools import chain
 
+import numpy as np
 import pytest
 
 from core.audio import read_audio
 from core.distribution import EmotionDistribution
-from core.events import ModelStamp, StateEvent, UtteranceEvent
+from core.events import LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent
 from core.model import Reading
 from core.settings import Settings
+from core.worker import FakeModel
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 from monitor.stream import Stream
+from monitor.tuning import initial_tuning
 
 SPEECH = read_audio(SAMPLE)[: 16_000 * 10]
 
@@ -58,3 +62,55 @@ def test_speech_is_over_at_once_when_the_speaker_is_gone_and_the_stream_goes_on(
     stream.end("ended", 0.0)
     assert stream.health().adds_up
     assert stream.health().captured == len(SPEECH)
+
+
+def test_how_a_reading_came_about_follows_the_reading_of_a_whole_utterance_only():
+    stream = Stream(stream="s1", source="clip", paced=True, settings=Settings())
+    stream.open(0.0)
+    jobs = [*stream.push(AudioBlock(SPEECH), 0.0).jobs, *stream.end("ended", 0.0).jobs]
+    interim, final = (next(job for job in jobs if job.utterance.final is final) for final in (False, True))
+    model = FakeModel()
+    for job in (interim, final):
+        (reading,) = model.read([job.utterance.samples], explain=[job.utterance.final])
+        events = stream.read(job, reading, model.stamp, started_s=0, now_s=0, read_at=0)
+        told = [event for event in events if isinstance(event, TokensEvent)]
+        assert bool(told) is job.utterance.final
+    (tokens,) = told
+    assert isinstance(events[0], UtteranceEvent)
+    assert (tokens.seq, tokens.utterance) == (events[0].seq, events[0].utterance)
+    assert tokens.answer == events[0].dominant
+    assert tokens.readouts == {"hash": events[0].distribution}
+
+
+def levels_of(sound: np.ndarray, **changes: object) -> list[LevelEvent]:
+    stream = Stream(stream="s1", source="clip", paced=True, settings=Settings())
+    stream.open(0.0)
+    stream.tune(replace(initial_tuning(Settings()), **changes))
+    blocks = (sound[start : start + 480] for start in range(0, len(sound), 480))
+    events = chain.from_iterable(stream.push(AudioBlock(block), 0.0).events for block in blocks)
+    levels = [event for event in events if isinstance(event, LevelEvent)]
+    assert stream.health().adds_up
+    return levels
+
+
+def test_levels_tell_how_loud_it_is_between_utterances_and_not_how_loud_speech_is():
+    hiss = np.random.default_rng(0).normal(0, 33, len(SPEECH) * 2)  # -60 dBFS
+    hiss[len(SPEECH) :] += SPEECH
+    levels = levels_of(hiss.astype(np.int16))
+    assert levels[0].noise_floor_dbfs is None
+    assert levels[len(levels) // 3].noise_floor_dbfs == pytest.approx(-60, abs=1)
+    assert levels[-1].noise_floor_dbfs == pytest.approx(-60, abs=1)
+    assert levels[-1].rms_dbfs > -60 or any(level.speaking for level in levels)
+
+
+def test_a_single_sample_at_full_scale_is_told_with_the_next_level_and_with_no_other():
+    sound = np.zeros(16_000, np.int16)
+    sound[8_000] = 32767
+    levels = levels_of(sound)
+    assert [level.at_s for level in levels if level.clipped] == [min(x.at_s for x in levels if x.at_s > 0.5)]
+
+
+def test_a_more_careful_detector_calls_less_of_the_same_noisy_talk_voiced():
+    noisy = (SPEECH + np.random.default_rng(0).normal(0, 800, len(SPEECH))).astype(np.int16)
+    voiced = [sum(level.voiced for level in levels_of(noisy, vad_mode=mode)) for mode in (0, 3)]
+    assert voiced[0] > voiced[1]

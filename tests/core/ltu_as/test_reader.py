@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,16 +10,17 @@ import soxr
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.distribution import js_divergence
+from core.distribution import EMOTIONS, js_divergence
 from core.errors import ModelError, UsageError
 from core.ltu_as.abstention import Abstention, Outlier, active_sound, answer_mass
 from core.ltu_as.calibration import Calibration, Entry, LogProbabilities
 from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
 from core.ltu_as.decode import Decoding
+from core.ltu_as.explanation import explain
 from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import has_native_bfloat16
 from core.ltu_as.reader import LTUASReader
-from core.ltu_as.readout import readout
+from core.ltu_as.readout import Kind, readout
 from core.ltu_as.tiny import save_tiny
 from core.model import EmotionModel
 
@@ -254,3 +256,43 @@ def test_a_missing_transcriber_is_named(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(values))
     with pytest.raises(ModelError, match="whisper: not a usable Whisper folder"):
         LTUASReader(tmp_path)
+
+
+def test_a_reading_of_the_answer_position_is_explained_by_that_alone(reader):
+    (reading,) = reader.read([noise(RATE)])
+    explanation = reading.explanation
+    (step,) = explanation.steps
+    assert (explanation.prompt, explanation.answer, step.token, step.emotion_word) == ("single", None, "", False)
+    assert set(step.log_probabilities) == set(EMOTIONS)
+    assert all(value <= 0 for value in step.log_probabilities.values())
+    assert explanation.readouts.keys() == set(get_args(Kind))
+    assert explanation.readouts["seq_logprob"] == reading.distribution
+
+
+def test_a_written_answer_changes_no_reading_and_is_told_token_by_token(folder, reader):
+    plain, written, other = reader.read([noise(RATE)] * 3, explain=[False, True, False])
+    np.testing.assert_allclose(list(written.distribution), list(plain.distribution), atol=1e-5)
+    assert plain.explanation.answer is other.explanation.answer is None
+    steps = LTUAS.from_pretrained(folder).step_logits(noise(RATE), decoding=Decoding())
+    assert len(written.explanation.steps) == len(steps.tokens) > 1
+    assert written.explanation.answer == steps.text
+    spelled = "".join(step.token for step in written.explanation.steps)
+    assert spelled == "".join(steps.token_pieces).replace("▁", " ")
+    assert written.llm_ms > 0
+
+
+def test_what_is_not_read_has_no_explanation_and_an_abstention_has_one(calibrated):
+    assert LTUASReader(calibrated(min_level_dbfs=0.0)).read([noise(RATE)])[0].explanation is None
+    (reading,) = LTUASReader(calibrated(min_answer_mass={"single": 1.0})).read([noise(RATE)])
+    assert reading.reason == "not speech"
+    assert reading.explanation.readouts["seq_logprob"] is not None
+
+
+def test_a_readout_that_says_nothing_is_null_and_the_others_stand(reader):
+    steps = reader.steps([noise(RATE)])[0]
+    low = dataclasses.replace(steps, logits=steps.logits - 1000, log_normalizer=steps.log_normalizer - 1000)
+    explanation = explain(low, written=False)
+    assert explanation.readouts["paper_linear_strict"] is None
+    assert explanation.readouts["seq_logprob"] is not None
+    broken = dataclasses.replace(steps, log_normalizer=np.full_like(steps.log_normalizer, np.nan))
+    assert explain(broken, written=False) is None

@@ -20,9 +20,9 @@ class Recorder:
         self.sizes: list[int] = []
         self.stamp, self.device, self.window_s = self.model.stamp, self.model.device, self.model.window_s
 
-    def read(self, waveforms: Sequence) -> list[Reading]:
+    def read(self, waveforms: Sequence, *, explain: Sequence[bool] = ()) -> list[Reading]:
         self.sizes.append(len(waveforms))
-        return self.model.read(waveforms)
+        return self.model.read(waveforms, explain=explain)
 
 
 def distributions(readings: list[Reading]) -> list:
@@ -67,6 +67,12 @@ def test_only_faulty_utterances_stay_without_a_reading(faults: list[str | None])
     assert [r.reason is None for r in readings] == [fault is None for fault in faults]
 
 
+def test_an_answer_is_written_for_whom_it_was_wanted_however_the_batch_is_halved():
+    wanted = [n % 3 == 0 for n in range(len(SOUNDS))]
+    readings = BatchReader(FakeModel(max_batch=4)).read(SOUNDS, explain=wanted)
+    assert [reading.explanation.answer is not None for reading in readings] == wanted
+
+
 def test_a_lost_gpu_is_not_hidden():
     with pytest.raises(RuntimeError, match="CUDA error"):
         BatchReader(FakeModel()).read([SOUNDS[0], faulty("cuda error")])
@@ -74,8 +80,8 @@ def test_a_lost_gpu_is_not_hidden():
 
 def test_a_model_that_answers_for_fewer_utterances_is_not_believed():
     class Short(Recorder):
-        def read(self, waveforms: Sequence) -> list[Reading]:
-            return super().read(waveforms)[:-1]
+        def read(self, waveforms: Sequence, *, explain: Sequence[bool] = ()) -> list[Reading]:
+            return super().read(waveforms, explain=explain)[:-1]
 
     readings = BatchReader(Short(max_batch=100)).read(SOUNDS[:2])
     assert [r.distribution for r in readings] == [None, None]

@@ -262,7 +262,7 @@ async def test_closing_during_the_start_leaves_no_process():
     start = asyncio.create_task(worker.start())
     await until(lambda: len(psutil.Process().children()) == 1)
     await worker.close()
-    with pytest.raises(WorkerError, match="closed while it started"):
+    with pytest.raises(WorkerError, match="closed while it loaded"):
         await start
     assert not psutil.Process().children()
 
@@ -394,3 +394,79 @@ def test_what_libraries_print_never_reaches_standard_output_or_the_pipe():
 def test_the_program_side_does_not_import_torch():
     code = "import sys, core.worker, core.ltu_as.folder; assert not {'torch', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+async def test_another_model_takes_over_once_it_is_ready_and_what_is_being_read_is_finished_by_the_old(tmp_path):
+    hold = tmp_path / "hold"
+    async with inference(f"fake:hold_while={hold},readout=old") as worker:
+        hold.touch()
+        begun = asyncio.create_task(worker.read(SOUNDS))
+        await until(lambda: worker.health.state == "busy")
+        old = child_of(os.getpid())
+        replaced = asyncio.create_task(worker.replace_model(ModelSettings(name="fake", readout="vocab_prob")))
+        await until(lambda: worker.health.generation == 2 and worker.health.state == "busy" and not is_gone(old))
+        waiting = asyncio.create_task(worker.read(SOUNDS))
+        await asyncio.sleep(1)
+        hold.unlink()
+        before, after = await begun, await waiting
+        assert (await replaced).stamp.readout == "vocab_prob"
+        await until(lambda: is_gone(old))
+        os.kill(child_of(os.getpid()), signal.SIGKILL)
+        await until(lambda: worker.health.state == "ready" and worker.health.generation == 3)
+        (restarted,) = await worker.read(SOUNDS[:1])
+        assert restarted.model.readout == "vocab_prob", "the new one is watched as the old one was"
+    assert distributions(before) == distributions(after) == EXPECTED
+    assert {reading.model.readout for reading in before} == {"old"}
+    assert {reading.model.readout for reading in after} == {"vocab_prob"}
+
+
+async def test_a_model_that_cannot_be_loaded_leaves_the_old_one_at_work():
+    async with inference() as worker:
+        pid = child_of(os.getpid())
+        for name, error in (("no-such-model", UsageError), ("fake:load_s=x", UsageError)):
+            with pytest.raises(error):
+                await worker.replace_model(ModelSettings(name=name))
+        assert distributions(await worker.read(SOUNDS)) == EXPECTED
+        assert child_of(os.getpid()) == pid
+        assert worker.health.model == "fake"
+
+
+async def test_a_model_replaces_one_that_was_given_up_and_what_waits_for_it_is_read(tmp_path):
+    broken = tmp_path / "broken"
+    worker = InferenceWorker(
+        ModelSettings(name=f"fake:broken_while={broken}"), WorkerSettings(), breaker=CircuitBreaker(limit=1)
+    )
+    async with worker:
+        broken.touch()
+        os.kill(child_of(os.getpid()), signal.SIGKILL)
+        await until(lambda: worker.health.state == "failed")
+        waiting = asyncio.create_task(worker.read(SOUNDS, patient=True))
+        await worker.replace_model(ModelSettings(name="fake"))
+        assert distributions(await waiting) == EXPECTED
+
+
+async def test_closing_while_another_model_loads_leaves_no_process():
+    async with inference() as worker:
+        replacing = asyncio.create_task(worker.replace_model(ModelSettings(name="fake:load_s=30")))
+        await until(lambda: len(psutil.Process().children()) == 2)
+        with pytest.raises(WorkerError, match="loaded already"):
+            await worker.replace_model(ModelSettings(name="fake"))
+    with pytest.raises(WorkerError, match="closed"):
+        await replacing
+    assert not psutil.Process().children()
+
+
+async def test_an_answer_is_written_for_those_it_is_wanted_for_and_explained_for_all():
+    async with inference() as worker:
+        readings = await worker.read(SOUNDS, explain=[True, False, False, False, True])
+    assert [reading.explanation.answer is not None for reading in readings] == [True, False, False, False, True]
+    expected = FakeModel().read(SOUNDS, explain=[True] * 5)[0]
+    assert readings[0].explanation == expected.explanation
+
+
+async def test_the_state_of_the_worker_says_what_it_costs():
+    async with inference() as worker:
+        assert worker.health.rss_mb > 5
+        await asyncio.sleep(0.3)
+        assert worker.health.cpu_percent >= 0
+        assert worker.health.gpu_mb is None

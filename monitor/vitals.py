@@ -1,0 +1,97 @@
+"""How the node is doing: what health events say beyond what others count."""
+
+import statistics
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from core.events import HealthEvent, SinkHealth, StreamHealth, Tuning, WorkerHealth, timestamp
+from core.load import ProcessLoad
+from core.model import SAMPLE_RATE_HZ
+from core.utterance import Utterance
+from core.worker import WorkerStatus
+
+_UTTERANCES = 200
+"""Those that latencies are told of."""
+
+
+class Vitals:
+    """Latencies of the last utterances, load of this program, time since its start.
+
+    Args:
+        node: Its name.
+    """
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._started_s = time.monotonic()
+        self._load = ProcessLoad()
+        self._compute_ms: deque[float] = deque(maxlen=_UTTERANCES)
+        self._hangover_ms: deque[float] = deque(maxlen=_UTTERANCES)
+
+    def note_reading(self, utterance: Utterance, compute_s: float) -> None:
+        """An utterance was read in this time; interim readings count for nothing here."""
+        if utterance.final:
+            self._compute_ms.append(1000 * compute_s)
+            self._hangover_ms.append(1000 * utterance.hangover / SAMPLE_RATE_HZ)
+
+    def event(
+        self,
+        *,
+        streams: Iterable[StreamHealth],
+        worker: WorkerStatus,
+        queued: int,
+        sinks: Iterable[SinkHealth],
+        tuning: Tuning,
+        recording: str | None,
+    ) -> HealthEvent:
+        """Everything there is to say right now; `queued` utterances wait for the worker."""
+        compute_ms, hangover_ms = sorted(self._compute_ms), sorted(self._hangover_ms)
+        load = self._load.measure()
+        return HealthEvent(
+            node=self._node,
+            at=timestamp(time.time()),
+            uptime_s=round(time.monotonic() - self._started_s, 3),
+            streams=tuple(streams),
+            worker=WorkerHealth(
+                state=worker.state,
+                model=worker.model,
+                device=worker.device,
+                generation=worker.generation,
+                queued=queued,
+                rss_mb=round(worker.rss_mb, 1),
+                cpu_percent=_rounded(worker.cpu_percent),
+                gpu_mb=worker.gpu_mb,
+            ),
+            sinks=tuple(sinks),
+            latency_p50_ms=_percentile(compute_ms, 50),
+            latency_p95_ms=_percentile(compute_ms, 95),
+            latency_p99_ms=_percentile(compute_ms, 99),
+            hangover_p50_ms=_percentile(hangover_ms, 50),
+            rss_mb=_rounded(load.rss_mb),
+            cpu_percent=_rounded(load.cpu_percent),
+            tuning=tuning,
+            recording=recording,
+        )
+
+
+def account(stream: StreamHealth) -> str:
+    """The two sums of a stream in one line for people."""
+    dropped = "".join(f" + {count / SAMPLE_RATE_HZ:.1f} s {reason}" for reason, count in stream.dropped.items())
+    lost = "".join(f" + {count} dropped ({reason})" for reason, count in stream.segments_dropped.items())
+    lost += f" + {stream.in_flight} in flight" if stream.in_flight else ""
+    return (
+        f"{stream.source}: {stream.captured / SAMPLE_RATE_HZ:.1f} s = {stream.silence / SAMPLE_RATE_HZ:.1f} s silence"
+        f" + {stream.segmented / SAMPLE_RATE_HZ:.1f} s speech{dropped}; "
+        f"{stream.segments} utterances = {stream.published} read + {stream.failed} without reading{lost}"
+    )
+
+
+def _percentile(ordered: list[float], percent: int) -> float | None:
+    if len(ordered) < 2:  # noqa: PLR2004 - one number is every percentile
+        return _rounded(ordered[0]) if ordered else None
+    return _rounded(statistics.quantiles(ordered, n=100)[percent - 1])
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
