@@ -10,6 +10,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.mqtt.messages import Message
 
+BACKLOG = 50
+"""Packets that have not left yet, beyond which a socket counts as stuck."""
 HUNG_UP = "Hung up before CONNACK"
 
 
@@ -46,6 +48,11 @@ class Client(aiomqtt.Client):
             raise aiomqtt.MqttCodeError(info.rc, "Could not publish message")
         self._answers[info.mid] = answer
         return answer
+
+    def tell(self, message: Message, properties: Any) -> None:
+        """Publishes with QoS 0, unless the connection is gone or does not take what was said before."""
+        if self._client.is_connected() and len(self._client._out_packet) < BACKLOG:  # noqa: SLF001
+            self._client.publish(message.topic, message.payload, qos=0, properties=properties)
 
     async def watch(self, keepalive_s: float) -> None:
         """Asks a broker that is silent for half of `keepalive_s` whether it is there.

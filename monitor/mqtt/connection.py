@@ -98,6 +98,10 @@ class Connection:
             answer = self._client.send(message, _publish_properties(message, now) if self._properties else None)
         return Publication(message.topic, answer)
 
+    def tell(self, message: Message, now: float) -> None:
+        """Says a message with QoS 0, or drops it; arguments as for `send`."""
+        self._client.tell(message, _publish_properties(message, now) if self._properties else None)
+
     async def publish(self, message: Message, now: float) -> None:
         """Publishes and waits for the acknowledgement; raises what `send` and `acknowledged` raise."""
         await self.send(message, now).acknowledged()

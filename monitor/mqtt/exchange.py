@@ -46,6 +46,7 @@ class Exchange:
         self._commands = commands
         self._unanswered: asyncio.Queue[tuple[Entry, Publication]]
         self._wake = asyncio.Event()
+        self._established: Connection | None = None
         self._finishing = False
         self._heard_itself = asyncio.Event()
         self._seems_taken = False
@@ -55,6 +56,11 @@ class Exchange:
         """Takes a message to publish, now or on the next connection."""
         self._outgoing.push(message, time.time())
         self._wake.set()
+
+    def tell(self, message: Message) -> None:
+        """Says a message of QoS 0 on a connection on which the node is ours; without one it is gone."""
+        if self._established is not None:
+            self._established.tell(message, time.time())
 
     def refill(self, entries: list[Entry]) -> None:
         """Takes what an earlier run has left."""
@@ -86,6 +92,7 @@ class Exchange:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.is_serving = False
+            self._established = None
             await _end(tasks)
         for task in done:
             task.result()
@@ -94,6 +101,7 @@ class Exchange:
 
     async def _speak(self, connection: Connection, established: Callable[[], None]) -> None:
         await self._take_node(connection)
+        self._established = connection
         established()
         while True:
             self._wake.clear()

@@ -4,16 +4,31 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from core.claim import Claim, encode_claim
 from core.commands import Answer, encode_answer
 from core.errors import UsageError
-from core.events import Availability, Event, HealthEvent, LevelEvent, StateEvent, UtteranceEvent, encode
+from core.events import (
+    Availability,
+    DropEvent,
+    ErrorEvent,
+    Event,
+    HealthEvent,
+    LevelEvent,
+    NoteEvent,
+    StateEvent,
+    TokensEvent,
+    UtteranceEvent,
+    encode,
+)
 
 ANSWER_EXPIRY_S = 60
 CLAIM_EXPIRY_S = 10
 EVENT_EXPIRY_S = 3600
-"""So long an utterance, drop or error event is worth being delivered, by us or by the broker."""
+"""So long an utterance, drop, error or note event is worth being delivered, by us or by the broker."""
+TOKENS_EXPIRY_S = 60
+LEVEL_EXPIRY_S = 2
 
 _UNFIT_FOR_A_LEVEL = re.compile(r"[+#/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNFIT_FOR_A_BASE = re.compile(r"[+#\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\$|^/|/$|//")
@@ -21,7 +36,7 @@ _UNFIT_FOR_A_BASE = re.compile(r"[+#\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\$|^/|/$|/
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One publication, always QoS 1.
+    """One publication. QoS 1, or 0 for what is said to a broker that is there now, and otherwise never.
 
     A retained message replaces the one before it on its topic. A message is void after `valid_until` (seconds since
     the epoch) or, where that is not set, `expiry_s` after it comes to wait for the broker. `schema` and `model` become
@@ -31,6 +46,7 @@ class Message:
     topic: str
     payload: bytes
     retain: bool = False
+    qos: Literal[0, 1] = 1
     schema: str | None = None
     model: str | None = None
     expiry_s: int | None = None
@@ -69,6 +85,7 @@ class Topics:
         self.availability = f"{self._root}/availability"
         self.health = f"{self._root}/health"
         self.error = f"{self._root}/error"
+        self.note = f"{self._root}/note"
         self.command = f"{self._root}/cmd"
         self.answer = f"{self._root}/answer"
         self.claim = f"{self._root}/claim"
@@ -82,6 +99,14 @@ class Topics:
         """Latest reading of a stream."""
         return f"{self._root}/{topic_level(stream)}/state"
 
+    def tokens(self, stream: str) -> str:
+        """How the readings of a stream came about."""
+        return f"{self._root}/{topic_level(stream)}/tokens"
+
+    def level(self, stream: str) -> str:
+        """What a stream hears right now."""
+        return f"{self._root}/{topic_level(stream)}/level"
+
     def is_own(self, topic: str) -> bool:
         """Whether a topic is one of this node's."""
         return topic.startswith(f"{self._root}/")
@@ -92,11 +117,15 @@ def topic_level(name: str) -> str:
     return _UNFIT_FOR_A_LEVEL.sub("_", name) or "_"
 
 
-def message_of(event: Event, topics: Topics, *, expiry_s: int = EVENT_EXPIRY_S) -> Message | None:
-    """The publication of an event; None for what is not published: levels and interim readings."""
+def message_of(
+    event: Event, topics: Topics, *, expiry_s: int = EVENT_EXPIRY_S, details: bool = False
+) -> Message | None:
+    """The publication of an event; None for what is not published: interim readings and, without `details`, more."""
     match event:
-        case LevelEvent() | UtteranceEvent(final=False):
+        case UtteranceEvent(final=False):
             return None
+        case LevelEvent() | TokensEvent():
+            return _detail(event, topics, expiry_s) if details else None
         case UtteranceEvent():
             topic = topics.utterance(event.stream)
             model = event.model.name
@@ -118,8 +147,18 @@ def message_of(event: Event, topics: Topics, *, expiry_s: int = EVENT_EXPIRY_S) 
                 schema=event.schema,
                 model=event.worker.model,
             )
-        case _:
-            return Message(topic=topics.error, payload=encode(event), schema=event.schema, expiry_s=expiry_s)
+        case NoteEvent() | DropEvent() | ErrorEvent():
+            topic = topics.note if isinstance(event, NoteEvent) else topics.error
+            return Message(topic=topic, payload=encode(event), schema=event.schema, expiry_s=expiry_s)
+
+
+def _detail(event: LevelEvent | TokensEvent, topics: Topics, expiry_s: int) -> Message:
+    """What is worth little soon after."""
+    if isinstance(event, LevelEvent):
+        topic = topics.level(event.stream)
+        return Message(topic=topic, payload=encode(event), qos=0, schema=event.schema, expiry_s=LEVEL_EXPIRY_S)
+    topic, shortest_s = topics.tokens(event.stream), min(TOKENS_EXPIRY_S, expiry_s)
+    return Message(topic=topic, payload=encode(event), schema=event.schema, expiry_s=shortest_s)
 
 
 def answer_message(answer: Answer, topic: str, *, correlation: bytes | None = None) -> Message:

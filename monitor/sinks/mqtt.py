@@ -11,7 +11,18 @@ from functools import partial
 from typing import Literal, Self
 
 from core.errors import BrokerError, UsageError
-from core.events import Availability, DropEvent, Event, HealthEvent, SinkHealth, StateEvent, UtteranceEvent, timestamp
+from core.events import (
+    Availability,
+    DropEvent,
+    Event,
+    HealthEvent,
+    LevelEvent,
+    SinkHealth,
+    StateEvent,
+    TokensEvent,
+    UtteranceEvent,
+    timestamp,
+)
 from core.settings import MqttSettings
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.connection import Connector, LoginRefusedError
@@ -31,6 +42,7 @@ DRAIN_S = 3.0
 HURRIED_DRAIN_S = 1.0
 STABLE_S = 5.0
 """A connection that lasted longer is not part of a series of failures."""
+LEVEL_EVERY_S = 0.25
 FIRST_ATTEMPT_S = 2.0
 """Starting waits so long for the first attempt to connect, which may show that the node is taken."""
 
@@ -47,6 +59,9 @@ class MqttSink:
     State, health and availability are retained: only the newest of each is kept, in memory. A state that is no longer
     valid is cleared from the broker by an empty message: by us while we run, on mute and when closing; by its expiry
     (MQTT 5) if we are gone; and by the next run of the node.
+
+    *Details*, on request, are how readings came about (tokens, like events but not for long) and levels: at most one
+    per stream in LEVEL_EVERY_S, QoS 0, never kept for later.
 
     *On each connection*, in this order: subscribe, claim the node, availability, greetings, state and health, what
     has queued up.
@@ -109,6 +124,7 @@ class MqttSink:
         )
         self._availability: Availability = "online"
         self._health_at_s = 0.0
+        self._level_due_s: dict[str, float] = {}
         self._parts: tuple[str, ...] = ()
         self._is_muted = False
         self._held_back = 0
@@ -162,7 +178,7 @@ class MqttSink:
 
     @property
     def muted(self) -> bool:
-        """While muted, no readings and no drops are published, now or later; availability and health go on."""
+        """While muted, no readings, drops and levels are published, now or later; availability and health go on."""
         return self._is_muted
 
     @muted.setter
@@ -179,10 +195,15 @@ class MqttSink:
             self._announce("degraded" if outbox_fails else availability_of(event, without=self.name))
             if not self._is_due(event):
                 return
-        message = message_of(event, self.topics, expiry_s=self._settings.event_valid_s)
+        if isinstance(event, LevelEvent) and not self._wants(event):
+            return
+        details = self._settings.details
+        message = message_of(event, self.topics, expiry_s=self._settings.event_valid_s, details=details)
         if message is None:
             return
-        if self._is_muted and isinstance(event, UtteranceEvent | StateEvent | DropEvent):
+        if message.qos == 0:
+            self._exchange.tell(message)
+        elif self._is_muted and isinstance(event, UtteranceEvent | StateEvent | DropEvent | TokensEvent):
             self._held_back += 1
         elif not self._tenure.rival:
             self._push(message)
@@ -229,6 +250,14 @@ class MqttSink:
         if entries:
             logger.info("%s: %d events of an earlier run are published first", self.name, len(entries))
         self._exchange.refill(entries)
+
+    def _wants(self, level: LevelEvent) -> bool:
+        """Whether a level is worth publishing now."""
+        now_s = time.monotonic()
+        if not self._settings.details or self._is_muted or now_s < self._level_due_s.get(level.stream, 0.0):
+            return False
+        self._level_due_s[level.stream] = now_s + LEVEL_EVERY_S
+        return True
 
     def _is_due(self, health: HealthEvent) -> bool:
         """Whether `mqtt.health_every_s` has passed since the last one published, or a part of the node changed."""

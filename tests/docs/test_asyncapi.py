@@ -60,7 +60,7 @@ def test_the_parser_is_not_blind_to(mistake, judged):
 def test_every_shipped_schema_of_what_goes_over_mqtt_is_in_it():
     text = DOCUMENT.read_text()
     named = {path.name for path in SCHEMA_FOLDER.iterdir() if f"core/schemas/{path.name}" in text}
-    assert {path.name for path in SCHEMA_FOLDER.iterdir()} - named == {"level-1.json"}, "levels stay on the machine"
+    assert {path.name for path in SCHEMA_FOLDER.iterdir()} == named
 
 
 def test_examples_fit_the_schemas():
@@ -113,5 +113,4 @@ def test_a_message_that_is_otherwise_is_refused(changes):
 
 def test_json_schemas_and_document_agree_on_names():
     for name in json_schemas():
-        if not name.endswith("/level/1"):
-            assert name.split("/")[1] in Contract()._document["components"]["messages"]
+        assert name.split("/")[1] in Contract()._document["components"]["messages"]

@@ -12,6 +12,7 @@ __all__ = ["make_mosquitto", "mosquitto", "subscribe"]
 
 PLAY = ("run", "--source", f"file:{SAMPLE}", "--headless")
 DESK = {"EMOTION_MONITOR_MQTT__NODE": "desk", "EMOTION_MONITOR_MQTT__HOME_ASSISTANT": "homeassistant"}
+DETAILS = {**DESK, "EMOTION_MONITOR_MQTT__DETAILS": "true", "EMOTION_MONITOR_MODEL__EXPLAIN": "true"}
 LATE = {"EMOTION_MONITOR_MQTT__NODE": "late", "EMOTION_MONITOR_WORKER__MAX_WAIT_S": "0.001"}
 
 
@@ -25,10 +26,14 @@ def ask(port: int, payload: str, *properties: str) -> dict:
 def test_every_message_of_a_run_is_as_described(mosquitto, subscribe, tmp_path):
     contract = Contract()
     subscriber = subscribe(mosquitto.port)
-    with running(*PLAY, "--speed", "4", "--mqtt", mosquitto.url, env=DESK, until="listening to") as program:
+    with running(*PLAY, "--speed", "4", "--mqtt", mosquitto.url, env=DETAILS, until="listening to") as program:
         smoothing = {"schema": "emotion-monitor/command/1", "command": "set_smoothing", "tau_s": 5.0, "id": "42"}
         assert ask(mosquitto.port, json.dumps(smoothing))["ok"]
         assert ask(mosquitto.port, '{"command": "set_fire"}')["hint"]
+        assert ask(mosquitto.port, '{"command": "note", "text": "the door"}')["ok"]
+        assert ask(mosquitto.port, '{"command": "set_vad", "mode": 1}')["ok"]
+        assert "seq_logprob" in ask(mosquitto.port, '{"command": "set_reading", "readout": "tea_leaves"}')["hint"]
+        assert ask(mosquitto.port, '{"command": "set_reading", "readout": "first_piece"}')["ok"]
         program.process.wait(90)
     subscriber.until("offline", lambda _: subscriber.payloads("desk/availability")[-1:] == ["offline"])
     damaged = tmp_path / "damaged.flac"
@@ -44,9 +49,15 @@ def test_every_message_of_a_run_is_as_described(mosquitto, subscribe, tmp_path):
     schemas = {
         message.properties.get("user-properties", {}).get("schema", "").partition("/")[2] for message in received
     }
-    assert schemas - {""} == {"utterance/1", "state/1", "health/1", "drop/1", "error/1", "claim/1"}
+    kinds = {"utterance", "state", "health", "drop", "error", "claim", "note", "tokens", "level"}
+    assert schemas - {""} == {f"{kind}/1" for kind in kinds}
+    tokens = [message.json for message in received if message.topic.endswith("/tokens")]
+    assert all(event["answer"] for event in tokens if event["seq"] > 1), "the answer was written out"
+    readings = [message for message in received if message.topic.endswith("/utterance")]
+    readouts = [reading.json["model"]["readout"] for reading in readings if reading.topic.startswith("emotion/desk")]
+    assert {"seq_logprob", "first_piece"} == set(readouts), "another read-out under way"
     answers = [message for message in subscriber.received if message.topic.endswith("/answer/test")]
-    assert len(answers) == 2
+    assert len(answers) == 6
     for message in answers:
         contract.check(message.on("emotion/desk/answer"))
 

@@ -10,7 +10,7 @@ from paho.mqtt.client import topic_matches_sub
 from core.errors import UsageError
 from core.events import SinkHealth, decode
 from monitor.mqtt.messages import Topics, availability_message, availability_of, message_of, topic_level
-from tests.sample_events import drop, error, health, level, state, utterance
+from tests.sample_events import drop, error, health, level, note, state, tokens, utterance
 
 TOPICS = Topics("emotion", "desk")
 
@@ -21,6 +21,9 @@ def test_topics_are_those_of_the_contract():
     assert TOPICS.error == "emotion/desk/error"
     assert TOPICS.utterance("s1") == "emotion/desk/s1/utterance"
     assert TOPICS.state("s1") == "emotion/desk/s1/state"
+    assert TOPICS.tokens("s1") == "emotion/desk/s1/tokens"
+    assert TOPICS.level("s1") == "emotion/desk/s1/level"
+    assert TOPICS.note == "emotion/desk/note"
     assert TOPICS.everything == "emotion/#"
 
 
@@ -91,9 +94,25 @@ def test_drops_and_errors_share_a_topic_and_tell_by_their_schema(event):
     assert json.loads(message.payload)["schema"] == message.schema == event.schema
 
 
-@pytest.mark.parametrize("event", [level(), utterance(final=False)])
-def test_levels_and_interim_readings_are_not_published(event):
+@pytest.mark.parametrize("event", [level(), tokens(), utterance(final=False)])
+def test_levels_tokens_and_interim_readings_are_not_published(event):
     assert message_of(event, TOPICS) is None
+
+
+def test_with_details_levels_and_tokens_are_published_for_who_is_there_soon():
+    assert message_of(utterance(final=False), TOPICS, details=True) is None
+    for event, qos, at_most_s in ((level(), 0, 2), (tokens(), 1, 60)):
+        message = message_of(event, TOPICS, details=True)
+        assert message is not None
+        assert decode(message.payload) == event
+        assert message.topic == f"emotion/desk/s1/{event.schema.split('/')[1]}"
+        assert (message.qos, message.retain, message.remaining_s(now=0)) == (qos, False, at_most_s)
+
+
+def test_a_note_has_a_topic_of_its_own():
+    message = message_of(note(), TOPICS)
+    assert message is not None
+    assert (message.topic, message.qos, message.retain) == ("emotion/desk/note", 1, False)
 
 
 def test_availability_is_plain_text_and_retained():

@@ -20,7 +20,7 @@ from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Topics, availability_message
 from tests.monitor.sinks.publishing import arrives, distinct, mqtt, numbers, until, until_received, until_state
 from tests.mosquitto import Mosquitto, Subscriber, Wire, free_port
-from tests.sample_events import drop, error, health, level, state, utterance
+from tests.sample_events import drop, error, health, level, note, state, tokens, utterance
 
 pytestmark = pytest.mark.system
 
@@ -446,3 +446,49 @@ async def test_the_late_will_of_an_earlier_connection_does_not_leave_us_offline(
 def test_a_base_that_is_no_topic_is_refused_before_anything_starts():
     with pytest.raises(UsageError, match=r"mqtt\.base"):
         mqtt(BrokerAddress(host="localhost", port=1883), base="emotion/#")
+
+
+async def test_notes_arrive_always_and_tokens_and_levels_where_details_are_wanted(broker, subscribe):
+    for details in (False, True):
+        node = f"desk{int(details)}"
+        subscriber = subscribe(broker.port, f"emotion/{node}/#", version=broker.version, options=broker.login)
+        async with mqtt(broker.address, node=node, details=details) as sink:
+            await until_state(sink, "ok")
+            for number in range(1, 4):
+                await sink.send(utterance(number))
+                await sink.send(tokens(number))
+                await sink.send(level())
+            await sink.send(note())
+        await arrives(subscriber, 1, "/note")
+        told = [message for message in subscriber.received if message.topic.endswith("/tokens")]
+        assert [decode(message.payload) for message in told] == ([tokens(n) for n in (1, 2, 3)] if details else [])
+        levels = [message for message in subscriber.received if message.topic.endswith("/level")]
+        assert [message.retain for message in levels] == ([False] if details else [])
+        if broker.version == "5":  # the embedded one delivers with the QoS of the subscription
+            assert {message.qos for message in levels} <= {0}
+
+
+async def test_levels_are_said_four_times_a_second_at_most_and_never_kept_for_later(mosquitto, subscribe):
+    subscriber = subscribe(mosquitto.port, "emotion/desk/#")
+    async with mqtt(mosquitto.address, details=True) as sink:
+        await until_state(sink, "ok")
+        for _ in range(100):
+            await sink.send(level())
+            await asyncio.sleep(0.01)
+        levels = len(await arrives(subscriber, 3, "/level"))
+        mosquitto.kill()
+        await until_state(sink, "degraded")
+        queued = sink.health().queued
+        await sink.send(replace(level(), at_s=99.0))
+        assert (sink.health().queued, sink.health().dropped) == (queued, 0)
+        mosquitto.start()
+        await until_state(sink, "ok")
+        later = subscribe(mosquitto.port, "emotion/desk/#")
+        sink.muted = True
+        await sink.send(replace(level(), at_s=98.0))
+        sink.muted = False
+        await asyncio.sleep(0.3)
+        await sink.send(replace(level(), at_s=97.0))
+        (heard,) = await arrives(later, 1, "/level")
+        assert decode(heard.payload).at_s == 97.0
+    assert 3 <= levels <= 6
