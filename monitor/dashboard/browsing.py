@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 
 from core.commands import Command, SetReading
 from monitor.dashboard.columns import Span
@@ -24,7 +24,7 @@ SCROLL_SHARE = 8
 """The arrow keys scroll the timeline by one part in so many of what is on screen."""
 
 
-BINDINGS: tuple[BindingType, ...] = (
+BINDINGS: tuple[Binding, ...] = (
     Binding("up,k", "choose('up')", "choose", key_display="↑↓", id="choose-newer", tooltip="Choose an utterance"),
     Binding("down,j", "choose('down')", "older", id="choose-older", show=False),
     Binding("pageup", "choose('page_up')", "page up", id="choose-page-newer", show=False),

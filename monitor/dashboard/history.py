@@ -125,10 +125,14 @@ class HistoryRows(ScrollView, can_focus=False):
         before, self._table = self._table, table
         top = self.scroll_offset.y
         anchor = before.row(top) if top or table.cursor else None
-        if before.rows is not table.rows:
-            self._measure()
-            if anchor:
-                self.scroll_to(y=table.place(key(anchor)) or 0, animate=False, immediate=True)
+        if before.rows is table.rows and before.numbers == table.numbers:
+            for place in {before.cursor, table.cursor}:
+                if top <= place < top + self.page:
+                    self.refresh_line(place)
+            return
+        self._measure()
+        if anchor:
+            self.scroll_to(y=table.place(key(anchor)) or 0, animate=False, immediate=True)
         self.refresh()
 
     @property

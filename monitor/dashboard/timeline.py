@@ -14,7 +14,7 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 from monitor.dashboard import timeline_paint, wording
-from monitor.dashboard.columns import Column, Span, Window, cut
+from monitor.dashboard.columns import Span, Window, cut
 from monitor.dashboard.paint import printable, spread
 from monitor.dashboard.past import Past
 from monitor.dashboard.timeline_paint import Cell, Line
@@ -43,6 +43,12 @@ class Scene:
         else:
             last = int(self.view.end_s / column_s)
         return Window(max(last - count + 1, 0), max(count, 0), column_s)
+
+    def seen(self, window: Window) -> object:
+        """What the columns of a window depend on; equal values mean equal columns, and are told quickly."""
+        past, going = self.past, self.past.speaking
+        speaking = window.covered(going.start_s, going.end_s) if going else None
+        return self.view.smoothed, self.chosen, speaking, past.notes, past.losses, past.speech, past.readings
 
     @property
     def behind(self) -> str:
@@ -79,7 +85,7 @@ class Timeline(Widget, can_focus=False):
     def __init__(self) -> None:
         super().__init__(id="timeline")
         self._scene = Scene()
-        self._columns: tuple[Column, ...] = ()
+        self._seen: object = None
         self._drawn_for: object = None
         self._lines: list[Line] = []
         self._styles: dict[Cell, Style] = {}
@@ -127,13 +133,15 @@ class Timeline(Widget, can_focus=False):
             self._lines, self._drawn_for = [], None
             return
         window = scene.window(self.count)
-        columns = cut(scene.past, window, smoothed=scene.view.smoothed, chosen=scene.chosen)
+        seen = scene.seen(window)
         zero_at = scene.past.zero_at if scene.view.wall else None
         drawn_for = (window, rows, plain, zero_at)
-        if drawn_for == self._drawn_for and columns == self._columns:
+        same_place = drawn_for == self._drawn_for
+        if same_place and seen == self._seen:
             return
-        before, same_place = self._lines, drawn_for == self._drawn_for
-        self._columns, self._drawn_for = columns, drawn_for
+        columns = cut(scene.past, window, smoothed=scene.view.smoothed, chosen=scene.chosen)
+        before = self._lines
+        self._seen, self._drawn_for = seen, drawn_for
         self._lines = timeline_paint.lines(columns, window, rows, plain=plain, zero_at=zero_at)
         if not same_place:
             self.refresh()
