@@ -26,16 +26,41 @@ SCROLL_SHARE = 8
 
 BINDINGS: tuple[Binding, ...] = (
     Binding("up,k", "choose('up')", "choose", key_display="↑↓", id="choose-newer", tooltip="Choose an utterance"),
-    Binding("down,j", "choose('down')", "older", id="choose-older", show=False),
-    Binding("pageup", "choose('page_up')", "page up", id="choose-page-newer", show=False),
-    Binding("pagedown", "choose('page_down')", "page down", id="choose-page-older", show=False),
-    Binding("home", "choose('home')", "newest, live", id="choose-newest", show=False),
-    Binding("end", "choose('end')", "oldest", id="choose-oldest", show=False),
+    Binding("down,j", "choose('down')", "older", id="choose-older", show=False, tooltip="The utterance before"),
+    Binding(
+        "pageup",
+        "choose('page_up')",
+        "page up",
+        id="choose-page-newer",
+        show=False,
+        tooltip="A page towards the newest",
+    ),
+    Binding(
+        "pagedown",
+        "choose('page_down')",
+        "page down",
+        id="choose-page-older",
+        show=False,
+        tooltip="A page towards the oldest",
+    ),
+    Binding(
+        "home",
+        "choose('home')",
+        "newest, live",
+        id="choose-newest",
+        show=False,
+        tooltip="The newest utterance, followed from then on; the timeline is live",
+    ),
+    Binding(
+        "end", "choose('end')", "oldest", id="choose-oldest", show=False, tooltip="The oldest utterance still known"
+    ),
     Binding("enter", "details", "details", key_display="⏎", id="details", tooltip="All about the chosen utterance"),
     Binding("left", "look(-1)", "back", key_display="←→", id="look-back", tooltip="Scroll the timeline; Home: live"),
-    Binding("right", "look(1)", "forward", id="look-forward", show=False),
+    Binding(
+        "right", "look(1)", "forward", id="look-forward", show=False, tooltip="Scroll the timeline towards the present"
+    ),
     Binding("plus,equals_sign", "zoom(1)", "zoom", key_display="+-", id="zoom-in", tooltip="Zoom the timeline"),
-    Binding("minus", "zoom(-1)", "zoom out", id="zoom-out", show=False),
+    Binding("minus", "zoom(-1)", "zoom out", id="zoom-out", show=False, tooltip="Show a longer time in the timeline"),
     Binding("w", "smoothed", "smoothed", id="smoothed", show=False, tooltip="Each utterance, or their average"),
     Binding("c", "clock", "clock", id="clock", show=False, tooltip="Time of day, or seconds of the stream"),
     Binding("s", "next_stream", "next stream", id="next-stream", show=False, tooltip="The timeline's stream"),
@@ -70,12 +95,17 @@ class Browsing(App[None]):
             chosen = self._chosen
             span = _span(chosen) if chosen and chosen.stream == stream.stream else None
             scene = Scene(stream.past, view, span, numbers.get(stream.stream, ""))
-            timeline.show(scene, framed=layout.framed)
+            timeline.show(scene, framed=layout.framed, plain=self.plain)
         shown = tuple(numbers.items()) if len(numbers) > 1 else ()
         history.show(Table(state.history, shown, view.row(state)))
         for screen in self.screen_stack[1:]:
             if isinstance(screen, DetailsScreen):
-                screen.show(state, self._chosen)
+                screen.show(state, self._chosen, plain=self.plain)
+
+    @property
+    def plain(self) -> bool:
+        """Whether bands are letters, for terminals without colour or blocks."""
+        return bool(self.no_color or getattr(getattr(self, "look", None), "ascii", False))
 
     def _repaint(self) -> None:
         """Shows the state as it is now."""
@@ -120,7 +150,7 @@ class Browsing(App[None]):
         """Shows all about the chosen utterance."""
         if self._chosen:
             screen = DetailsScreen()
-            screen.show(self.state, self._chosen)
+            screen.show(self.state, self._chosen, plain=self.plain)
             self.push_screen(screen)
 
     def action_look(self, steps: int) -> None:

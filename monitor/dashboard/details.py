@@ -46,10 +46,12 @@ class DetailsScreen(ModalScreen[None]):
         Binding("escape,enter", "dismiss", "close", id="close-details", tooltip="Back to the dashboard"),
         Binding("left", "app.choose('down')", "older", id="details-older", tooltip="The utterance before"),
         Binding("right", "app.choose('up')", "newer", id="details-newer", tooltip="The utterance after"),
-        Binding("up,k", "scroll(-1)", "up", id="details-up", show=False),
-        Binding("down,j", "scroll(1)", "down", id="details-down", show=False),
-        Binding("pageup", "scroll(-10)", "page up", id="details-page-up", show=False),
-        Binding("pagedown", "scroll(10)", "page down", id="details-page-down", show=False),
+        Binding("up,k", "scroll(-1)", "up", id="details-up", show=False, tooltip="Scroll up"),
+        Binding("down,j", "scroll(1)", "down", id="details-down", show=False, tooltip="Scroll down"),
+        Binding("pageup", "scroll(-10)", "page up", id="details-page-up", show=False, tooltip="Scroll up by a page"),
+        Binding(
+            "pagedown", "scroll(10)", "page down", id="details-page-down", show=False, tooltip="Scroll down by a page"
+        ),
         Binding("x", "explain", "write answers", id="explain", tooltip="Let the model write its answers out"),
         Binding("q,ctrl+c,ctrl+q", "app.quit", "quit", id="quit-from-details", tooltip="End the program"),
     ]
@@ -60,12 +62,13 @@ class DetailsScreen(ModalScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._account: painters.Account | None = None
+        self._plain = False
 
-    def show(self, state: DashboardState, row: Row | None) -> None:
-        """Shows a row, or what became known of it since."""
+    def show(self, state: DashboardState, row: Row | None, *, plain: bool) -> None:
+        """Shows a row, or what became known of it since; `plain`: in letters, without colour."""
         known = painters.account(state, row) if row else None
-        if known != self._account:
-            self._account = known
+        if (known, plain) != (self._account, self._plain):
+            self._account, self._plain = known, plain
             if self.is_mounted:
                 self._paint()
 
@@ -95,7 +98,6 @@ class DetailsScreen(ModalScreen[None]):
         if known is None:
             return
         spent = known.reading.latency_ms if known.reading else None
-        plain = bool(self.app.no_color or getattr(self.app, "ascii_only", False))
         for name, painter in (
             ("facts", painters.facts),
             ("heard", painters.heard),
@@ -105,10 +107,10 @@ class DetailsScreen(ModalScreen[None]):
             self.query_one(f"#details-{name}", Block).show(painter, known)
         latency = self.query_one("#details-latency", Block)
         if spent:
-            latency.show(_latency_plain if plain else painters.latency, spent)
+            latency.show(_latency_plain if self._plain else painters.latency, spent)
         else:
             latency.show(paint.line, "", "")
-        self.query_one("#details-readouts", Block).show(_readouts_plain if plain else painters.readouts, known)
+        self.query_one("#details-readouts", Block).show(_readouts_plain if self._plain else painters.readouts, known)
         self.query_one(HeatMap).show(known.tokens)
         self._frame()
 

@@ -76,13 +76,20 @@ class HeatMap(Widget, can_focus=True):
     """Tokens from left to right, emotions from top to bottom; arrow keys go from cell to cell when it has focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1, 0)", "token", id="token-before", show=False),
-        Binding("right", "move(1, 0)", "token", id="token-after", show=False),
-        Binding("up", "move(0, -1)", "emotion", id="token-emotion-above", show=False),
-        Binding("down", "move(0, 1)", "emotion", id="token-emotion-below", show=False),
-        Binding("home", "move(-999, 0)", "first token", id="token-first", show=False),
-        Binding("end", "move(999, 0)", "last token", id="token-last", show=False),
-        Binding("escape", "leave", "leave the tokens", id="token-leave", show=False),
+        Binding("left", "move(-1, 0)", "token", id="token-before", show=False, tooltip="The token before"),
+        Binding("right", "move(1, 0)", "token", id="token-after", show=False, tooltip="The token after"),
+        Binding("up", "move(0, -1)", "emotion", id="token-emotion-above", show=False, tooltip="The emotion above"),
+        Binding("down", "move(0, 1)", "emotion", id="token-emotion-below", show=False, tooltip="The emotion below"),
+        Binding("home", "move(-999, 0)", "first token", id="token-first", show=False, tooltip="The first token"),
+        Binding("end", "move(999, 0)", "last token", id="token-last", show=False, tooltip="The last token"),
+        Binding(
+            "escape",
+            "leave",
+            "leave the tokens",
+            id="token-leave",
+            show=False,
+            tooltip="Give the arrow keys back to the page",
+        ),
     ]
 
     step: reactive[int] = reactive(0)

@@ -90,21 +90,16 @@ class Timeline(Widget, can_focus=False):
         self._lines: list[Line] = []
         self._styles: dict[Cell, Style] = {}
         self._titles: object = None
-        self.framed = True
+        self.framed, self.plain = True, False
 
     @property
     def count(self) -> int:
         """Columns on screen."""
         return self.size.width
 
-    @property
-    def plain(self) -> bool:
-        """Whether bands are letters instead of colours."""
-        return bool(self.app.no_color or getattr(self.app, "ascii_only", False))
-
-    def show(self, scene: Scene, *, framed: bool) -> None:
-        """Shows a stretch of a past, in a frame or below a line of its own."""
-        self._scene = scene
+    def show(self, scene: Scene, *, framed: bool, plain: bool) -> None:
+        """Shows a stretch of a past, in a frame or below a line of its own; `plain`: in letters, without colour."""
+        self._scene, self.plain = scene, plain
         if framed != self.framed:
             self.framed = framed
             self.set_class(not framed, "-flat")

@@ -3,6 +3,9 @@
 import pytest
 
 from core.events import Event
+from monitor.dashboard import browsing
+from monitor.dashboard.details import DetailsScreen
+from monitor.dashboard.heat_map import HeatMap
 from monitor.dashboard.history import HistoryRows
 from monitor.dashboard.timeline import Timeline
 from tests.monitor.dashboard import scenes
@@ -195,3 +198,17 @@ async def test_only_the_columns_that_changed_are_painted_again():
         await driven.show(script.events)
         ((region,),) = painted
         assert region.width == 1
+
+
+async def test_without_colour_timeline_and_details_are_letters(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(scenes.events("explained"), SMALL) as driven:
+        assert "a ang  h hap  s sad  n neu" in driven.text
+        assert any("ssssss" in line for line in timeline(driven))
+        await driven.press("down", "enter")
+        assert "hhhhhhhh" in driven.text
+
+
+def test_every_key_of_timeline_table_and_details_has_a_name_and_a_tooltip():
+    for bindings in (browsing.BINDINGS, DetailsScreen.BINDINGS, HeatMap.BINDINGS):
+        assert all(binding.id and binding.tooltip for binding in bindings)
