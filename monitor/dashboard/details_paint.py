@@ -127,7 +127,8 @@ def latency(spent: LatencyMs, width: int, *, plain: bool = False) -> Content:
     known = [spent.hangover, spent.queue, spent.features, spent.llm]
     stages = [max(value, 0.0) for value in (*known, spent.total - sum(known))]
     whole = sum(stages)
-    title = Content.styled(f"latency {wording.milliseconds(spent.total)}, from the last sound of the speech", "$quiet")
+    total = wording.milliseconds(spent.total)
+    title = wording.fitting(width, (f"latency {total}, from the last sound of the speech", f"latency {total}"))
     shades = PLAIN_SHADES if plain else SHADES
     parts = [
         Content.assemble((shade, ink), f" {name} {wording.milliseconds(value)}")
@@ -136,7 +137,7 @@ def latency(spent: LatencyMs, width: int, *, plain: bool = False) -> Content:
     shares = tuple(value / whole for value in stages) if whole else ()
     cells = whole_rows(shares, width) if shares else ()
     bar = Content.assemble(*((shades[stage], STAGE_INKS[stage]) for stage in cells))
-    return paint.lines(title, bar, *_flowing(parts, width, "  "))
+    return paint.lines(Content.styled(title, "$quiet"), bar, *_flowing(parts, width, "  "))
 
 
 def readouts(known: Account, width: int, *, plain: bool = False) -> Content:
@@ -215,6 +216,8 @@ def _clock(reading: UtteranceEvent) -> str:
 
 def _wrapped(parts: Sequence[str], width: int) -> list[Content]:
     """Parts with dots between them, on as many lines as it takes."""
+    if any(len(part) > width for part in parts):
+        return _folded(" · ".join(filter(None, parts)), width, "$quiet")
     return _flowing([Content.styled(part, "$quiet") for part in parts if part], width, " · ")
 
 

@@ -60,7 +60,9 @@ def heat_map(event: TokensEvent, step: int, band: int, *, focused: bool, width: 
             chosen = place == step and index == band
             cells.append(_cell(value, emotion, widths[place], chosen=chosen, focused=focused))
         rows.append(Content.assemble(*cells))
-    return paint.lines(*rows, Content.styled(in_words(event, step, band), "" if focused else "$quiet"))
+    words = in_words(event, step, band)
+    caption = wording.fitting(width, (f"{words} · stronger colour: likelier", words))
+    return paint.lines(*rows, Content.styled(caption, "" if focused else "$quiet"))
 
 
 def in_words(event: TokensEvent, step: int, band: int) -> str:

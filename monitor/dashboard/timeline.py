@@ -58,11 +58,12 @@ class Scene:
         return f"{wording.duration(self.past.now_s - self.view.end_s)} behind"
 
     @property
-    def title(self) -> str:
-        """What the stacks are."""
+    def titles(self) -> tuple[str, ...]:
+        """What the stacks are, from long to short."""
+        name = f"timeline {self.number}".strip()
         what = "smoothed" if self.view.smoothed else "each utterance"
         zoom = timeline_paint.zoom_label(self.view.column_s)
-        return " · ".join(part for part in (f"timeline {self.number}".strip(), what, zoom) if part)
+        return f"{name} · {what} · {zoom}", f"{name} · {zoom}", zoom
 
 
 class Timeline(Widget, can_focus=False):
@@ -90,6 +91,7 @@ class Timeline(Widget, can_focus=False):
         self._lines: list[Line] = []
         self._styles: dict[Cell, Style] = {}
         self._titles: object = None
+        self._losses = ""
         self.framed, self.plain = True, False
 
     @property
@@ -103,8 +105,8 @@ class Timeline(Widget, can_focus=False):
         if framed != self.framed:
             self.framed = framed
             self.set_class(not framed, "-flat")
-        self._frame()
         self._draw()
+        self._frame()
 
     def on_mount(self) -> None:
         """Colours follow the theme."""
@@ -113,8 +115,8 @@ class Timeline(Widget, can_focus=False):
     def on_resize(self) -> None:
         """Another width, other columns."""
         self._titles = None
-        self._frame()
         self._draw()
+        self._frame()
 
     def _recolour(self, _theme: object) -> None:
         self._styles.clear()
@@ -137,6 +139,7 @@ class Timeline(Widget, can_focus=False):
         columns = cut(scene.past, window, smoothed=scene.view.smoothed, chosen=scene.chosen)
         before = self._lines
         self._seen, self._drawn_for = seen, drawn_for
+        self._losses = timeline_paint.losses(columns, plain=plain)
         self._lines = timeline_paint.lines(columns, window, rows, plain=plain, zero_at=zero_at)
         if not same_place:
             self.refresh()
@@ -149,20 +152,26 @@ class Timeline(Widget, can_focus=False):
 
     def _frame(self) -> None:
         """Title, legend and whether this is the present: in the frame, or on the first line."""
-        titles = (self._scene.title, self._scene.behind, self.framed, self.plain)
+        titles = (self._scene.titles, self._scene.behind, self._losses, self.framed, self.plain)
         if titles == self._titles:
             return
         self._titles = titles
-        self.border_title = printable(Content(self._scene.title)) if self.framed else ""
+        self.border_title = self._scene.titles[0] if self.framed else ""
         self.border_subtitle = self._right(self.size.width - 4) if self.framed else ""
         if not self.framed:
             self.refresh(Region(0, 0, self.size.width, 1))
 
     def _right(self, width: int) -> Content:
+        """Legend, what was lost, and whether this is the present: the later, the more important."""
         live = self._scene.view.end_s is None
-        state = Content.styled(self._scene.behind, "$quiet" if live else "bold $warning")
-        legend = timeline_paint.legend(plain=self.plain, width=width - state.cell_length - 3)
-        return Content.assemble(legend, "   " if legend else "", state)
+        right = Content.styled(self._scene.behind, "$quiet" if live else "bold $warning")
+        for part in (
+            timeline_paint.legend(plain=self.plain, width=width - right.cell_length - 3),
+            printable(Content.styled(self._losses, "$quiet")),
+        ):
+            if part and part.cell_length + 3 + right.cell_length <= width:
+                right = Content.assemble(part, "   ", right)
+        return right
 
     def render_line(self, y: int) -> Strip:
         """Paints one line."""
@@ -186,7 +195,8 @@ class Timeline(Widget, can_focus=False):
         return Strip(segments, len(self._lines[y])).adjust_cell_length(width, self._style(Cell()))
 
     def _heading(self, width: int) -> Strip:
-        title = printable(Content.styled(self._scene.title, "$quiet"))
+        titles = (*self._scene.titles, "")
+        title = Content.styled(wording.fitting(width - len(self._scene.behind) - 1, titles), "$quiet")
         right = self._right(width - title.cell_length - 3)
         content = spread(title, right, width).truncate(width)
         strips = Visual.to_strips(self, content, width, 1, self.visual_style, pad=True)

@@ -145,6 +145,18 @@ def legend(*, plain: bool, width: int) -> Content:
     return Content.empty()
 
 
+def losses(columns: Sequence[Column], *, plain: bool) -> str:
+    """What in sight got no reading, by reason."""
+    glyphs = PLAIN if plain else RICH
+    times: dict[str, int] = {}
+    for column in columns:
+        if column.lost:
+            times[column.reason] = times.get(column.reason, 0) + column.times
+    return ", ".join(
+        f"{glyphs.lost} {reason}" + (f" {glyphs.times}{n}" if n > 1 else "") for reason, n in times.items()
+    )
+
+
 def zoom_label(column_s: float) -> str:
     """How long a column lasts."""
     return f"{column_s:g} s a column"

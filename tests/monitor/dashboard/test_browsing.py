@@ -3,11 +3,12 @@
 import pytest
 
 from core.events import Event
-from monitor.dashboard import browsing
+from monitor.dashboard import browsing, wording
 from monitor.dashboard.details import DetailsScreen
 from monitor.dashboard.heat_map import HeatMap
 from monitor.dashboard.history import HistoryRows
 from monitor.dashboard.timeline import Timeline
+from monitor.dashboard.timeline_paint import RICH
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, running, settle
 from tests.monitor.dashboard.scenes import Script
@@ -176,6 +177,20 @@ async def test_every_size_takes_every_key(size):
         for other in (SMALL, (1, 1), size):
             await driven.pilot.resize_terminal(*other)
             await settle(driven.pilot)
+
+
+async def test_losses_in_sight_are_named_with_their_reason_and_count():
+    async with running(scenes.events("overload"), DESIGN) as driven:
+        assert f"too much speech at once {wording.TIMES}3" in driven.app.query_one(Timeline).border_subtitle
+    async with running(scenes.events("paused"), SMALL) as driven:
+        assert f"{RICH.lost} paused   " in timeline(driven)[0]
+
+
+async def test_a_narrow_timeline_still_says_whether_it_is_live():
+    async with running(scenes.events("explained"), (30, 24)) as driven:
+        assert timeline(driven)[0].endswith("live")
+        await driven.press("left")
+        assert timeline(driven)[0].endswith("behind")
 
 
 async def test_no_key_hurts_before_anything_was_heard():
