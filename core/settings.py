@@ -33,6 +33,10 @@ Readout: TypeAlias = Literal[
     "seq_logprob", "paper_linear", "paper_linear_strict", "shifted_linear",
     "softmax_mean", "mean_softmax", "vocab_prob", "first_piece",
 ]  # fmt: skip
+Theme: TypeAlias = Literal[
+    "auto",
+    "dark", "light", "high-contrast-dark", "high-contrast-light", "colour-blind-dark", "colour-blind-light",
+]  # fmt: skip
 READOUTS: tuple[Readout, ...] = get_args(Readout)
 """Names of read-outs; auto is the one that the model folder names."""
 
@@ -137,7 +141,8 @@ class ModelSettings:
     """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
     explain: bool = False
     """Let the model write its answer out for tokens events, of whole utterances only, where the read-out does not need
-    it; see config/default.toml for what that costs."""
+    it. ltu-as-mini on one CPU core takes 3 ms longer for a word (single) and 18 to 28 ms for percentages (ambiguous);
+    latency_ms includes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +226,20 @@ class RecordSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardSettings:
+    """How the terminal dashboard looks, and its keys."""
+
+    theme: Theme = "auto"
+    """auto: the one chosen last time."""
+    ascii: Literal["auto"] | bool = "auto"
+    """Draw with ASCII only; auto: where the terminal cannot show blocks and lines."""
+    compact: bool = False
+    """Three lines for each stream, however much room there is."""
+    keymap: dict[str, str] = field(default_factory=dict)
+    """Action to its key, or keys with commas between them; the dashboard's help names the actions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings; see each section."""
 
@@ -234,6 +253,7 @@ class Settings:
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     record: RecordSettings = field(default_factory=RecordSettings)
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
 
 
 Values = Mapping[str, Mapping[str, Any]]
@@ -292,9 +312,20 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         if not separator:
             msg = f"environment: {name} is not of the form {ENV_PREFIX}SECTION__KEY"
             raise UsageError(msg)
-        is_list = section in _SECTIONS and key in _LISTS[section]
-        values.setdefault(section, {})[key] = text.split(",") if is_list else text
+        values.setdefault(section, {})[key] = _parsed(section, key, text)
     return values
+
+
+def _parsed(section: str, key: str, text: str) -> object:
+    """The value of a variable: lists have commas between their items, tables blanks between their NAME=VALUE."""
+    default = _SECTIONS.get(section, {}).get(key)
+    if default is None:
+        return text
+    if isinstance(default.default, tuple):
+        return text.split(",")
+    if default.default_factory is dict:
+        return {name: value for name, _, value in (item.partition("=") for item in text.split())}
+    return text
 
 
 def _check_known(origin: str, section: str, values: object) -> None:
@@ -330,7 +361,4 @@ def _validate(merged: Values, origin: Mapping[tuple[str, str], str]) -> Settings
 _SECTIONS: dict[str, dict[str, Any]] = {
     section.name: {f.name: f for f in fields(section.default_factory)}  # type: ignore[arg-type]
     for section in fields(Settings)
-}
-_LISTS = {
-    section: {key for key, f in keys.items() if isinstance(f.default, tuple)} for section, keys in _SECTIONS.items()
 }

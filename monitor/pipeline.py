@@ -28,7 +28,8 @@ from core.errors import AudioError, EmotionMonitorError, UsageError
 from core.events import HealthEvent, NoteEvent, timestamp
 from core.settings import Settings
 from core.worker import InferenceWorker, ModelReady, WorkerStatus
-from core.worker.queue import DroppedJob, Job, UtteranceQueue
+from core.worker.queue import DroppedJob
+from monitor.intake import Intake
 from monitor.outlet import Outlet
 from monitor.sinks.recording import Recorder
 from monitor.sinks.sink import Sink
@@ -85,10 +86,8 @@ class Pipeline:
         self._tuning = initial_tuning(settings)
         for source in sources:
             self._add(source)
-        self._queue = UtteranceQueue(settings.worker)
-        self._reading: list[Job] = []
+        self._intake = Intake(settings.worker)
         self._worker = InferenceWorker(settings.model, settings.worker, on_change=self._on_worker_change)
-        self._changed = asyncio.Condition()
         self._stop = asyncio.Event()
         self._going = asyncio.Event()  # cleared by a pause
         self._going.set()
@@ -172,7 +171,7 @@ class Pipeline:
         return self._vitals.event(
             streams=[stream.health() for stream in self._streams.values()],
             worker=self._worker.health,
-            queued=len(self._queue),
+            queued=len(self._intake),
             sinks=self._outlet.health(),
             tuning=self._tuning,
             recording=self._recorder.recording if self._recorder else None,
@@ -286,13 +285,9 @@ class Pipeline:
     async def _read(self) -> None:
         """From the queue through the model to the sinks."""
         while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: len(self._queue) > 0)
-                self._reading, late = self._queue.pop(time.monotonic(), self._settings.worker.max_batch)
-                self._changed.notify_all()
+            batch, late = await self._intake.take()
             await self._drop(late)
             started_s = time.monotonic()
-            batch = list(self._reading)
             patient = not any(job.paced for job in batch)
             explain = [self._tuning.explain and job.utterance.final for job in batch]
             sounds = [job.utterance.samples for job in batch]
@@ -300,24 +295,20 @@ class Pipeline:
             now_s = time.monotonic()
             for job, reading in zip(batch, readings, strict=True):
                 self._vitals.note_reading(job.utterance, now_s - started_s)
-                self._reading.remove(job)
+                self._intake.done(job)
                 stream = self._streams[job.stream]
                 times = {"started_s": started_s, "now_s": now_s, "read_at": time.time()}
                 model = reading.model or self._worker.ready.stamp
                 await self._outlet.send(stream.read(job, reading, model, **times))
-            async with self._changed:
-                self._changed.notify_all()
+            await self._intake.all_done()
 
     async def _take(self, stream: Stream, pushed: Pushed, *, may_wait: bool) -> None:
         await self._outlet.send(pushed.events)
         waiting = deque(pushed.jobs)
         try:
             while waiting:
-                async with self._changed:
-                    if may_wait and not stream.paced:
-                        await self._changed.wait_for(lambda: self._queue.has_room(stream.stream))
-                    dropped = self._queue.push(waiting.popleft(), time.monotonic())
-                    self._changed.notify_all()
+                dropped = await self._intake.put(waiting[0], may_wait=may_wait and not stream.paced)
+                waiting.popleft()
                 await self._drop(dropped)
         except asyncio.CancelledError:
             await self._drop(DroppedJob(job, SHUTDOWN) for job in waiting)
@@ -325,18 +316,13 @@ class Pipeline:
 
     async def _finish(self, reader: asyncio.Task[None]) -> None:
         """Waits until all is read; once stopped, no longer than a moment, and the rest is dropped."""
-        drained = asyncio.create_task(self._drained())
+        drained = asyncio.create_task(self._intake.drained())
         await self._unless_stopped(asyncio.wait({drained}))
         await asyncio.wait({drained}, timeout=STOP_S)
         drained.cancel()
         reader.cancel()
         await asyncio.wait({reader})
-        unread = [DroppedJob(job, SHUTDOWN) for job in self._reading]
-        await self._drop([*unread, *self._queue.clear(SHUTDOWN)])
-
-    async def _drained(self) -> None:
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._queue and not self._reading)
+        await self._drop(self._intake.clear(SHUTDOWN))
 
     async def _unless_stopped(self, awaitable: Coroutine[Any, Any, Any]) -> None:
         """Waits for something, or for `stop`, whichever comes first."""
