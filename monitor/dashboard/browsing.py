@@ -98,9 +98,8 @@ class Browsing(App[None]):
             timeline.show(scene, framed=layout.framed, plain=self.plain)
         shown = tuple(numbers.items()) if len(numbers) > 1 else ()
         history.show(Table(state.history, shown, view.row(state)))
-        for screen in self.screen_stack[1:]:
-            if isinstance(screen, DetailsScreen):
-                screen.show(state, self._chosen, plain=self.plain)
+        for screen in self._details:
+            screen.show(state, self._chosen, plain=self.plain)
 
     @property
     def plain(self) -> bool:
@@ -116,13 +115,17 @@ class Browsing(App[None]):
         return self.screen_stack[0]
 
     @property
+    def _details(self) -> list[DetailsScreen]:
+        return [screen for screen in self.screen_stack[1:] if isinstance(screen, DetailsScreen)]
+
+    @property
     def _chosen(self) -> Row | None:
         history = self.state.history
         return history[-1 - self.view.row(self.state)] if history else None
 
     def choose(self, place: int) -> None:
         """Chooses a row, 0 is the newest, and shows it in table and timeline."""
-        self.view = self.view.choosing(self.state, place)
+        self.view = self.view.choosing(self.state, place, follow=not self._details)
         stream, row = self.view.shown(self.state), self._chosen
         if stream and row and self.view.chosen:
             shown = self._main.query_one(Timeline).count
@@ -147,11 +150,17 @@ class Browsing(App[None]):
         self.choose(places[where])
 
     def action_details(self) -> None:
-        """Shows all about the chosen utterance."""
-        if self._chosen:
-            screen = DetailsScreen()
-            screen.show(self.state, self._chosen, plain=self.plain)
-            self.push_screen(screen)
+        """Shows all about the chosen utterance, which stays chosen for as long."""
+        if not self._chosen:
+            return
+        self.view = self.view.choosing(self.state, self.view.row(self.state), follow=False)
+        screen = DetailsScreen()
+        screen.show(self.state, self._chosen, plain=self.plain)
+        self.push_screen(screen, callback=self._follow_again)
+
+    def _follow_again(self, _result: None) -> None:
+        if self.view.row(self.state) == 0:
+            self.choose(0)
 
     def action_look(self, steps: int) -> None:
         """Scrolls the timeline by so many steps towards the present."""

@@ -35,6 +35,7 @@ class Account:
     place: int
     """Counted from the oldest row, 1 is that."""
     total: int
+    source: str = ""
     explains: bool = False
     """Whether the model is writing its answers."""
 
@@ -57,6 +58,7 @@ def account(state: DashboardState, row: Row) -> Account:
         tokens=None if utterance is None else state.tokens.of(row.stream, utterance),
         place=place,
         total=len(state.history),
+        source=stream.source if stream else row.stream,
         explains=tuning.explain if tuning else False,
     )
 
@@ -66,7 +68,7 @@ def facts(known: Account, width: int) -> Content:
     row, reading = known.row, known.reading
     if isinstance(row, LostRow):
         end_s = row.start_s + row.length_s
-        when = [_stretch(row.start_s, end_s), f"{row.length_s:.1f} s", row.stream]
+        when = [_stretch(row.start_s, end_s), f"{row.length_s:.1f} s", known.source]
         return paint.lines(*_wrapped(when, width), Content.empty(), *_folded(wording.loss(row), width, "bold"))
     heard = row.heard
     start_s, end_s = heard.start_s or 0.0, heard.end_s or 0.0

@@ -52,13 +52,16 @@ class View:
                 return place
         return max(len(state.history) - 1, 0)
 
-    def choosing(self, state: DashboardState, place: int) -> Self:
-        """The view after choosing the row at a place, or the nearest there is; the newest one is followed."""
+    def choosing(self, state: DashboardState, place: int, *, follow: bool = True) -> Self:
+        """The view after choosing the row at a place, or the nearest there is.
+
+        The newest one is followed: the next one will be chosen when it comes; unless `follow` is false.
+        """
         place = min(max(place, 0), len(state.history) - 1)
         if place < 0:
             return self
         row = state.history[-1 - place]
-        if place == 0:
+        if place == 0 and follow:
             return replace(self, chosen=None, end_s=None, stream=row.stream)
         return replace(self, chosen=key(row), stream=row.stream)
 

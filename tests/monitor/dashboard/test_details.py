@@ -57,6 +57,19 @@ async def test_arrow_keys_step_through_the_utterances_and_the_table_follows():
         assert "▸   0:27" in driven.text
 
 
+async def test_a_reader_of_details_is_not_moved_by_what_comes_and_follows_again_afterwards():
+    more = Script(seq=100)
+    more.utterance(50.0, 52.0, (0.9, 0.03, 0.03, 0.04))
+    async with running(scenes.events("clear"), SMALL) as driven:
+        await driven.press("enter")
+        await driven.show(more.events)
+        assert "6 of 7" in driven.text
+        await driven.press("right")
+        assert "7 of 7" in driven.text
+        await driven.press("escape")
+        assert driven.app.view.chosen is None
+
+
 async def test_sound_without_a_reading_says_why():
     async with running(scenes.events("explained"), SMALL) as driven:
         await driven.press("enter")
