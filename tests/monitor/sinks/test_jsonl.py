@@ -19,12 +19,12 @@ from core.events import Event, UtteranceEvent, decode, encode
 from core.settings import OutputSettings
 from monitor.sinks import jsonl
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
-from tests.sample_events import drop, error, health, level, state, utterance
+from tests.sample_events import drop, error, health, level, note, state, tokens, utterance
 
 ROOT = Path(__file__).parents[3]
 DEFAULT = OutputSettings()
-ALL = OutputSettings(jsonl_events=("utterance", "drop", "error", "state", "health", "level"))
-EVENTS: list[Event] = [utterance(1), drop(), error(), state(), health(), level()]
+ALL = OutputSettings(jsonl_events=("utterance", "drop", "error", "state", "health", "level", "tokens", "note"))
+EVENTS: list[Event] = [utterance(1), drop(), error(), state(), health(), level(), tokens(1), note()]
 
 
 async def write(path: Path, events: list[Event], settings: OutputSettings = DEFAULT) -> list[Event]:
