@@ -72,8 +72,8 @@ class View:
     def scrolling(self, columns: int, now_s: float, shown: int) -> Self:
         """The view after going so many columns towards the present (back where negative), of `shown` on screen."""
         end_s = (now_s if self.end_s is None else self.end_s) + columns * self.column_s
-        earliest_s = min(shown * self.column_s, now_s)
-        return replace(self, end_s=None if end_s >= now_s else max(end_s, earliest_s))
+        end_s = max(end_s, shown * self.column_s)
+        return replace(self, end_s=None if end_s >= now_s else end_s)
 
     def including(self, start_s: float, end_s: float, now_s: float, shown: int) -> Self:
         """The view scrolled just so far that a stretch is in sight, of `shown` columns."""
