@@ -2,25 +2,30 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
+from textual.filter import LineFilter
 from textual.message import Message
-from textual.widgets import Footer
 
-from core.commands import Command, Pause, Quit, Resume
+from core.commands import Command, Quit
 from core.events import Event, LevelEvent
-from monitor.dashboard import browsing, paint, themes, wording
-from monitor.dashboard.browsing import Browsing
+from monitor.dashboard import keys, paint, themes, wording
+from monitor.dashboard.ascii import AsciiFilter
+from monitor.dashboard.controls import Controls
+from monitor.dashboard.footer import Keys
 from monitor.dashboard.help import HelpScreen
 from monitor.dashboard.layout import Layout, fit
+from monitor.dashboard.look import Look
 from monitor.dashboard.paint import NARROW
+from monitor.dashboard.palette import Actions
 from monitor.dashboard.panel import Painted, StreamPanel
 from monitor.dashboard.view_model import Session
+from monitor.sources.portaudio import Microphone, list_microphones
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -33,7 +38,7 @@ TICK_S = 1.0
 """How often what depends on time alone (a notice fading, sound that stopped) is looked at."""
 
 
-class DashboardApp(Browsing):
+class DashboardApp(Controls):
     """Shows every event given to `post_event` and calls `on_command` for every wish of the user.
 
     The app and the pipeline share one event loop, as two tasks:
@@ -53,20 +58,14 @@ class DashboardApp(Browsing):
         session: What is known before the first event.
         clock: Steady seconds that notices fade by; tests pass their own.
         repaint_s: Shortest time between two repaints; events in between are shown together.
+        look: Theme, ASCII mode, density and keymap.
+        find_microphones: Lists what can be listened to; called in a thread.
     """
 
-    CSS_PATH = "dashboard.tcss"
-    ENABLE_COMMAND_PALETTE = False
+    CSS_PATH = ["dashboard.tcss", "dialogs/dialogs.tcss"]  # noqa: RUF012 - declared by Textual
+    COMMANDS = {Actions}  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]  # noqa: RUF012 - declared by Textual
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "quit", id="quit", tooltip="End listening and the program"),
-        Binding("ctrl+c,ctrl+q", "quit", "quit", id="quit-now", show=False, priority=True),
-        Binding("space,p", "pause", "pause", key_display="p", id="pause", tooltip="Stop listening, or go on"),
-        Binding("question_mark,f1", "help", "help", key_display="?", id="help", tooltip="What the bars mean; keys"),
-        Binding("t", "theme", "light/dark", id="theme", tooltip="Switch between the dark and the light theme"),
-        *browsing.BINDINGS,
-        Binding("escape", "dismiss_message", "dismiss message", id="dismiss", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.BINDINGS]
 
     class News(Message):
         """Something changed since the last repaint."""
@@ -79,6 +78,8 @@ class DashboardApp(Browsing):
         session: Session | None = None,
         clock: Callable[[], float] = time.monotonic,
         repaint_s: float = REPAINT_S,
+        look: Look | None = None,
+        find_microphones: Callable[[], Sequence[Microphone]] = list_microphones,
     ) -> None:
         super().__init__(on_command=on_command, session=session or Session())
         self.title = title
@@ -86,9 +87,18 @@ class DashboardApp(Browsing):
         self._repaint_s = repaint_s
         self._painted_s, self._repaint_at_s = -math.inf, math.inf
         self._timer: Timer | None = None
-        self.register_theme(themes.DARK)
-        self.register_theme(themes.LIGHT)
-        self.theme = themes.DARK.name
+        self.look = look or Look()
+        self.find_microphones = find_microphones
+        self._last_steps = [AsciiFilter()] if self.look.ascii else []
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.theme = f"emotion-{self.look.theme}"
+        self.set_keymap(self.look.keymap)
+
+    @property
+    def ascii_only(self) -> bool:
+        """Whether only ASCII may be shown."""
+        return self.look.ascii
 
     def post_event(self, event: Event) -> None:
         """Takes one event, before, while or after the app runs; call it on the app's event loop."""
@@ -108,7 +118,7 @@ class DashboardApp(Browsing):
         yield from self.compose_past()
         yield Painted(id="health")
         yield Painted(id="message")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys()
 
     def on_mount(self) -> None:
         """Shows what arrived before the screen was there."""
@@ -142,7 +152,7 @@ class DashboardApp(Browsing):
             return
         main = self.screen_stack[0]
         state, now_s = self.state, self._clock()
-        layout = fit(self.size.height, len(state.streams))
+        layout = fit(self.size.height, len(state.streams), compact=self.look.compact)
         self._arrange(layout)
         numbers = {s.stream: f"{i}" if len(state.streams) > 1 else "" for i, s in enumerate(state.streams, start=1)}
         panels = self._panels()
@@ -152,6 +162,7 @@ class DashboardApp(Browsing):
         main.query_one("#health", Painted).show(paint.health, state)
         main.query_one("#message", Painted).show(paint.message, state, state.current_notice(now_s))
         self.show_past(layout, numbers)
+        self.show_dialogs()
 
     def _arrange(self, layout: Layout) -> None:
         main = self.screen_stack[0]
@@ -179,22 +190,28 @@ class DashboardApp(Browsing):
         self._on_command(Quit())
         self.exit()
 
-    def action_pause(self) -> None:
-        """Stops listening, or goes on."""
-        if self.state.ended:
-            return
-        paused = not self.state.paused
-        self.state = self.state.ask_pause(paused=paused)
-        self._on_command(Pause() if paused else Resume())
-        self._repaint()
-
     def action_help(self) -> None:
-        """Shows what the bars mean."""
-        self.push_screen(HelpScreen())
+        """Shows what the bars mean, and all keys."""
+        self.push_screen(HelpScreen(self.look.keymap))
 
     def action_theme(self) -> None:
-        """Switches between dark and light."""
-        self.theme = (themes.LIGHT if self.current_theme.dark else themes.DARK).name
+        """Goes to the next theme."""
+        self.use_theme(themes.following(self.theme))
+
+    def use_theme(self, name: str) -> None:
+        """Changes the theme, says which it is, and keeps it for the next time."""
+        self.theme = f"emotion-{name}"
+        self.look.remember(name)
+        self.say(f"Theme: {themes.LABELS[name]}")
+
+    def say(self, text: str) -> None:
+        """Shows a line of text for a while."""
+        self.state = self.state.say(text, self._clock())
+        self._repaint()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The last steps before a line goes to the terminal."""
+        return [*super().get_line_filters(), *self._last_steps]
 
     def action_dismiss_message(self) -> None:
         """Clears the message line."""

@@ -1,6 +1,8 @@
-"""The help screen."""
+"""The help screen: what the bars mean, and every key as it is now."""
 
-from typing import ClassVar
+import textwrap
+from collections.abc import Mapping
+from typing import ClassVar, TypeAlias
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -9,6 +11,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from monitor.dashboard import keys
+from monitor.dashboard.details import Block
+from monitor.dashboard.paint import NARROW
+
 HEARD = """\
 For every utterance, one stretch of speech between pauses, four bars say how likely anger, happiness, sadness and \
 neutral are to be heard in the voice. The four add up to 100%.
@@ -16,7 +22,9 @@ neutral are to be heard in the voice. The four add up to 100%.
 People often disagree about emotion in a voice, and so do the bars: 40% to 35% is a tie, not a result. A reading \
 says what listeners would likely hear. It does not say what anyone feels, and it can be wrong."""
 
-WORDS = (
+Rows: TypeAlias = tuple[tuple[str, str], ...]
+
+WORDS: Rows = (
     ("clear, mostly, leaning", "one emotion stands out, more or less"),
     ("mixed", "the emotions named are within 15 points of each other"),
     ("no clear emotion", "all four are about equally likely"),
@@ -27,23 +35,22 @@ WORDS = (
     ("smoothed", "average over recent utterances"),
     ("uncalibrated", "percentages were not corrected on new speakers"),
     ("latency", "from the last sound of the speech to the reading"),
+    ("timeline", "each column is a moment: the four shares stacked, newest right"),
 )
-KEYS = (
-    ("space, p", "pause or go on"),
-    ("↑ ↓ PgUp PgDn", "scroll the history; Home and End jump"),
-    ("t", "dark or light"),
-    ("Esc", "close this help, or dismiss a message"),
-    ("q, Ctrl-C", "quit"),
-)
+SELDOM = "Keys can be moved: see [dashboard] keymap in config/default.toml. There an action has the name in brackets."
 
 
 class HelpScreen(ModalScreen[None]):
-    """What the bars mean, and the keys."""
+    """What the bars mean, and the keys as the keymap has them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,f1", "dismiss", "close", id="close-help", tooltip="Close this help"),
         Binding("q", "app.quit", "quit", id="quit-from-help", tooltip="End listening and the program"),
     ]
+
+    def __init__(self, keymap: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._keymap = keymap or {}
 
     def compose(self) -> ComposeResult:
         """One scrollable page."""
@@ -51,12 +58,29 @@ class HelpScreen(ModalScreen[None]):
             page.border_title = "help"
             page.border_subtitle = "Esc closes"
             yield Static(Content(HEARD))
-            yield Static(_table("what the words mean", WORDS))
-            yield Static(_table("keys", KEYS))
+            yield _table("what the words mean", WORDS)
+            for topic, bindings in keys.TOPICS:
+                rows = tuple((key.keys, f"{key.text} ({key.id})") for key in keys.listed(bindings, self._keymap))
+                yield _table(f"keys: {topic}", rows)
+            yield Static(Content.styled(f"\n{SELDOM}", "$quiet"))
 
 
-def _table(title: str, rows: tuple[tuple[str, str], ...]) -> Content:
-    widest = max(len(term) for term, _ in rows) + 2
-    parts: list[Content] = [Content.styled(f"\n{title}", "bold $accent")]
-    parts += [Content.assemble((f"{term:<{widest}}", "bold"), (text, "$quiet")) for term, text in rows]
+def _table(title: str, rows: Rows) -> Block:
+    block = Block()
+    block.show(table, title, rows)
+    return block
+
+
+def table(title: str, rows: Rows, width: int) -> Content:
+    """Terms and what they mean, side by side, or below each other where it is narrow."""
+    parts = [Content.empty(), Content.styled(title, "bold $accent")]
+    beside = max(len(term) for term, _ in rows) + 2 if width >= NARROW else 2
+    for term, text in rows:
+        first, *others = textwrap.wrap(text, max(width - beside, 1)) or [""]
+        if width < NARROW:
+            parts.append(Content.styled(term, "bold"))
+            others.insert(0, first)
+        else:
+            parts.append(Content.assemble((f"{term:<{beside}}", "bold"), (first, "$quiet")))
+        parts += [Content.styled(" " * beside + line, "$quiet") for line in others]
     return Content("\n").join(parts)

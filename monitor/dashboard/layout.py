@@ -30,8 +30,8 @@ class Layout:
     health: bool
 
 
-def fit(height: int, streams: int) -> Layout:
-    """The roomiest layout for a terminal of so many lines and so many streams.
+def fit(height: int, streams: int, *, compact: bool = False) -> Layout:
+    """The roomiest layout for a terminal of so many lines and so many streams; the least roomy one if `compact`.
 
     Header, message line and keys are always there; health gives way on low terminals, then the timeline, then the
     table.
@@ -40,7 +40,8 @@ def fit(height: int, streams: int) -> Layout:
     health = height >= 16  # noqa: PLR2004 - below, the reading matters more
     room = height - 3 - (2 if health else 0)
     both = TIMELINE_FLAT + TABLE_FLAT
-    for density, wanted in ((Density.ROOMY, FRAMED), (Density.PLAIN, both), (Density.COMPACT, both)):
+    densities = ((Density.ROOMY, FRAMED), (Density.PLAIN, both), (Density.COMPACT, both))
+    for density, wanted in densities[2:] if compact else densities:
         left = room - streams * (density.value + BORDERS[density])
         if left >= wanted:
             framed = left >= FRAMED

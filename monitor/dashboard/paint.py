@@ -12,6 +12,8 @@ from monitor.dashboard.view_model import FLOOR_DBFS, DashboardState, Heard, Leve
 CLIP_DBFS = -0.1
 """A peak from here on is called clipping."""
 GRID = "╎"
+ROOMY_HEADER = 110
+"""From so many cells on, the header names the recording."""
 NARROW = 44
 """Below this many cells, labels are letters and only one number is shown."""
 
@@ -41,7 +43,11 @@ def header(state: DashboardState, title: str, width: int) -> Content:
     placed = " on ".join(part for part in (model, device) if part)
     long = [placed, prompt and f"prompt {prompt}", readout and f"read-out {readout}", *calibrated]
     short = [placed, prompt, readout, *calibrated]
+    recording = state.health.recording if state.health else None
+    mark = f" ● RECORDING {recording} " if width >= ROOMY_HEADER else " ● REC "
     right = Content.assemble(
+        (mark, "bold $background on $error") if recording else "",
+        "  " if recording else "",
         (" PAUSED ", "bold $background on $warning") if state.paused else "",
         "  " if state.paused else "",
         ("MQTT ", "$quiet"),
@@ -239,7 +245,7 @@ def message(state: DashboardState, notice: Notice | None, width: int) -> Content
     """The message line: an error, else what is being worked on, else what a reading is."""
     if notice:
         times = f" ({wording.TIMES}{notice.times})" if notice.times > 1 else ""
-        return Content.styled(f"{notice.text}{times}", "$error")
+        return Content.styled(f"{notice.text}{times}", "$error" if notice.grave else "$accent")
     trouble = wording.condition(state)
     if trouble:
         return Content.styled(trouble, "$warning")

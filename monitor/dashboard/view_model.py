@@ -27,6 +27,7 @@ from core.events import (
 from core.model import SAMPLE_RATE_HZ
 from monitor.dashboard.past import Past
 from monitor.dashboard.tokens import Tokens
+from monitor.dashboard.voicing import Voicing
 
 HISTORY_LIMIT = 500
 """Rows of history kept; older ones are forgotten."""
@@ -114,6 +115,8 @@ class Stream:
     touched_s: float = 0.0
     past: Past = field(default_factory=Past)
     """What the timeline draws."""
+    voicing: Voicing = field(default_factory=Voicing)
+    """What the choice of the sensitivity is shown by."""
 
     def sound_stopped(self, now_s: float) -> bool:
         """Whether a stream that should deliver sound does not."""
@@ -152,11 +155,12 @@ Row: TypeAlias = ReadingRow | LostRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """An error on the message line."""
+    """An error on the message line, or what became of a key."""
 
     text: str
     times: int
     received_s: float
+    grave: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +199,10 @@ class DashboardState:
     def ask_pause(self, *, paused: bool) -> Self:
         """The state after someone asked to pause or to go on; the next health event settles it."""
         return replace(self, pause_wanted=paused)
+
+    def say(self, text: str, now_s: float) -> Self:
+        """The state with a message that is no error."""
+        return replace(self, notice=Notice(text=one_line(text), times=1, received_s=now_s, grave=False))
 
     def dismiss_notice(self) -> Self:
         """The state without a message."""
@@ -359,7 +367,8 @@ def _hear_level(stream: Stream, event: LevelEvent, now_s: float) -> Stream:
         received_s=now_s,
     )
     state = "listening" if stream.state == "opening" else stream.state
-    return replace(stream, level=level, state=state, past=stream.past.hear_level(event))
+    past, voicing = stream.past.hear_level(event), stream.voicing.hear_level(event)
+    return replace(stream, level=level, state=state, past=past, voicing=voicing)
 
 
 def _with_reading(history: tuple[Row, ...], row: ReadingRow) -> tuple[Row, ...]:

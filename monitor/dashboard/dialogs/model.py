@@ -1,0 +1,72 @@
+"""Which model listens."""
+
+import asyncio
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.suggester import Suggester
+from textual.widgets import Input, Static
+
+from core.commands import SetModel
+from monitor.dashboard.dialogs.choices import Choice, Choices, Group
+from monitor.dashboard.dialogs.dialog import Dialog
+
+SHIPPED = "ltu-as-mini"
+
+
+class ModelDialog(Dialog):
+    """The shipped model, the one in use, or the path of another model folder."""
+
+    TITLE = "which model listens"
+    KEYS = ("Tab list or path · Enter takes it · Esc leaves it", "Enter takes it · Esc leaves it", "Esc")
+
+    def body(self) -> ComposeResult:
+        """A short list and a line for a path."""
+        tuning = self.state.health.tuning if self.state.health else None
+        now = tuning.model if tuning else None
+        choices = [Choice(SHIPPED, SHIPPED, "shipped: small, and quick on a processor")]
+        if now and now != SHIPPED:
+            choices.append(Choice(now, now, "in use"))
+        yield Choices([Group("model", tuple(choices), now)])
+        yield Static("Or a model folder, such as emotion-monitor convert makes:", id="about")
+        yield Input(placeholder="path of a model folder", compact=True, suggester=Folders(use_cache=False))
+        yield Static("", id="complaint")
+
+    @on(Choices.Taken)
+    def _take(self, message: Choices.Taken) -> None:
+        tuning = self.state.health.tuning if self.state.health else None
+        name = message.chosen["model"]
+        self.dismiss(None if name is None or (tuning and tuning.model == name) else SetModel(name))
+
+    @on(Input.Submitted)
+    async def _take_path(self, message: Input.Submitted) -> None:
+        folder = await asyncio.to_thread(_model_folder, message.value.strip())
+        if folder:
+            self.dismiss(SetModel(str(folder)))
+        else:
+            self.complain("That is no model folder: there is no config.json in it.")
+
+
+class Folders(Suggester):
+    """Completes the path of a folder; the right arrow key takes it."""
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The first folder whose path begins so."""
+        return await asyncio.to_thread(_completed, value) if "/" in value else None
+
+
+def _model_folder(path: str) -> Path | None:
+    folder = Path(path).expanduser()
+    return folder if path and (folder / "config.json").is_file() else None
+
+
+def _completed(value: str) -> str | None:
+    parent, _, begun = value.rpartition("/")
+    try:
+        inside = sorted(Path(f"{parent}/").expanduser().iterdir())
+        names = [entry.name for entry in inside if entry.name.startswith(begun) and entry.is_dir()]
+    except OSError:
+        return None
+    shown = [name for name in names if begun or not name.startswith(".")]
+    return f"{parent}/{shown[0]}/" if shown else None
