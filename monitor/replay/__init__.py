@@ -1,0 +1,1 @@
+"""Plays recorded events back."""
