@@ -133,11 +133,12 @@ async def _open_microphone(spec: str) -> Source:
 
 def _dashboard(settings: Settings, on_command: Callable[[Command], None]) -> "DashboardApp":
     from monitor.dashboard import DashboardApp, Session
+    from monitor.dashboard.look import chosen_look
 
     model = settings.model
     prompt, readout = ("" if word == "auto" else word for word in (model.prompt, model.readout))
     session = Session(model=model.name, prompt=prompt, readout=readout)
-    return DashboardApp(on_command=on_command, session=session)
+    return DashboardApp(on_command=on_command, session=session, look=chosen_look(settings.dashboard))
 
 
 def _dashboard_sink(app: "DashboardApp") -> Sink:
