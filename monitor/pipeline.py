@@ -89,6 +89,7 @@ class Pipeline:
         self._intake = Intake(settings.worker)
         self._worker = InferenceWorker(settings.model, settings.worker, on_change=self._on_worker_change)
         self._stop = asyncio.Event()
+        self._switching = asyncio.Lock()
         self._going = asyncio.Event()  # cleared by a pause
         self._going.set()
         self._background: set[asyncio.Task[None]] = set()
@@ -146,7 +147,8 @@ class Pipeline:
             case SetSmoothing() | SetVad() | SetReading() | SetModel():
                 await self._tune(command)
             case SwitchSource():
-                await self._switch(command)
+                async with self._switching:
+                    await self._switch(command)
             case Note():
                 await self._outlet.send([self._note(command.text)])
             case Record():

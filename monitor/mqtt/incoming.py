@@ -12,6 +12,8 @@ from monitor.mqtt.messages import Message
 logger = logging.getLogger(__name__)
 
 CAPACITY = 64
+PATIENCE_S = 1.0
+"""A command that takes longer, such as one that loads a model, does not hold up those after it: a pause above all."""
 
 
 class CommandHandler(Protocol):
@@ -24,7 +26,8 @@ class CommandHandler(Protocol):
 class Commands:
     """Hands messages to a handler, one after the other, and its answers on; nobody else waits for it.
 
-    A full queue turns new messages away and counts them.
+    The next one waits for the one before it, but no longer than PATIENCE_S. A full queue turns new messages away and
+    counts them.
 
     Args:
         handler: Takes the messages.
@@ -46,12 +49,22 @@ class Commands:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            message = await self._queue.get()
-            try:
-                answer = await self._handler.handle(message)
-            except Exception:  # a defect of ours costs a command, not the connection
-                logger.exception("a command failed unexpectedly")
-                continue
-            if answer is not None:
-                self._answer(answer)
+        going: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                task = asyncio.create_task(self._handle(await self._queue.get()))
+                going.add(task)
+                task.add_done_callback(going.discard)
+                await asyncio.wait({task}, timeout=PATIENCE_S)
+        finally:
+            for task in going:
+                task.cancel()
+
+    async def _handle(self, message: aiomqtt.Message) -> None:
+        try:
+            answer = await self._handler.handle(message)
+        except Exception:  # a defect of ours costs a command, not the connection
+            logger.exception("a command failed unexpectedly")
+            return
+        if answer is not None:
+            self._answer(answer)
