@@ -274,9 +274,11 @@ class WorkerHealth:
     model: str
     device: str
     generation: int
-    """How many processes there have been, this one included."""
+    """How many processes there have been, this one included: another model has one of its own."""
     queued: int
     rss_mb: float
+    restarts: int | None = None
+    """How many of them took the place of one that had failed."""
     cpu_percent: float | None = None
     """Of one core, since the health event before."""
     gpu_mb: float | None = None

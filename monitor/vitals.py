@@ -58,6 +58,7 @@ class Vitals:
                 model=worker.model,
                 device=worker.device,
                 generation=worker.generation,
+                restarts=worker.restarts,
                 queued=queued,
                 rss_mb=round(worker.rss_mb, 1),
                 cpu_percent=_rounded(worker.cpu_percent),

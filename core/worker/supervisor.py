@@ -30,8 +30,9 @@ WorkerState: TypeAlias = Literal["starting", "ready", "busy", "restarting", "fai
 class WorkerStatus:
     """How the inference process is doing.
 
-    `generation` counts the processes started, from 1. `error` says in one line why the last one ended, if that is why
-    the state is what it is. For the last three numbers see `core.events.WorkerHealth`.
+    `generation` counts the processes started, from 1, and `restarts` those that took a failed one's place. `error` says
+    in one line why the last one ended, if that is why the state is what it is. For the last three numbers see
+    `core.events.WorkerHealth`.
     """
 
     state: WorkerState
@@ -39,14 +40,10 @@ class WorkerStatus:
     device: str
     generation: int
     rss_mb: float
+    restarts: int = 0
     cpu_percent: float | None = None
     gpu_mb: float | None = None
     error: str | None = None
-
-    @property
-    def restarts(self) -> int:
-        """Processes started beyond the first."""
-        return max(self.generation - 1, 0)
 
 
 class InferenceWorker:
@@ -81,6 +78,7 @@ class InferenceWorker:
         self._state: WorkerState = "starting"
         self._error: str | None = None
         self._generation = 0
+        self._restarts = 0
         self._loading_s = 0.0
         self._ready: ModelReady | None = None
         self._process: WorkerProcess | None = None
@@ -262,6 +260,7 @@ class InferenceWorker:
                 await asyncio.sleep(delay_s)
             else:
                 log.warning("%s; starting another", error)
+            self._restarts += 1
             try:
                 return await self._launch(self._model)
             except EmotionMonitorError as failure:
@@ -327,6 +326,7 @@ class InferenceWorker:
             model=self._ready.stamp.name if self._ready else self._model.name,
             device=self._ready.device if self._ready else self._model.device,
             generation=self._generation,
+            restarts=self._restarts,
             rss_mb=load.rss_mb if load else 0.0,
             cpu_percent=load.cpu_percent if load else None,
             gpu_mb=self._process.gpu_mb if self._process else None,
