@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log details to standard error")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_export(commands)
     _add(commands, "devices", _devices, "list the microphones")
     doctor = _add(commands, "doctor", _doctor, "check audio, model, GPU and broker: what works, what to do")
     _add_settings_flags(doctor)
@@ -92,6 +93,15 @@ def _add_run(commands: Any) -> None:
     _add_settings_flags(run)
 
 
+def _add_export(commands: Any) -> None:
+    export = _add(commands, "export", _export, "turn a recording into tables, events or a page with plots")
+    export.add_argument("file", type=Path, metavar="FILE", help="a recording, or what --sink jsonl:PATH wrote")
+    export.add_argument(
+        "--format", default="csv,jsonl,html", metavar="csv,jsonl,html", help="one or several; default: all"
+    )
+    export.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to; default: this folder")
+
+
 def _add_convert(commands: Any) -> None:
     convert = _add(commands, "convert", _convert, "turn the authors' LTU-AS files into one model folder")
     convert.add_argument("--base", type=Path, required=True, metavar="VICUNA_DIR", help="Vicuna-7B v1.1 folder")
@@ -121,6 +131,16 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.record is not None:
         flags["record"] = {"on": True, "folder": arguments.record}
     return run(_settings(arguments, flags))
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from monitor.export.command import export_file, known_formats
+
+    session, paths = export_file(arguments.file, known_formats(arguments.format), arguments.out)
+    print(*paths, sep="\n")
+    if session.skipped:
+        logging.getLogger("monitor").warning("%d lines of %s were no events", session.skipped, arguments.file)
+    return 0
 
 
 def _settings(arguments: argparse.Namespace, flags: dict[str, dict[str, Any]] | None = None) -> Any:
