@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.filter import LineFilter
 from textual.message import Message
@@ -16,7 +16,7 @@ from core.commands import Command, Quit
 from core.events import Event, LevelEvent
 from monitor.dashboard import keys, paint, themes, wording
 from monitor.dashboard.ascii import AsciiFilter
-from monitor.dashboard.controls import Controls
+from monitor.dashboard.backend import Backend
 from monitor.dashboard.footer import Keys
 from monitor.dashboard.help import HelpScreen
 from monitor.dashboard.layout import Layout, fit
@@ -24,7 +24,8 @@ from monitor.dashboard.look import Look
 from monitor.dashboard.paint import NARROW
 from monitor.dashboard.palette import Actions
 from monitor.dashboard.panel import Painted, StreamPanel
-from monitor.dashboard.view_model import Session
+from monitor.dashboard.playing import Playing
+from monitor.dashboard.view_model import DashboardState, Session
 from monitor.sources.portaudio import Microphone, list_microphones
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ TICK_S = 1.0
 """How often what depends on time alone (a notice fading, sound that stopped) is looked at."""
 
 
-class DashboardApp(Controls):
+class DashboardApp(Playing):
     """Shows every event given to `post_event` and calls `on_command` for every wish of the user.
 
     The app and the pipeline share one event loop, as two tasks:
@@ -60,6 +61,7 @@ class DashboardApp(Controls):
         repaint_s: Shortest time between two repaints; events in between are shown together.
         look: Theme, ASCII mode, density and keymap.
         find_microphones: Lists what can be listened to; called in a thread.
+        backend: What stands behind it; by default the program itself, which can do everything.
     """
 
     CSS_PATH = ["dashboard.tcss", "dialogs/dialogs.tcss"]  # noqa: RUF012 - declared by Textual
@@ -80,8 +82,9 @@ class DashboardApp(Controls):
         repaint_s: float = REPAINT_S,
         look: Look | None = None,
         find_microphones: Callable[[], Sequence[Microphone]] = list_microphones,
+        backend: Backend | None = None,
     ) -> None:
-        super().__init__(on_command=on_command, session=session or Session())
+        super().__init__(on_command=on_command, session=session or Session(), backend=backend or Backend())
         self.title = title
         self._clock = clock
         self._repaint_s = repaint_s
@@ -106,6 +109,11 @@ class DashboardApp(Controls):
         calm = isinstance(event, LevelEvent) and not event.speaking
         self._changed(self._repaint_s * QUIET_FACTOR if calm else self._repaint_s)
 
+    def show_state(self, state: DashboardState) -> None:
+        """Shows another state at once, as after a jump in a replay."""
+        self.state = state
+        self._repaint()
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our colour names for themes that do not define them."""
         return themes.DARK_COLOURS if self.current_theme.dark else themes.LIGHT_COLOURS
@@ -113,6 +121,7 @@ class DashboardApp(Controls):
     def compose(self) -> ComposeResult:
         """Header, streams, history, health, message line, keys."""
         yield Painted(id="header")
+        yield Painted(id="playback")
         with VerticalScroll(id="streams", can_focus=False):
             yield Painted(id="welcome")
         yield from self.compose_past()
@@ -152,7 +161,8 @@ class DashboardApp(Controls):
             return
         main = self.screen_stack[0]
         state, now_s = self.state, self._clock()
-        layout = fit(self.size.height, len(state.streams), compact=self.look.compact)
+        height = self.size.height - self.show_playback()
+        layout = fit(height, len(state.streams), compact=self.look.compact)
         self._arrange(layout)
         numbers = {s.stream: f"{i}" if len(state.streams) > 1 else "" for i, s in enumerate(state.streams, start=1)}
         panels = self._panels()
@@ -160,7 +170,9 @@ class DashboardApp(Controls):
             panels[stream.stream].show(state, stream, layout.density, now_s, numbers[stream.stream])
         main.query_one("#header", Painted).show(paint.header, state, self.title)
         main.query_one("#health", Painted).show(paint.health, state)
-        main.query_one("#message", Painted).show(paint.message, state, state.current_notice(now_s))
+        message, notice = main.query_one("#message", Painted), state.current_notice(now_s)
+        if not self.show_remark(message, notice=notice):
+            message.show(paint.message, state, notice)
         self.show_past(layout, numbers)
         self.show_dialogs()
 
@@ -192,7 +204,7 @@ class DashboardApp(Controls):
 
     def action_help(self) -> None:
         """Shows what the bars mean, and all keys."""
-        self.push_screen(HelpScreen(self.look.keymap))
+        self.push_screen(HelpScreen(self.look))
 
     def action_theme(self) -> None:
         """Goes to the next theme."""
@@ -206,8 +218,16 @@ class DashboardApp(Controls):
 
     def say(self, text: str) -> None:
         """Shows a line of text for a while."""
+        if self.backend.playback:
+            self.say_here(text)
+            return
         self.state = self.state.say(text, self._clock())
         self._repaint()
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as the footer shows it."""
+        shown = super().get_key_display(binding)
+        return keys.spelled(shown) if self.ascii_only else shown
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The last steps before a line goes to the terminal."""
@@ -215,5 +235,6 @@ class DashboardApp(Controls):
 
     def action_dismiss_message(self) -> None:
         """Clears the message line."""
+        self.forget_said()
         self.state = self.state.dismiss_notice()
         self._repaint()

@@ -94,12 +94,19 @@ class Browsing(App[None]):
         if stream:
             chosen = self._chosen
             span = _span(chosen) if chosen and chosen.stream == stream.stream else None
-            scene = Scene(stream.past, view, span, numbers.get(stream.stream, ""))
+            scene = Scene(stream.past, view, span, numbers.get(stream.stream, ""), self.now)
             timeline.show(scene, framed=layout.framed, plain=self.plain)
         shown = tuple(numbers.items()) if len(numbers) > 1 else ()
         history.show(Table(state.history, shown, view.row(state)))
         for screen in self._details:
             screen.show(state, self._chosen, plain=self.plain)
+
+    now = "live"
+    """What the right end of the timeline is called."""
+
+    def ask(self, command: Command) -> None:
+        """Gives a command, and says so."""
+        raise NotImplementedError
 
     @property
     def plain(self) -> bool:
@@ -211,7 +218,7 @@ class Browsing(App[None]):
     @on(DetailsScreen.Explain)
     def _on_explain(self) -> None:
         tuning = self.state.health.tuning if self.state.health else None
-        self._on_command(SetReading(explain=not (tuning and tuning.explain)))
+        self.ask(SetReading(explain=not (tuning and tuning.explain)))
 
     @on(HistoryRows.Chosen)
     def _on_chosen(self, message: HistoryRows.Chosen) -> None:

@@ -1,7 +1,6 @@
 """The help screen: what the bars mean, and every key as it is now."""
 
 import textwrap
-from collections.abc import Mapping
 from typing import ClassVar, TypeAlias
 
 from textual.app import ComposeResult
@@ -13,6 +12,7 @@ from textual.widgets import Static
 
 from monitor.dashboard import keys
 from monitor.dashboard.details import Block
+from monitor.dashboard.look import Look
 from monitor.dashboard.paint import NARROW
 
 HEARD = """\
@@ -48,9 +48,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("q", "app.quit", "quit", id="quit-from-help", tooltip="End listening and the program"),
     ]
 
-    def __init__(self, keymap: Mapping[str, str] | None = None) -> None:
+    def __init__(self, look: Look) -> None:
         super().__init__()
-        self._keymap = keymap or {}
+        self._look = look
 
     def compose(self) -> ComposeResult:
         """One scrollable page."""
@@ -60,7 +60,8 @@ class HelpScreen(ModalScreen[None]):
             yield Static(Content(HEARD))
             yield _table("what the words mean", WORDS)
             for topic, bindings in keys.TOPICS:
-                rows = tuple((key.keys, f"{key.text} ({key.id})") for key in keys.listed(bindings, self._keymap))
+                listed = keys.listed(bindings, self._look.keymap, signs=not self._look.ascii)
+                rows = tuple((key.keys, f"{key.text} ({key.id})") for key in listed)
                 yield _table(f"keys: {topic}", rows)
             yield Static(Content.styled(f"\n{SELDOM}", "$quiet"))
 

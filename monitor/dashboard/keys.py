@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingsMap
 from textual.keys import Keys, format_key
 
 from core.errors import UsageError
-from monitor.dashboard import browsing
+from monitor.dashboard import browsing, playing
 from monitor.dashboard.details import DetailsScreen
 from monitor.dashboard.heat_map import HeatMap
 
@@ -34,6 +34,7 @@ LOOKS: tuple[Binding, ...] = (
     Binding("escape", "dismiss_message", "dismiss message", id="dismiss", show=False, tooltip="Clear the message line"),
 )
 TOPICS: tuple[tuple[str, tuple[Binding, ...]], ...] = (
+    ("a replay", playing.BINDINGS),
     ("the program", PROGRAM),
     ("what was heard", browsing.BINDINGS),
     ("listening", CONTROL),
@@ -57,13 +58,28 @@ class Key:
     text: str
 
 
-def listed(bindings: Iterable[Binding], keymap: Mapping[str, str]) -> list[Key]:
-    """The keys as they are with a keymap, in order."""
+SPELLED = {
+    "↑↓": "up/down", "←→": "left/right", "⏎": "enter", "↑": "up", "↓": "down", "←": "left", "→": "right",
+    "⌫": "backspace",
+}  # fmt: skip
+"""What is written for a key where only ASCII is."""
+
+
+def spelled(text: str) -> str:
+    """The signs of keys as words."""
+    for sign, word in SPELLED.items():
+        text = text.replace(sign, word)
+    return text
+
+
+def listed(bindings: Iterable[Binding], keymap: Mapping[str, str], *, signs: bool = True) -> list[Key]:
+    """The keys as they are with a keymap, in order; `signs` allows arrows, which are words else."""
+    shown = display if signs else lambda key: spelled(display(key))
     return [
         Key(
             id=binding.id or "",
             action=binding.action,
-            keys=" ".join(display(key) for key in keymap.get(binding.id or "", binding.key).split(",")),
+            keys=" ".join(shown(key) for key in keymap.get(binding.id or "", binding.key).split(",")),
             name=binding.description,
             text=binding.tooltip,
         )
@@ -103,8 +119,9 @@ def checked(keymap: Mapping[str, str]) -> dict[str, str]:
 
 def _screens() -> tuple[tuple[Binding, ...], ...]:
     """The keys that are there at the same time, screen by screen."""
-    widgets = (DetailsScreen.BINDINGS, HeatMap.BINDINGS)
-    return (BINDINGS, *(tuple(b for b in bindings if isinstance(b, Binding)) for bindings in widgets))
+    widgets = (playing.BINDINGS, DetailsScreen.BINDINGS, HeatMap.BINDINGS)
+    usual = tuple(binding for binding in BINDINGS if binding not in playing.BINDINGS)
+    return (usual, *(tuple(b for b in bindings if isinstance(b, Binding)) for bindings in widgets))
 
 
 def _split(keys: str) -> list[str]:

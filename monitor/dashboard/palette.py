@@ -35,8 +35,8 @@ class Actions(Provider):
     def entries(self) -> Iterator[Entry]:
         """All of them, in the order of the keys."""
         app = cast("DashboardApp", self.app)
-        for key in keys.listed(keys.BINDINGS, app.look.keymap):
-            if key.id not in keys.FIXED:
+        for key in keys.listed(keys.BINDINGS, app.look.keymap, signs=not app.look.ascii):
+            if key.id not in keys.FIXED and app.backend.can(key.action.partition("(")[0]):
                 yield Entry(key.name, key.text, key.keys, partial(app.run_action, key.action))
         for name in themes.NAMES:
             yield Entry(f"theme {themes.LABELS[name]}", "", "", partial(app.use_theme, name))

@@ -34,6 +34,8 @@ class Scene:
     view: View = field(default_factory=View)
     chosen: Span | None = None
     number: str = ""
+    now: str = "live"
+    """What the present is called."""
 
     def window(self, count: int) -> Window:
         """The columns to show."""
@@ -54,7 +56,7 @@ class Scene:
     def behind(self) -> str:
         """Whether the present is in sight."""
         if self.view.end_s is None:
-            return "live"
+            return self.now
         return f"{wording.duration(self.past.now_s - self.view.end_s)} behind"
 
     @property

@@ -1,0 +1,97 @@
+"""What stands behind the dashboard: the program itself, a recording, or a monitor elsewhere; what it can be asked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, get_args
+
+from core.commands import (
+    Command,
+    Note,
+    Pause,
+    Record,
+    SetModel,
+    SetReading,
+    SetSmoothing,
+    SetVad,
+    SwitchSource,
+)
+
+ALL_COMMANDS: frozenset[type[Command]] = frozenset(get_args(Command))
+NEEDED: dict[str, type[Command]] = {
+    "pause": Pause,
+    "note": Note,
+    "record": Record,
+    "microphone": SwitchSource,
+    "model": SetModel,
+    "reading": SetReading,
+    "sensitivity": SetVad,
+    "smoothing": SetSmoothing,
+}
+"""Action of the dashboard to the command it gives; the others need none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackFacts:
+    """Where a replay is."""
+
+    name: str
+    """Of the file."""
+    recorded: str
+    """When, in words; empty where it is not known."""
+    position_s: float
+    length_s: float
+    speed: float
+    state: str
+    """One word: playing, paused, ended, reading."""
+    spoken: bytes = b""
+    """Which parts of the whole hold speech: a byte each, 1 or 0."""
+
+
+class Playback(Protocol):
+    """A replay's controls, called from the keys."""
+
+    @property
+    def facts(self) -> PlaybackFacts:
+        """Where it is now."""
+
+    @property
+    def remark(self) -> str:
+        """What there is to say about the file itself; empty: nothing."""
+
+    def dismiss(self) -> None:
+        """The remark was read."""
+
+    def toggle(self) -> str:
+        """Pauses or goes on; returns what to say."""
+
+    def skip(self, seconds: float) -> str:
+        """Goes so far on, back where negative; returns what to say."""
+
+    def change_speed(self, steps: int) -> str:
+        """Faster by so many steps, slower where negative; returns what to say."""
+
+    def go_to(self, *, end: bool) -> str:
+        """Goes to the end, or the beginning; returns what to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """What the dashboard shows; the default is the program itself, live."""
+
+    commands: frozenset[type[Command]] = ALL_COMMANDS
+    """What it can be asked."""
+    refusal: str = ""
+    """Why it cannot be asked the rest."""
+    now: str = "live"
+    """What the right end of the timeline is called."""
+    playback: Playback | None = None
+    remote: bool = False
+    """Whether microphones are those of another machine, which can be named but not listed."""
+    remark: Callable[[], str] = str
+    """What is wrong between here and there; empty: nothing."""
+
+    def can(self, action: str) -> bool:
+        """Whether an action of the dashboard means something here."""
+        if action.startswith("playback_"):
+            return self.playback is not None
+        return action not in NEEDED or NEEDED[action] in self.commands
