@@ -1,6 +1,7 @@
 """What the user can change in the monitor behind the dashboard: a key, perhaps a dialog, a command."""
 
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 
 from textual import on
 
@@ -25,7 +26,7 @@ def asked(command: Command) -> str:
         case Note():
             said = f"Noted: {command.text}" if command.text else "Marked."
         case SetModel():
-            said = f"Loading {command.name}; until then the present model listens."
+            said = f"Loading {PurePath(command.name).name}; until then the present model listens."
         case SetReading():
             said = f"From the next utterance on: {', '.join(_changes(command))}."
         case SetSmoothing():

@@ -53,16 +53,19 @@ class SensitivityDialog(Dialog):
 
     def on_mount(self) -> None:
         """Shows the last seconds."""
-        self.show(self.state)
+        self._paint()
 
     def show(self, state: DashboardState) -> None:
         """Shows what became voiced since."""
         self.state = state
         if self.is_mounted:
-            seen = tuple((stream.source, stream.voicing.last(SHOWN_S)) for stream in state.streams[:STREAMS])
-            effect = self.query_one("#effect", Painted)
-            effect.styles.height = max(3 * len(seen), 1)
-            effect.show(effect_lines, seen)
+            self._paint()
+
+    def _paint(self) -> None:
+        seen = tuple((stream.source, stream.voicing.last(SHOWN_S)) for stream in self.state.streams[:STREAMS])
+        effect = self.query_one("#effect", Painted)
+        effect.styles.height = max(3 * len(seen), 1)
+        effect.show(effect_lines, seen)
 
     def action_try_mode(self, mode: int) -> None:
         """Goes to a mode by its number."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from textual.pilot import Pilot
 
@@ -60,14 +61,15 @@ async def settle(pilot: Pilot[None]) -> None:
     raise AssertionError(msg)
 
 
-def dashboard(events: Iterable[Event] = ()) -> Driven:
-    """A dashboard that knows its session and saw some events; not running yet."""
+def dashboard(events: Iterable[Event] = (), **options: Any) -> Driven:
+    """A dashboard that knows its session and saw some events; not running yet. Options are those of the app."""
     commands: list[Command] = []
     app = DashboardApp(
         on_command=commands.append,
         session=Session(model="ltu-as-mini", prompt="single", readout="seq_logprob"),
         clock=lambda: 0.0,
         repaint_s=0.0,
+        **options,
     )
     for event in events:
         app.post_event(event)
@@ -75,9 +77,11 @@ def dashboard(events: Iterable[Event] = ()) -> Driven:
 
 
 @asynccontextmanager
-async def running(events: Iterable[Event] = (), size: tuple[int, int] = DESIGN) -> AsyncIterator[Driven]:
+async def running(
+    events: Iterable[Event] = (), size: tuple[int, int] = DESIGN, **options: Any
+) -> AsyncIterator[Driven]:
     """A running dashboard that has painted."""
-    driven = dashboard(events)
+    driven = dashboard(events, **options)
     async with driven.app.run_test(size=size) as driven.pilot:
         await settle(driven.pilot)
         yield driven

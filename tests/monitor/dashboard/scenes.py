@@ -5,7 +5,7 @@ Times are fixed, and so is every number, so that a scene always paints the same 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.events import (
@@ -22,6 +22,7 @@ from core.events import (
     StreamHealth,
     TokensEvent,
     TokenStep,
+    Tuning,
     UtteranceEvent,
     WorkerHealth,
     timestamp,
@@ -421,6 +422,31 @@ def answer_position() -> Script:
     return script
 
 
+def tuned(recording: str | None = None) -> Script:
+    """A monitor that says what can be changed while it runs, and how it is now."""
+    script = Script()
+    script.talk(count=6)
+    script.health()
+    health = script.events.pop()
+    assert isinstance(health, HealthEvent)
+    tuning = Tuning(vad_mode=2, tau_s=7.0, model="ltu-as-mini", prompt="single", readout="seq_logprob", explain=False)
+    script.events.append(replace(health, tuning=tuning, recording=recording))
+    return script
+
+
+def recording() -> Script:
+    """Events are being recorded."""
+    return tuned(recording="20260101-100000.jsonl")
+
+
+def half_voiced() -> Script:
+    """Five seconds of levels, every other one voiced."""
+    script = tuned()
+    for number in range(50):
+        script.level(50.0 + number / 10, rms=-30.0, speaking=number % 2 == 0)
+    return script
+
+
 def busy_hour() -> Script:
     """An hour of talk with every kind of trouble, for what scrolls."""
     script = Script()
@@ -442,7 +468,7 @@ SCENES: dict[str, Callable[[], Script]] = {
     for scene in (
         starting, listening, speaking, interim, clear, mixed, unclear, no_reading, paused, file_ended, source_failed,
         broker_lost, worker_restarting, overload, error, two_microphones, explained,
-        answer_position, busy_hour,
+        answer_position, busy_hour, tuned, recording, half_voiced,
     )
 }  # fmt: skip
 

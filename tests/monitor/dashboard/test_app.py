@@ -123,14 +123,6 @@ async def test_what_happens_behind_the_help_is_there_when_it_closes():
         assert "clear: anger" in driven.text
 
 
-async def test_a_key_switches_to_the_light_theme_and_back():
-    async with running(scenes.events("clear")) as driven:
-        for dark in (False, True):
-            await driven.press("t")
-            assert driven.app.current_theme.dark is dark
-            assert "clear: anger" in driven.text
-
-
 @pytest.mark.parametrize("theme", ["textual-light", "nord"])
 async def test_the_themes_of_textual_work_too(theme):
     driven = dashboard(scenes.events("clear"))
