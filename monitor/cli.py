@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_export(commands)
+    _add_replay(commands)
     _add(commands, "devices", _devices, "list the microphones")
     doctor = _add(commands, "doctor", _doctor, "check audio, model, GPU and broker: what works, what to do")
     _add_settings_flags(doctor)
@@ -102,6 +103,18 @@ def _add_export(commands: Any) -> None:
     export.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to; default: this folder")
 
 
+def _add_replay(commands: Any) -> None:
+    from monitor.replay.arguments import position, speed
+
+    replay = _add(commands, "replay", _replay, "show a recording of events as it was, in the same dashboard")
+    replay.add_argument("file", type=Path, metavar="FILE", help="from run --record DIR, or from --sink jsonl:PATH")
+    replay.add_argument("--speed", type=speed, default=1.0, metavar="N|max", help="0.25 to 64; max without dashboard")
+    replay.add_argument("--from", dest="start", type=position, default=0.0, metavar="MM:SS", help="where to begin")
+    replay.add_argument("--headless", action="store_true", help="no dashboard: give the events again, one a line")
+    replay.add_argument("--sink", action="append", metavar="jsonl[:PATH]", help="where to; may repeat")
+    replay.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML (see config/default.toml)")
+
+
 def _add_convert(commands: Any) -> None:
     convert = _add(commands, "convert", _convert, "turn the authors' LTU-AS files into one model folder")
     convert.add_argument("--base", type=Path, required=True, metavar="VICUNA_DIR", help="Vicuna-7B v1.1 folder")
@@ -144,16 +157,32 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace, flags: dict[str, dict[str, Any]] | None = None) -> Any:
-    from core.settings import default_user_file, load_settings
-
     values = flags or {}
     values["model"] = {"name": arguments.model, "device": arguments.device}
     values["mqtt"] = {"url": arguments.mqtt, "insecure": arguments.mqtt_insecure}
-    given = {section: {k: v for k, v in keys.items() if v is not None} for section, keys in values.items()}
-    file = arguments.config
+    return _settings_of(arguments.config, values)
+
+
+def _settings_of(file: Path | None, flags: dict[str, dict[str, Any]]) -> Any:
+    from core.settings import default_user_file, load_settings
+
+    given = {section: {k: v for k, v in keys.items() if v is not None} for section, keys in flags.items()}
     if file is None and default_user_file().exists():
         file = default_user_file()
     return load_settings(file=file, flags=given)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from monitor.replay.command import replay
+
+    return replay(
+        arguments.file,
+        _settings_of(arguments.config, {}),
+        speed=arguments.speed,
+        from_s=arguments.start,
+        headless=arguments.headless,
+        sinks=arguments.sink or (),
+    )
 
 
 def _devices(_: argparse.Namespace) -> int:
