@@ -213,6 +213,9 @@ class OutputSettings:
     ] = ("utterance", "drop", "error")  # fmt: skip
     jsonl_interim: bool = False
     """Also write readings of utterances that are not over yet."""
+    consent: Literal["ask", "given"] = "ask"
+    """ask: the dashboard says what is listened to, sent and stored, once, before a microphone is opened; given: those
+    who can be heard know and agree already, as with a kiosk that says so beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,9 @@ def _add_run(commands: Any) -> None:
     run.add_argument(
         "--sink", action="append", metavar="jsonl[:PATH]", help="write events, one JSON object a line; may repeat"
     )
+    run.add_argument(
+        "--yes", action="store_true", help="do not ask: those who can be heard know that they are, and agree"
+    )
     run.add_argument("--record", metavar="DIR", help="record all events (never sound) in a file there, for a replay")
     _add_settings_flags(run)
 
@@ -143,6 +146,8 @@ def _run(arguments: argparse.Namespace) -> int:
     }
     if arguments.record is not None:
         flags["record"] = {"on": True, "folder": arguments.record}
+    if arguments.yes:
+        flags["output"]["consent"] = "given"
     return run(_settings(arguments, flags))
 
 

@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from core.command import INTERRUPTED
 from core.commands import Command
 from core.errors import UsageError
 from core.settings import Settings
+from monitor.consent import Consent
 from monitor.pipeline import Pipeline
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
 from monitor.sinks.opening import open_sinks
@@ -99,18 +100,25 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
     async with AsyncExitStack() as stack:
         sinks: list[Sink] = []  # those that take commands need the pipeline, which needs them only once it runs
         recorder = Recorder(settings.record, settings.mqtt.node, sinks)
-        pipeline = Pipeline(settings, sources, sinks, open_source=_open_microphone, recorder=recorder)
+
+        async def open_microphone(spec: str) -> Source:
+            return await _open_microphone(spec, consent)
+
+        pipeline = Pipeline(settings, sources, sinks, open_source=open_microphone, recorder=recorder)
         app = None if headless else _dashboard(settings, pipeline.command)
+        consent = _consent(settings, app)
         if app is not None:
             sinks.append(await stack.enter_async_context(_dashboard_sink(app)))
         sinks += await open_sinks(settings, sources, pipeline.execute, stack)
         await stack.enter_async_context(recorder)
         gently.append(pipeline.stop)
+        names = [source.name for source in sources]
         if app is None:
+            await consent.to(names)
             await pipeline.run()
         else:
             gently.append(app.exit)
-            await _show(app, pipeline)
+            await _show(app, pipeline, partial(consent.to, names))
     if pipeline.errors and app is not None and len(pipeline.errors) == len(sources):
         raise pipeline.errors[0]
     if pipeline.errors:
@@ -118,17 +126,31 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
     return int(any(isinstance(sink, JsonlSink) and sink.failed for sink in sinks))
 
 
-async def _open_microphone(spec: str) -> Source:
+async def _open_microphone(spec: str, consent: Consent) -> Source:
     """What a running program may be switched to.
 
     Raises:
-        UsageError: It is no microphone: a file would be somebody's who may not have been asked.
+        UsageError: It is no microphone: a file would be somebody's who may not have been asked. Or someone was asked
+            whether it may be listened to, and did not agree.
         AudioError: There is no such microphone.
     """
     if spec != "mic" and not spec.startswith("mic:"):
         msg = f"{spec!r} is no microphone"
         raise UsageError(msg, hint="mic or mic:NAME; `emotion-monitor devices` lists them")
-    return await in_thread(partial(open_source, spec))
+    source = await in_thread(partial(open_source, spec))
+    if not await consent.to([source.name]):
+        msg = f"{source.name} is not listened to: nobody at the dashboard agreed"
+        raise UsageError(msg)
+    return source
+
+
+def _consent(settings: Settings, app: "DashboardApp | None") -> Consent:
+    """Asks on the dashboard; without one there is nobody to ask."""
+    if app is None:
+        return Consent(settings, ask=None, say=log.info)
+    from monitor.dashboard.consent import ask
+
+    return Consent(settings, ask=partial(ask, app), say=log.info)
 
 
 def _dashboard(settings: Settings, on_command: Callable[[Command], None]) -> "DashboardApp":
@@ -147,12 +169,18 @@ def _dashboard_sink(app: "DashboardApp") -> Sink:
     return DashboardSink(app)
 
 
-async def _show(app: "DashboardApp", pipeline: Pipeline) -> None:
-    """Runs the pipeline behind the dashboard; what has ended stays on screen until the user quits."""
+async def _show(app: "DashboardApp", pipeline: Pipeline, agreed: Callable[[], Awaitable[bool]]) -> None:
+    """Runs the pipeline behind the dashboard once it may; what has ended stays on screen until the user quits."""
     from monitor.dashboard.terminal import own_terminal
+
+    may_listen = asyncio.Event()
 
     async def listen() -> None:
         try:
+            if not await agreed():
+                app.exit()
+                return
+            may_listen.set()
             await pipeline.run()
         except BaseException:
             app.exit()
@@ -164,5 +192,8 @@ async def _show(app: "DashboardApp", pipeline: Pipeline) -> None:
         listening = asyncio.create_task(listen(), name="pipeline")
         await app.run_async()
         pipeline.stop()
+        if not may_listen.is_set():
+            listening.cancel()
         await asyncio.wait({listening})
-    await listening
+    if not listening.cancelled():
+        await listening

@@ -1,5 +1,6 @@
 """The terminal dashboard: shows wire events, gives commands back."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from core.events import Event, LevelEvent
 from monitor.dashboard import keys, paint, themes, wording
 from monitor.dashboard.ascii import AsciiFilter
 from monitor.dashboard.backend import Backend
+from monitor.dashboard.exporting import Exporting
 from monitor.dashboard.footer import Keys
 from monitor.dashboard.help import HelpScreen
 from monitor.dashboard.layout import Layout, fit
@@ -24,7 +26,6 @@ from monitor.dashboard.look import Look
 from monitor.dashboard.paint import NARROW
 from monitor.dashboard.palette import Actions
 from monitor.dashboard.panel import Painted, StreamPanel
-from monitor.dashboard.playing import Playing
 from monitor.dashboard.view_model import DashboardState, Session
 from monitor.sources.portaudio import Microphone, list_microphones
 
@@ -39,7 +40,7 @@ TICK_S = 1.0
 """How often what depends on time alone (a notice fading, sound that stopped) is looked at."""
 
 
-class DashboardApp(Playing):
+class DashboardApp(Exporting):
     """Shows every event given to `post_event` and calls `on_command` for every wish of the user.
 
     The app and the pipeline share one event loop, as two tasks:
@@ -62,6 +63,9 @@ class DashboardApp(Playing):
         look: Theme, ASCII mode, density and keymap.
         find_microphones: Lists what can be listened to; called in a thread.
         backend: What stands behind it; by default the program itself, which can do everything.
+
+    Attributes:
+        there: Set once screens can be shown.
     """
 
     CSS_PATH = ["dashboard.tcss", "dialogs/dialogs.tcss"]  # noqa: RUF012 - declared by Textual
@@ -92,6 +96,7 @@ class DashboardApp(Playing):
         self._timer: Timer | None = None
         self.look = look or Look()
         self.find_microphones = find_microphones
+        self.there = asyncio.Event()
         self._last_steps = [AsciiFilter()] if self.look.ascii else []
         for theme in themes.THEMES:
             self.register_theme(theme)
@@ -106,6 +111,7 @@ class DashboardApp(Playing):
     def post_event(self, event: Event) -> None:
         """Takes one event, before, while or after the app runs; call it on the app's event loop."""
         self.state = self.state.push(event, now_s=self._clock())
+        self.spool.push(event)
         calm = isinstance(event, LevelEvent) and not event.speaking
         self._changed(self._repaint_s * QUIET_FACTOR if calm else self._repaint_s)
 
@@ -131,6 +137,7 @@ class DashboardApp(Playing):
 
     def on_mount(self) -> None:
         """Shows what arrived before the screen was there."""
+        self.there.set()
         self.set_interval(TICK_S, self._repaint)
         self.call_after_refresh(self._repaint)
 

@@ -15,6 +15,7 @@ from core.commands import (
     SetVad,
     SwitchSource,
 )
+from monitor.export.session import Session
 
 ALL_COMMANDS: frozenset[type[Command]] = frozenset(get_args(Command))
 NEEDED: dict[str, type[Command]] = {
@@ -89,6 +90,8 @@ class Backend:
     """Whether microphones are those of another machine, which can be named but not listed."""
     remark: Callable[[], str] = str
     """What is wrong between here and there; empty: nothing."""
+    session: Callable[[], Session] | None = None
+    """Reads all that there is to export, in a thread; None: what the dashboard was told of."""
 
     def can(self, action: str) -> bool:
         """Whether an action of the dashboard means something here."""

@@ -23,6 +23,7 @@ PROGRAM: tuple[Binding, ...] = (
 CONTROL: tuple[Binding, ...] = (
     Binding("n", "note", "note", id="note", tooltip="Mark this moment, with a note if you like"),
     Binding("r", "record", "record", id="record", tooltip="Record events for a replay, never sound; or stop"),
+    Binding("e", "export", "export", id="export", tooltip="Write the session to files: tables, events, a page"),
     Binding("m", "microphone", "microphone", id="microphone", tooltip="Listen to another microphone"),
     Binding("d", "model", "model", id="model", tooltip="Let another model listen"),
     Binding("o", "reading", "reading", id="reading", tooltip="How the model is asked and its logits are read"),

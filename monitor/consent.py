@@ -1,0 +1,137 @@
+"""Nobody is listened to before someone at this machine has agreed: what they are told, and whether they were."""
+
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from core.events import timestamp
+from core.settings import Settings
+from monitor.mqtt.address import broker_address
+from monitor.outbox import outbox_path
+from monitor.sinks.jsonl import jsonl_target
+from monitor.sinks.recording import default_folder
+
+TEXT = "text 1"
+"""Changes when what people agree to does: then they are asked again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosure:
+    """What is listened to, what leaves the machine and what is stored, each in words for people."""
+
+    listens: tuple[str, ...]
+    """Names of microphones."""
+    leaves: tuple[str, ...] = ()
+    """Empty: nothing."""
+    stores: tuple[str, ...] = ()
+    """Empty: nothing."""
+    nearby: bool = False
+    """Whether programs on this machine can read along."""
+
+    @property
+    def terms(self) -> frozenset[str]:
+        """What is agreed to. The microphone is not part of it: another one hears the same room."""
+        return frozenset({TEXT, *self.leaves, *self.stores})
+
+    def one_line(self) -> str:
+        """All of it, for a log."""
+        leaves, stores = ("; ".join(words) or "nothing" for words in (self.leaves, self.stores))
+        told = "never sound. Those who can be heard must be told"
+        return f"listening to {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
+
+
+def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
+    """What a run with these settings does with what it hears.
+
+    Raises:
+        UsageError: The broker's address cannot be used.
+    """
+    what = ["readings", *(["what was said"] if settings.model.transcript else [])]
+    leaves, stores = [], []
+    mqtt = settings.mqtt
+    if mqtt.url not in {"embedded", "off"}:
+        address = broker_address(mqtt)
+        leaves.append(f"{_and(what)}, to the MQTT broker {address.url}")
+        outbox = outbox_path(mqtt, address)
+        if outbox:
+            stores.append(f"{_and(what)}, until the broker has them, in {outbox}")
+    if settings.record.on:
+        folder = Path(settings.record.folder).expanduser() if settings.record.folder else default_folder()
+        stores.append(f"{_and([*what, 'levels', 'notes'])}, as a recording, in {folder}")
+    stores += [f"{_and(what)}, in {path}" for spec in settings.output.sinks if (path := jsonl_target(spec))]
+    return Disclosure(
+        listens=tuple(microphones), leaves=tuple(leaves), stores=tuple(stores), nearby=mqtt.url == "embedded"
+    )
+
+
+def _and(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+class Consent:
+    """Asks once before listening, and remembers the answer.
+
+    Args:
+        settings: All of them.
+        ask: Shows a disclosure and waits for someone to agree or not; None: nobody is there to be asked, and the
+            disclosure is only said.
+        say: Takes the disclosure in one line where nobody is asked.
+        memory: File that keeps what was agreed to.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ask: Callable[[Disclosure], Awaitable[bool]] | None,
+        say: Callable[[str], None],
+        memory: Path | None = None,
+    ) -> None:
+        self._settings = settings
+        self._ask = ask
+        self._say = say
+        self._memory = memory or user_state_path("emotion-monitor") / "consent.json"
+        self._given = settings.output.consent == "given"
+
+    async def to(self, sources: Sequence[str]) -> bool:
+        """Whether these sources may be listened to; asks where one is a microphone and nobody has agreed yet."""
+        microphones = [source for source in sources if source.startswith("mic")]
+        if not microphones:
+            return True
+        disclosed = disclosure(self._settings, microphones)
+        if self._ask is None:
+            self._say(disclosed.one_line())
+            return True
+        if not self._given:
+            self._given = disclosed.terms <= agreed_terms(self._memory)
+        if not self._given:
+            self._given = await self._ask(disclosed)
+            if self._given:
+                remember(disclosed, self._memory)
+        return self._given
+
+
+def agreed_terms(memory: Path) -> frozenset[str]:
+    """What was agreed to on this machine by this user."""
+    try:
+        terms = json.loads(memory.read_text(encoding="utf-8"))["terms"]
+        return frozenset(str(term) for term in terms)
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
+def remember(disclosed: Disclosure, memory: Path) -> None:
+    """Adds to what was agreed to; where that cannot be kept, the next run asks again."""
+    terms = sorted(agreed_terms(memory) | disclosed.terms)
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(memory, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump({"agreed_at": timestamp(time.time()), "terms": terms}, file)
+    except OSError:
+        return

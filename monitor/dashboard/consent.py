@@ -1,0 +1,92 @@
+"""The screen before the first listening: what is heard, what leaves the machine, what is stored, and who must know."""
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from monitor.consent import Disclosure
+from monitor.dashboard.paint import printable
+
+if TYPE_CHECKING:
+    from monitor.dashboard.app import DashboardApp
+
+MEANING = (
+    "A reading says how likely each of four emotions is to be heard in a voice: what listeners would say. It is not "
+    "what anyone feels, and it can be wrong."
+)
+TELL = "Everyone who can be heard must know that this runs, and be fine with it. Tell them first."
+KEYS = (
+    "Enter: I agree, and those around me know · q: leave",
+    "Enter: agree · q: leave",
+    "Enter or q",
+)
+
+
+class ConsentScreen(ModalScreen[bool]):
+    """Dismissed with True by whoever agrees, with False by whoever does not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "answer(True)", "agree", id="agree", tooltip="Begin to listen"),
+        Binding("q,escape", "answer(False)", "leave", id="disagree", tooltip="Do not listen"),
+    ]
+
+    def __init__(self, disclosed: Disclosure) -> None:
+        super().__init__()
+        self._disclosed = disclosed
+
+    def compose(self) -> ComposeResult:
+        """One page that scrolls where it does not fit."""
+        with VerticalScroll(id="consent") as page:
+            page.border_title = "before anyone is heard"
+            yield Static(printable(text(self._disclosed)))
+
+    def on_mount(self) -> None:
+        """Lets the arrow keys scroll."""
+        self.query_one("#consent").focus()
+
+    def on_resize(self) -> None:
+        """Fits the keys into the frame."""
+        room = self.size.width - 6
+        self.query_one("#consent").border_subtitle = next((keys for keys in KEYS if len(keys) <= room), KEYS[-1])
+
+    def action_answer(self, agreed: bool) -> None:  # noqa: FBT001 - an action's argument
+        """Closes with the answer."""
+        self.dismiss(agreed)
+
+
+async def ask(app: "DashboardApp", disclosed: Disclosure) -> bool:
+    """Shows what is done with what is heard, once the app is there, and waits for the answer."""
+    answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def take(agreed: bool | None) -> None:  # noqa: FBT001 - Textual's
+        if not answer.done():
+            answer.set_result(bool(agreed))
+
+    await app.there.wait()
+    app.push_screen(ConsentScreen(disclosed), take)
+    return await answer
+
+
+def text(disclosed: Disclosure) -> Content:
+    """All that someone agrees to."""
+    leaves = [f"{words[0].upper()}{words[1:]}." for words in disclosed.leaves] or ["Nothing."]
+    if disclosed.nearby:
+        leaves.append("Other programs on it can read along (MQTT on 127.0.0.1).")
+    stores = [f"{words[0].upper()}{words[1:]}." for words in disclosed.stores] or ["Nothing."]
+    stores.append("More only if you ask for it: a recording of readings (r), an export (e).")
+    parts = (
+        ("What is listened to", [f"{' and '.join(disclosed.listens)}, until you pause (p) or quit (q)."]),
+        ("What leaves this machine", leaves),
+        ("What is stored", stores),
+        ("What is not", ["No sound is stored, and none leaves this machine."]),
+        ("What it means", [MEANING]),
+        ("Who must know", [TELL]),
+    )
+    lines = [part for title, texts in parts for part in (Content.styled(title, "bold $accent"), *map(Content, texts))]
+    return Content("\n").join(lines)
