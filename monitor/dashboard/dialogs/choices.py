@@ -123,6 +123,5 @@ class Choices(OptionList):
             group, choice = line
             mark = CHOSEN if self._is_chosen(group, choice) else OTHER
             label = f"{mark} {choice.label:<{widest}}" if choice.text else f"{mark} {choice.label}"
-            text = (f"  {choice.text}", "$quiet") if choice.text else ""
-            options.append(Option(printable(Content.assemble(label, text))))
+            options.append(Option(printable(Content.assemble((label, "bold"), f"  {choice.text}".rstrip()))))
         self.set_options(options)

@@ -21,7 +21,7 @@ PROMPTS = (
 READOUT_TEXTS = {
     "auto": "the one that the model folder names",
     "seq_logprob": "how likely each emotion's word is as the answer",
-    "first_piece": "the same from the first piece that differs",
+    "first_piece": "how likely the first piece is that differs",
     "paper_linear": "the paper's equation 2, negative logits as 0",
     "paper_linear_strict": "to the letter: a negative logit, no reading",
     "shifted_linear": "equation 2 above the smallest logit",
