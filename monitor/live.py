@@ -19,6 +19,7 @@ from core.errors import UsageError
 from core.settings import Settings
 from monitor.consent import Consent
 from monitor.pipeline import Pipeline
+from monitor.screen import has_screen
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
 from monitor.sinks.opening import open_sinks
 from monitor.sinks.recording import Recorder
@@ -42,15 +43,11 @@ def run(settings: Settings) -> int:
     Raises:
         EmotionMonitorError: It could not start, or behind the dashboard its only sources failed.
     """
-    headless = settings.output.headless or not _is_terminal()
+    headless = settings.output.headless or not has_screen()
     if headless and not settings.output.sinks:
         settings = replace(settings, output=replace(settings.output, sinks=("jsonl",)))
     _check(settings, headless=headless)
     return asyncio.run(_run(settings, headless=headless))
-
-
-def _is_terminal() -> bool:
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def _check(settings: Settings, *, headless: bool) -> None:

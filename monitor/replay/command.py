@@ -2,14 +2,16 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from core.commands import Command, Quit
 from core.errors import UsageError
 from core.settings import Settings
+from monitor.export.command import read_session
 from monitor.replay.tape import Tape
+from monitor.screen import has_screen
 
 REFUSAL = "Not in a replay: it only shows what was recorded."
 
@@ -31,7 +33,7 @@ def replay(file: Path, settings: Settings, *, speed: float, from_s: float, headl
     from monitor.replay.player import FASTEST, SLOWEST
 
     tape = Tape(file)
-    headless = headless or not (sys.stdin.isatty() and sys.stdout.isatty())
+    headless = headless or not has_screen()
     if headless:
         from monitor.replay.emission import emit
 
@@ -59,7 +61,13 @@ async def _show(tape: Tape, settings: Settings, *, speed: float, from_s: float) 
         """Quitting is all that can be asked, and the app ends by itself."""
 
     playback = TapePlayback(tape, DashboardState(), speed=speed, from_s=from_s)
-    backend = Backend(commands=frozenset({Quit}), refusal=REFUSAL, now="replay", playback=playback)
+    backend = Backend(
+        commands=frozenset({Quit}),
+        refusal=REFUSAL,
+        now="replay",
+        playback=playback,
+        session=partial(read_session, tape.path),
+    )
     look = chosen_look(settings.dashboard)
     app = DashboardApp(on_command=ignore, clock=playback.clock, look=look, backend=backend)
     for number in (signal.SIGINT, signal.SIGTERM):
