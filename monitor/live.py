@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
