@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from monitor.consent import Disclosure
-from monitor.dashboard.paint import printable
+from monitor.dashboard.paint import NARROW, printable
 
 if TYPE_CHECKING:
     from monitor.dashboard.app import DashboardApp
@@ -21,6 +21,8 @@ MEANING = (
     "what anyone feels, and it can be wrong."
 )
 TELL = "Everyone who can be heard must know that this runs, and be fine with it. Tell them first."
+ROOMY = 28
+"""From so many lines on, the parts are set apart."""
 KEYS = (
     "Enter: I agree, and those around me know · q: leave",
     "Enter: agree · q: leave",
@@ -44,14 +46,16 @@ class ConsentScreen(ModalScreen[bool]):
         """One page that scrolls where it does not fit."""
         with VerticalScroll(id="consent") as page:
             page.border_title = "before anyone is heard"
-            yield Static(printable(text(self._disclosed)))
+            yield Static(printable(text(self._disclosed)), id="terms")
 
     def on_mount(self) -> None:
         """Lets the arrow keys scroll."""
         self.query_one("#consent").focus()
 
     def on_resize(self) -> None:
-        """Fits the keys into the frame."""
+        """Fits the page into the screen, and the keys into the frame."""
+        roomy = self.size.height >= ROOMY and self.size.width >= NARROW
+        self.query_one("#terms", Static).update(printable(text(self._disclosed, apart=roomy)))
         room = self.size.width - 6
         self.query_one("#consent").border_subtitle = next((keys for keys in KEYS if len(keys) <= room), KEYS[-1])
 
@@ -73,8 +77,8 @@ async def ask(app: "DashboardApp", disclosed: Disclosure) -> bool:
     return await answer
 
 
-def text(disclosed: Disclosure) -> Content:
-    """All that someone agrees to."""
+def text(disclosed: Disclosure, *, apart: bool = False) -> Content:
+    """All that someone agrees to; `apart` puts a blank line between its parts."""
     leaves = [f"{words[0].upper()}{words[1:]}." for words in disclosed.leaves] or ["Nothing."]
     if disclosed.nearby:
         leaves.append("Other programs on it can read along (MQTT on 127.0.0.1).")
@@ -84,9 +88,11 @@ def text(disclosed: Disclosure) -> Content:
         ("What is listened to", [f"{' and '.join(disclosed.listens)}, until you pause (p) or quit (q)."]),
         ("What leaves this machine", leaves),
         ("What is stored", stores),
-        ("What is not", ["No sound is stored, and none leaves this machine."]),
+        ("What is never stored or sent", ["Sound."]),
         ("What it means", [MEANING]),
         ("Who must know", [TELL]),
     )
-    lines = [part for title, texts in parts for part in (Content.styled(title, "bold $accent"), *map(Content, texts))]
-    return Content("\n").join(lines)
+    blocks = [
+        Content("\n").join([Content.styled(title, "bold $accent"), *map(Content, texts)]) for title, texts in parts
+    ]
+    return Content("\n\n" if apart else "\n").join(blocks)

@@ -15,8 +15,8 @@ from monitor.export.writing import write_new
 Format: TypeAlias = Literal["csv", "jsonl", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 TEXTS: dict[Format, str] = {
-    "csv": "tables of utterances, notes and losses, for pandas and spreadsheets",
-    "jsonl": "the events, one JSON object a line, for programs",
+    "csv": "tables for pandas and spreadsheets",
+    "jsonl": "the events, a JSON object a line, for programs",
     "html": "a summary on one page, with plots",
 }
 

@@ -58,9 +58,7 @@ class Formats(OptionList):
         widest = max(map(len, FORMATS))
         self.set_options(
             Option(
-                Content.assemble(
-                    f"[{'x' if kind in self.marked else ' '}] {kind:<{widest}}", (f"  {TEXTS[kind]}", "$quiet")
-                )
+                Content.assemble(f"[{'x' if kind in self.marked else ' '}] {kind:<{widest}}", (f"  {TEXTS[kind]}", ""))
             )
             for kind in FORMATS
         )
