@@ -86,7 +86,7 @@ class EmotionDistribution:
     def entropy(self) -> float:
         """Entropy divided by ln 4: 0 is certain, 1 is uniform."""
         nats = -math.fsum(p * math.log(p) for p in self if p > 0)
-        return min(max(nats / math.log(len(EMOTIONS)), 0.0), 1.0)
+        return min(max(0.0, nats / math.log(len(EMOTIONS))), 1.0)  # in this order -0.0 becomes 0.0
 
 
 def kl_divergence(p: Iterable[float], q: Iterable[float], *, epsilon: float = 1e-10) -> float:
