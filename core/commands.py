@@ -197,6 +197,21 @@ def encode_answer(answer: Answer) -> bytes:
     return _as_json(asdict(answer))
 
 
+def decode_answer(data: bytes) -> Answer:
+    """The answer in a JSON text; fields this version does not know are ignored.
+
+    Raises:
+        CommandError: It is no answer.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return _answer_adapter().validate_json(data)
+    except ValidationError as error:
+        msg = "not an answer to a command"
+        raise CommandError(msg) from error
+
+
 def _as_json(values: dict[str, Any]) -> bytes:
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode(errors="replace")
@@ -207,3 +222,10 @@ def _adapter() -> "TypeAdapter[WireCommand]":
     from pydantic import Field, TypeAdapter
 
     return TypeAdapter(Annotated[WireCommand, Field(discriminator="command")])
+
+
+@functools.cache
+def _answer_adapter() -> "TypeAdapter[Answer]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Answer)

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_export(commands)
     _add_replay(commands)
+    _add_watch(commands)
     _add(commands, "devices", _devices, "list the microphones")
     doctor = _add(commands, "doctor", _doctor, "check audio, model, GPU and broker: what works, what to do")
     _add_settings_flags(doctor)
@@ -62,6 +63,10 @@ def _add_settings_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|DIR", help="ltu-as-mini (shipped) or a converted model folder")
     parser.add_argument("--device", metavar="auto|cpu|cuda", help="where the model runs")
     parser.add_argument("--mqtt", metavar="embedded|off|URL", help="where events are published")
+    _add_insecure_flag(parser)
+
+
+def _add_insecure_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mqtt-insecure",
         action="append",
@@ -116,6 +121,15 @@ def _add_replay(commands: Any) -> None:
     replay.add_argument("--headless", action="store_true", help="no dashboard: give the events again, one a line")
     replay.add_argument("--sink", action="append", metavar="jsonl[:PATH]", help="where to; may repeat")
     replay.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML (see config/default.toml)")
+
+
+def _add_watch(commands: Any) -> None:
+    watch = _add(commands, "watch", _watch, "show a monitor elsewhere in the same dashboard, over an MQTT broker")
+    watch.add_argument("url", metavar="URL", help="mqtt://[USER@]HOST[:PORT] or mqtts://...")
+    watch.add_argument("--node", metavar="NAME", help="the only one to show; all of them unless named")
+    watch.add_argument("--base", metavar="TOPIC", help="first level of the topics (mqtt.base)")
+    _add_insecure_flag(watch)
+    watch.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML (see config/default.toml)")
 
 
 def _add_convert(commands: Any) -> None:
@@ -188,6 +202,13 @@ def _replay(arguments: argparse.Namespace) -> int:
         headless=arguments.headless,
         sinks=arguments.sink or (),
     )
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from monitor.watch.command import watch
+
+    flags = {"mqtt": {"base": arguments.base, "insecure": arguments.mqtt_insecure}}
+    return watch(arguments.url, _settings_of(arguments.config, flags), node=arguments.node)
 
 
 def _devices(_: argparse.Namespace) -> int:

@@ -189,7 +189,8 @@ class DashboardApp(Exporting):
         main.query_one("#health").display = layout.health
         welcome = main.query_one("#welcome", Painted)
         welcome.display = not self.state.streams
-        headline, detail = wording.expectation(self.state, None)
+        expected = self.backend.welcome() if self.backend.welcome else wording.expectation(self.state, None)
+        headline, detail = expected
         welcome.show(paint.line, f"{headline}\n{detail}", "")
 
     def _panels(self) -> dict[str, StreamPanel]:

@@ -90,6 +90,8 @@ class Backend:
     """Whether microphones are those of another machine, which can be named but not listed."""
     remark: Callable[[], str] = str
     """What is wrong between here and there; empty: nothing."""
+    welcome: Callable[[], tuple[str, str]] | None = None
+    """What stands in the place of streams while there are none; None: what is known of the program itself."""
     session: Callable[[], Session] | None = None
     """Reads all that there is to export, in a thread; None: what the dashboard was told of."""
 

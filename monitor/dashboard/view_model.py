@@ -52,6 +52,8 @@ class Session:
     model: str = ""
     prompt: str = ""
     readout: str = ""
+    watched: str = ""
+    """The broker through which a monitor elsewhere is seen; it may send no levels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,6 +158,7 @@ def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
         "opening": "Opening the source",
         "ended": ended(stream.source),
         "failed": f"The source failed: {stream.trouble or 'no more is known'}",
+        "offline": "The monitor is offline.",
     }
     if stream.state in instead:
         return instead[stream.state]
@@ -165,7 +166,9 @@ def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
         return "Paused: not listening. p goes on."
     if stream.sound_stopped(now_s):
         return "No sound is arriving."
-    return "Waiting for sound" if stream.level is None else None
+    if stream.level is None:
+        return "No levels are sent (mqtt.details is off there)." if state.session.watched else "Waiting for sound"
+    return None
 
 
 def worker_state(worker: WorkerHealth) -> str:

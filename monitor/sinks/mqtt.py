@@ -125,7 +125,7 @@ class MqttSink:
         self._availability: Availability = "online"
         self._health_at_s = 0.0
         self._level_due_s: dict[str, float] = {}
-        self._parts: tuple[str, ...] = ()
+        self._parts: tuple[object, ...] = ()
         self._is_muted = False
         self._held_back = 0
         self._state: Literal["starting", "ok", "degraded", "closed"] = "starting"
@@ -260,9 +260,9 @@ class MqttSink:
         return True
 
     def _is_due(self, health: HealthEvent) -> bool:
-        """Whether `mqtt.health_every_s` has passed since the last one published, or a part of the node changed."""
+        """Whether `mqtt.health_every_s` has passed since the last one published, or a part of the node was changed."""
         working = {"busy": "ready"}.get(health.worker.state, health.worker.state)
-        parts = (working, *(stream.state for stream in health.streams))
+        parts = (working, health.tuning, health.recording, *(stream.state for stream in health.streams))
         if parts == self._parts and health.uptime_s - self._health_at_s < self._settings.health_every_s:
             return False
         self._parts, self._health_at_s = parts, health.uptime_s

@@ -1,0 +1,1 @@
+"""Shows monitors elsewhere, and what is asked of them, over an MQTT broker."""
