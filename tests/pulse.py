@@ -45,6 +45,11 @@ class Pulse:
         time.sleep(duration_s)
         self._pactl("suspend-sink", SINK, "0")
 
+    def listeners(self) -> int:
+        """How many programs hold the microphone open."""
+        words = ["pactl", "list", "short", "source-outputs"]
+        return len(subprocess.run(words, env=self.env, check=True, capture_output=True).stdout.splitlines())
+
     def kill(self) -> None:
         """Takes the microphone away."""
         self.process.kill()

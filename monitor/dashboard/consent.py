@@ -65,15 +65,18 @@ class ConsentScreen(ModalScreen[bool]):
 
 
 async def ask(app: "DashboardApp", disclosed: Disclosure) -> bool:
-    """Shows what is done with what is heard, once the app is there, and waits for the answer."""
+    """Shows what is done with what is heard, once the app is there, and waits for the answer; from any task."""
     answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def take(agreed: bool | None) -> None:  # noqa: FBT001 - Textual's
         if not answer.done():
             answer.set_result(bool(agreed))
 
+    def show() -> None:
+        app.push_screen(ConsentScreen(disclosed), take)
+
     await app.there.wait()
-    app.push_screen(ConsentScreen(disclosed), take)
+    app.call_later(show)
     return await answer
 
 

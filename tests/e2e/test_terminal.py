@@ -10,7 +10,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -23,12 +23,14 @@ LEAVES_ALTERNATE_SCREEN = "\x1b[?1049l"
 class Terminal:
     """A program in a terminal of a given size; remembers all it was sent."""
 
-    def __init__(self, *arguments: str, columns: int = 100, rows: int = 30) -> None:
+    def __init__(
+        self, *arguments: str, columns: int = 100, rows: int = 30, env: Mapping[str, str] | None = None
+    ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        env = environment({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
+        whole = environment({"TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})})
         self.process = subprocess.Popen(
-            command(*arguments), stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True
+            command(*arguments), stdin=slave, stdout=slave, stderr=slave, env=whole, start_new_session=True
         )
         os.close(slave)
         self.sent = ""
