@@ -120,6 +120,10 @@ class DashboardApp(Exporting):
         self.state = state
         self._repaint()
 
+    def moved(self) -> None:
+        """Shows soon what changed beside the state, such as how far a replay is."""
+        self._changed(self._repaint_s * QUIET_FACTOR)
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our colour names for themes that do not define them."""
         return themes.DARK_COLOURS if self.current_theme.dark else themes.LIGHT_COLOURS

@@ -36,6 +36,9 @@ class Screen(Protocol):
     def show_state(self, state: DashboardState) -> None:
         """Shows another state at once."""
 
+    def moved(self) -> None:
+        """Shows soon where the replay is."""
+
 
 class TapePlayback:
     """One replay. `clock` is the time that the screen has to go by: it stands still with the replay.
@@ -161,6 +164,8 @@ class TapePlayback:
                 self._show_due(self._screen)
         except OSError as error:
             self._fail(error)
+        if self._screen:
+            self._screen.moved()
         if self._trouble:
             return LOOK_S
         if not self._survey.complete:

@@ -25,6 +25,9 @@ class Shown:
     def show_state(self, state: DashboardState) -> None:
         self.state = state
 
+    def moved(self) -> None:
+        pass
+
 
 class Hand:
     """A replay whose clock is moved by hand, and whose loop is turned by hand."""
