@@ -15,7 +15,7 @@ from textual.message import Message
 
 from core.commands import Command, Quit
 from core.events import Event, LevelEvent
-from monitor.dashboard import keys, paint, themes, wording
+from monitor.dashboard import health_lines, keys, paint, themes, wording
 from monitor.dashboard.ascii import AsciiFilter
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.exporting import Exporting
@@ -26,6 +26,7 @@ from monitor.dashboard.look import Look
 from monitor.dashboard.paint import NARROW
 from monitor.dashboard.palette import Actions
 from monitor.dashboard.panel import Painted, StreamPanel
+from monitor.dashboard.troubles import troubles
 from monitor.dashboard.view_model import DashboardState, Session
 from monitor.sources.portaudio import Microphone, list_microphones
 
@@ -180,10 +181,11 @@ class DashboardApp(Exporting):
         for stream in state.streams:
             panels[stream.stream].show(state, stream, layout.density, now_s, numbers[stream.stream])
         main.query_one("#header", Painted).show(paint.header, state, self.title)
-        main.query_one("#health", Painted).show(paint.health, state)
+        found = troubles(state, now_s)
+        main.query_one("#health", Painted).show(health_lines.health, state, found)
         message, notice = main.query_one("#message", Painted), state.current_notice(now_s)
         if not self.show_remark(message, notice=notice):
-            message.show(paint.message, state, notice)
+            message.show(health_lines.message, notice, found)
         self.show_past(layout, numbers)
         self.show_dialogs()
 

@@ -99,7 +99,10 @@ def heard(known: Account, width: int) -> Content:
             *_folded(f"no reading: {row.heard.reason}", width, "bold"), *paint.rows(None, smoothed, width)
         )
     verdict = wording.verdict(raw) if row.heard.final else f"so far {wording.verdict(raw)}"
-    sure = [f"entropy {raw.entropy:.2f}: {entropy_words(raw)}", f"margin {raw.margin:.2f}: {margin_words(raw)}"]
+    sure = [
+        f"entropy {raw.entropy:.2f}: {wording.entropy_words(raw)}",
+        f"margin {raw.margin:.2f}: {wording.margin_words(raw)}",
+    ]
     key = "█ this utterance   │ smoothed" if smoothed else "█ this utterance"
     if smoothed and width < paint.NARROW:
         numbers = zip(EMOTIONS, smoothed, strict=True)
@@ -110,18 +113,6 @@ def heard(known: Account, width: int) -> Content:
         *paint.rows(raw, smoothed, width),
         Content.styled(f"{key:>{width}}", "$quiet"),
     )
-
-
-def entropy_words(reading: EmotionDistribution) -> str:
-    """How much listeners would disagree."""
-    words = ((0.3, "listeners would agree"), (0.6, "most would agree"), (0.85, "listeners would disagree"))
-    return next((text for limit, text in words if reading.entropy < limit), "anything might be heard")
-
-
-def margin_words(reading: EmotionDistribution) -> str:
-    """How far the first is ahead."""
-    words = ((0.05, "a tie"), (wording.MIXED_MARGIN, "nearly a tie"), (0.4, "a lead"))
-    return next((text for limit, text in words if reading.margin < limit), "a clear lead")
 
 
 def latency(spent: LatencyMs, width: int, *, plain: bool = False) -> Content:

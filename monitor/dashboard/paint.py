@@ -1,19 +1,29 @@
 """Pure painters: from what is known and a width to styled text. Colours are names of theme variables."""
 
 import functools
+from dataclasses import dataclass
 from enum import Enum
 
 from textual.content import Content
 
 from core.distribution import EMOTIONS, EmotionDistribution
 from monitor.dashboard import bars, wording
-from monitor.dashboard.view_model import FLOOR_DBFS, DashboardState, Heard, Level, Notice
+from monitor.dashboard.level import FLOOR_DBFS, Level
+from monitor.dashboard.view_model import DashboardState, Heard
 
-CLIP_DBFS = -0.1
-"""A peak from here on is called clipping."""
 GRID = "╎"
+NOISE = "┊"
+"""Marks the noise floor on the level meter."""
+FAINT = "55%"
+"""Opacity of bars that are not, or no longer, what was heard last."""
+HEADS = "this  smoothed "
+"""What stands above the two columns of numbers."""
 ROOMY_HEADER = 110
 """From so many cells on, the header names the recording."""
+WIDE = 100
+"""From so many cells on, a panel has room for words beside the level meter."""
+HEADED = 60
+"""From so many cells on, the columns of numbers have headings."""
 NARROW = 44
 """Below this many cells, labels are letters and only one number is shown."""
 
@@ -77,20 +87,34 @@ def line(text: str, style: str, _width: int) -> Content:
 
 
 def meter(level: Level, width: int) -> Content:
-    """The level meter: state in a word, line from -60 to 0 dBFS with its peak, and the number."""
+    """The level meter: state in a word, line from -60 to 0 dBFS with its peak and the noise floor, and the number."""
     glyph, word = ("●", "speaking") if level.speaking else ("◐", "voice") if level.voiced else ("○", "quiet")
     style = "$voice" if level.speaking or level.voiced else "$quiet"
     word = f"{glyph} {word:<9}" if width >= NARROW else f"{glyph} "
-    clipping = level.peak_dbfs >= CLIP_DBFS
-    number = "clipping" if clipping and width >= NARROW else wording.decibels(level.rms_dbfs)
-    number = f"{number:>11} " if width >= NARROW // 2 else ""
+    number = _loudness_words(level, width)
     cells = max(width - len(word) - len(number), 0)
     loud = bars.line(_loudness(level.rms_dbfs), cells)
     content = Content.assemble((loud, style), ("─" * (cells - len(loud)), "$edge"))
     peak = bars.mark(_loudness(level.peak_dbfs), cells) if level.peak_dbfs > FLOOR_DBFS else -1
     if len(loud) <= peak < cells:
-        content = Content.assemble(content[:peak], ("╸", style), content[peak + 1 :])
-    return Content.assemble((word, style), content, (number, "$warning" if clipping else "$quiet"))
+        content = _with_sign(content, peak, "╸", "$warning" if level.clipping else style)
+    if level.noise_floor_dbfs is not None and cells:
+        content = _with_sign(content, bars.mark(_loudness(level.noise_floor_dbfs), cells), NOISE, "$mark")
+    return Content.assemble((word, style), content, (number, "bold $warning" if level.clipping else "$quiet"))
+
+
+def _loudness_words(level: Level, width: int) -> str:
+    """The level in numbers, or that it is too loud."""
+    if width < NARROW:
+        number = "CLIP" if level.clipping else wording.decibels(level.rms_dbfs)
+        return f"{number:>11} " if width >= NARROW // 2 else ""
+    if level.clipping:
+        number = "clipping: too loud" if width >= WIDE else "clipping"
+    else:
+        number = wording.decibels(level.rms_dbfs)
+        if width >= WIDE and level.noise_floor_dbfs is not None:
+            number += f", {NOISE} noise {wording.decibels(level.noise_floor_dbfs)}"
+    return f"{number:>11} " if width < WIDE else f"  {number:>11} "
 
 
 def track(share: float, width: int, colour: str, marked: int | None = None) -> Content:
@@ -113,6 +137,10 @@ def _grid(width: int) -> str:
     return "".join(GRID if cell in quarters else " " for cell in range(width))
 
 
+def _with_sign(content: Content, cell: int, sign: str, style: str) -> Content:
+    return Content.assemble(content[:cell], (sign, style), content[cell + 1 :])
+
+
 def _with_mark(content: Content, cell: int, colour: str, ground: str) -> Content:
     if not 0 <= cell < len(content):
         return content
@@ -121,24 +149,50 @@ def _with_mark(content: Content, cell: int, colour: str, ground: str) -> Content
     return Content.assemble(content[:cell], ("│", style), content[cell + 1 :])
 
 
-def reading(headline: str, parts: tuple[str, ...], heard: Heard | None, density: Density, width: int) -> Content:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """What a panel says of the current reading."""
+
+    headline: str
+    when: tuple[str, ...] = ()
+    certainty: tuple[str, ...] = ()
+    heard: Heard | None = None
+    faint: bool = False
+    """Whether it is not, or no longer, what was heard last; it is then paler."""
+
+    @property
+    def interim(self) -> bool:
+        """Whether the numbers will change."""
+        return self.heard is not None and not self.heard.final
+
+
+def reading(now: Now, density: Density, width: int) -> Content:
     """The current distribution of a stream with its words, in the lines that the density allows below the meter."""
-    title = Content.styled(headline, "bold" if heard and heard.raw else "bold $quiet")
-    raw, smoothed = (heard.raw, heard.smoothed) if heard else (None, None)
+    heard = now.heard
+    title = Content.styled(now.headline, "bold" if heard and heard.raw else "bold $quiet")
+    room = width - title.cell_length - 2
+    top = spread(title, details(now.when, room), width)
     if density is Density.COMPACT:
-        room = width - title.cell_length - 2
-        return lines(spread(title, details(parts, room), width), in_a_row(raw, smoothed, width))
+        return lines(top, in_a_row(now, width))
+    headed = width >= HEADED and heard is not None and heard.raw is not None
+    below = details(now.certainty, width - len(HEADS) - 1 if headed and density is Density.PLAIN else width, first=True)
     if density is Density.PLAIN:
-        return lines(title, details(parts, width), *rows(raw, smoothed, width))
-    return lines(Content.empty(), title, details(parts, width), Content.empty(), *roomy_rows(raw, smoothed, width))
+        above = Content.styled(HEADS, "$quiet") if headed else Content.empty()
+        return lines(top, spread(below, above, width), *rows(*_shown(now), width, faint=now.faint, interim=now.interim))
+    return lines(Content.empty(), top, below, Content.empty(), *roomy_rows(now, width))
 
 
-def details(parts: tuple[str, ...], width: int) -> Content:
-    """As many parts as fit, the last ones first; that someone still speaks stands out."""
-    while len(parts) > 1 and len(" · ".join(parts)) > width:
-        parts = parts[1:]
-    styled = [Content.styled(part, "$voice" if part == wording.STILL_SPEAKING else "$quiet") for part in parts]
+def details(parts: tuple[str, ...], width: int, *, first: bool = False) -> Content:
+    """As many parts as fit, the last ones before the others, or the first ones; that someone speaks stands out."""
+    while parts and len(" · ".join(parts)) > width and (len(parts) > 1 or not first):
+        parts = parts[:-1] if first else parts[1:]
+    live = {wording.STILL_SPEAKING, wording.SPEAKS_AGAIN}
+    styled = [Content.styled(part, "$voice" if part in live else "$quiet") for part in parts]
     return Content.styled(" · ", "$quiet").join(styled)
+
+
+def _shown(now: Now) -> tuple[EmotionDistribution | None, EmotionDistribution | None]:
+    return (now.heard.raw, now.heard.smoothed) if now.heard else (None, None)
 
 
 def lines(*parts: Content) -> Content:
@@ -146,8 +200,15 @@ def lines(*parts: Content) -> Content:
     return Content("\n").join(parts)
 
 
-def rows(raw: EmotionDistribution | None, smoothed: EmotionDistribution | None, width: int) -> list[Content]:
-    """Four lines: label, bar with the smoothed value as a mark, and both numbers."""
+def rows(
+    raw: EmotionDistribution | None,
+    smoothed: EmotionDistribution | None,
+    width: int,
+    *,
+    faint: bool = False,
+    interim: bool = False,
+) -> list[Content]:
+    """Four lines: label, bar with the smoothed value as a mark, and both numbers; the rest is as in `Now`."""
     narrow = width < NARROW
     painted = []
     for index, name in enumerate(EMOTIONS):
@@ -155,20 +216,22 @@ def rows(raw: EmotionDistribution | None, smoothed: EmotionDistribution | None, 
         mean = tuple(smoothed)[index] if smoothed else None
         label = f"{name[0].upper()} " if narrow else f"{name:<11}"
         numbers = Content.assemble(
-            (_number(share), _number_style(share)),
-            "" if narrow else (f"{_number(mean)}", "$quiet"),
+            _share(share, faint=faint, interim=interim),
+            "" if narrow else (f"{_number(mean):>{10 if width >= HEADED else 5}}", "$quiet"),
             "" if narrow else " ",
         )
         cells = width - len(label) - numbers.cell_length
         marked = None if mean is None else bars.mark(mean, cells)
-        painted.append(Content.assemble((label, f"${name}"), chart(share or 0.0, cells, f"${name}", marked), numbers))
+        middle = chart(share or 0.0, cells, _colour(name, faint=faint), marked)
+        painted.append(Content.assemble((label, f"${name}"), middle, numbers))
     return painted
 
 
-def roomy_rows(raw: EmotionDistribution | None, smoothed: EmotionDistribution | None, width: int) -> list[Content]:
+def roomy_rows(now: Now, width: int) -> list[Content]:
     """Two lines per emotion, the utterance's bar and the smoothed line below it, and a scale."""
+    raw, smoothed = _shown(now)
     if width < NARROW:
-        return rows(raw, smoothed, width)
+        return rows(raw, smoothed, width, faint=now.faint, interim=now.interim)
     painted = []
     cells = width - 11 - 6
     for index, name in enumerate(EMOTIONS):
@@ -177,13 +240,15 @@ def roomy_rows(raw: EmotionDistribution | None, smoothed: EmotionDistribution | 
         painted.append(
             Content.assemble(
                 (f"{name:<11}", f"${name}"),
-                chart(share or 0.0, cells, f"${name}"),
-                (_number(share), _number_style(share)),
+                chart(share or 0.0, cells, _colour(name, faint=now.faint)),
+                _share(share, faint=now.faint, interim=now.interim),
                 " ",
             )
         )
         thin = bars.line(mean or 0.0, cells).ljust(cells)
-        painted.append(Content.assemble(" " * 11, (thin, f"${name} 70%"), (_number(mean), "$quiet"), " "))
+        painted.append(
+            Content.assemble((f"{'  smoothed':<11}", "$quiet"), (thin, f"${name} 70%"), (_number(mean), "$quiet"), " ")
+        )
     return [*painted, Content.styled(" " * 11 + scale(cells), "$quiet")]
 
 
@@ -197,8 +262,9 @@ def scale(cells: int) -> str:
     return "".join(text).rstrip() + " %"
 
 
-def in_a_row(raw: EmotionDistribution | None, smoothed: EmotionDistribution | None, width: int) -> Content:
+def in_a_row(now: Now, width: int) -> Content:
     """All four bars on one line, with the smoothed values as marks; numbers alone where it is very narrow."""
+    raw, smoothed = _shown(now)
     room = width // len(EMOTIONS)
     parts: list[Content] = []
     for index, name in enumerate(EMOTIONS):
@@ -207,64 +273,13 @@ def in_a_row(raw: EmotionDistribution | None, smoothed: EmotionDistribution | No
         label = next((text for text in (name, wording.SHORT[name]) if room >= len(text) + 16), name[0].upper())
         cells = room - len(label) - 7
         marked = None if mean is None else bars.mark(mean, cells)
-        middle = track(share or 0.0, cells, f"${name}", marked) if cells > 1 else Content.empty()
-        number = _number(share)[1:] if cells > 1 else _number(share).strip(" %")
+        middle = track(share or 0.0, cells, _colour(name, faint=now.faint), marked) if cells > 1 else Content.empty()
+        number, style = _share(share, faint=now.faint, interim=now.interim)
+        number = number[1:] if cells > 1 else _number(share).strip(" %")
         gap = "  " if cells > 1 else " "
         label += gap[1:]
-        parts.append(Content.assemble((label, f"${name}"), middle, (number, _number_style(share)), gap))
+        parts.append(Content.assemble((label, f"${name}"), middle, (number, style), gap))
     return Content.empty().join(parts)
-
-
-def health(state: DashboardState, width: int) -> Content:
-    """Two lines: the inference process, what was lost, and the other sinks."""
-    event = state.health
-    if event is None:
-        return Content.styled("Health: not known yet", "$quiet")
-    worker = event.worker
-    p50, p95 = event.latency_p50_ms, event.latency_p95_ms
-    first = [
-        ("model", wording.worker_state(worker), worker.state in {"restarting", "failed"}),
-        ("restarts", f"{max(worker.generation - 1, 0)}", worker.generation > 1),
-        ("queue", f"{worker.queued}", False),
-        ("compute", wording.NONE if p50 is None else wording.milliseconds(p50), False),
-        ("p95", wording.NONE if p95 is None else wording.milliseconds(p95), False),
-        ("memory", f"{worker.rss_mb:.0f} MB", False),
-    ]
-    second = [("dropped", wording.losses(state.lost), wording.worrying(state.lost))]
-    for sink in state.sinks:
-        name = "MQTT" if sink is state.mqtt else sink.name.partition(":")[0]
-        word = wording.mqtt_state(sink) if sink is state.mqtt else sink.state
-        text = f"{word}, {sink.queued} waiting" + (f", {sink.dropped} dropped" if sink.dropped else "")
-        second.append((name, text, sink.state == "degraded"))
-    if state.errors:
-        second.append(("errors", f"{state.errors}", True))
-    return lines(_facts(first, width), _facts(second, width))
-
-
-def message(state: DashboardState, notice: Notice | None, width: int) -> Content:
-    """The message line: an error, else what is being worked on, else what a reading is."""
-    if notice:
-        times = f" ({wording.TIMES}{notice.times})" if notice.times > 1 else ""
-        return Content.styled(f"{notice.text}{times}", "$error" if notice.grave else "$accent")
-    trouble = wording.condition(state)
-    if trouble:
-        return Content.styled(trouble, "$warning")
-    return Content.styled(wording.fitting(width, wording.ABOUT), "$quiet")
-
-
-def _facts(facts: list[tuple[str, str, bool]], width: int) -> Content:
-    """Label and value pairs, as many as fit; worrying ones stand out."""
-    parts = [
-        Content.assemble((f"{label} ", "$quiet"), (value, "$warning" if worrying else ""))
-        for label, value, worrying in facts
-    ]
-    while parts:
-        for gap in ("   ", "  "):
-            text = Content(gap).join(parts)
-            if text.cell_length <= width or len(parts) == 1:
-                return text
-        parts.pop()
-    return Content.empty()
 
 
 def _loudness(dbfs: float) -> float:
@@ -272,8 +287,14 @@ def _loudness(dbfs: float) -> float:
     return min(max(1 - dbfs / FLOOR_DBFS, 0.0), 1.0)
 
 
-def _number_style(share: float | None) -> str:
-    return "$quiet" if share is None else "bold"
+def _colour(name: str, *, faint: bool) -> str:
+    return f"${name} {FAINT}" if faint else f"${name}"
+
+
+def _share(share: float | None, *, faint: bool, interim: bool) -> tuple[str, str]:
+    """The number of a bar and its style; one that will change has a tilde."""
+    number = f"~{wording.percent(share)}%".rjust(5) if interim and share is not None else _number(share)
+    return number, "$quiet" if share is None else "" if faint else "bold"
 
 
 def _number(share: float | None) -> str:

@@ -8,9 +8,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from monitor.dashboard import paint, wording
-from monitor.dashboard.paint import Density
+from monitor.dashboard.paint import Density, Now
 from monitor.dashboard.view_model import DashboardState, Stream
 
+ROUGH = "uncalibrated: percentages are rough"
 LEGENDS = {Density.ROOMY: "█ this utterance   ━ smoothed", Density.PLAIN: "█ this utterance   │ smoothed"}
 
 
@@ -48,7 +49,7 @@ class StreamPanel(Vertical):
         self.stream = stream
         self._level = Painted(classes="level")
         self._reading = Painted(classes="reading")
-        self._framed: tuple[str, str, Density] | None = None
+        self._framed: tuple[str, str, Density, str] | None = None
 
     def compose(self) -> ComposeResult:
         """The meter above the reading, so that a level repaints one line only."""
@@ -59,21 +60,29 @@ class StreamPanel(Vertical):
         """Shows the stream as it is now, under its number where there are several."""
         title = f"{number} {stream.source}".strip()
         word = "paused" if state.paused and stream.state == "listening" else stream.state
-        self._frame(title, word, density)
+        rough = state.stamp is not None and state.stamp.calibration is None
+        self._frame(title, word, density, ROUGH if rough else "")
         instead = wording.standing(state, stream, now_s)
         if instead is None and stream.level:
             self._level.show(paint.meter, stream.level)
         else:
             worrying = stream.state == "failed" or stream.sound_stopped(now_s)
             self._level.show(paint.line, instead, "$error" if worrying else "$quiet")
-        parts = tuple(wording.detail(state, stream))
-        self._reading.show(paint.reading, wording.headline(state, stream), parts, stream.heard, density)
+        now = Now(
+            headline=wording.headline(state, stream),
+            when=tuple(wording.when(stream)),
+            certainty=tuple(wording.certainty(state, stream)),
+            heard=stream.heard,
+            faint=wording.is_past(stream),
+        )
+        self._reading.show(paint.reading, now, density)
 
-    def _frame(self, title: str, word: str, density: Density) -> None:
-        if self._framed == (title, word, density):
+    def _frame(self, title: str, word: str, density: Density, remark: str) -> None:
+        if self._framed == (title, word, density, remark):
             return  # setting a border's title paints the whole panel again
-        self._framed = (title, word, density)
+        self._framed = (title, word, density, remark)
         self.border_title = paint.printable(Content.assemble((title, "$foreground"), (f" · {word}", "$quiet")))
-        self.border_subtitle = LEGENDS.get(density, "")
+        legend = LEGENDS.get(density, "")
+        self.border_subtitle = f"{remark}   {legend}" if legend and remark else legend
         for other in Density:
             self.set_class(other is density, f"-{other.name.lower()}")

@@ -25,6 +25,8 @@ from core.events import (
     WorkerHealth,
 )
 from core.model import SAMPLE_RATE_HZ
+from monitor.dashboard.latencies import Latencies
+from monitor.dashboard.level import Level, hear
 from monitor.dashboard.past import Past
 from monitor.dashboard.tokens import Tokens
 from monitor.dashboard.voicing import Voicing
@@ -39,10 +41,6 @@ NOTICE_S = 15.0
 """How long an error stays on the message line."""
 SILENT_SOURCE_S = 3.0
 """A listening stream without a level for so long is not delivering sound."""
-PEAK_FALL_DB_PER_S = 18.0
-"""How fast the peak mark of the level meter falls back."""
-FLOOR_DBFS = -60.0
-"""Left end of the level meter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +52,6 @@ class Session:
     readout: str = ""
     watched: str = ""
     """The broker through which a monitor elsewhere is seen; it may send no levels."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """The latest input level, with a peak that falls back slowly."""
-
-    at_s: float
-    rms_dbfs: float
-    peak_dbfs: float
-    voiced: bool
-    speaking: bool
-    received_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +106,13 @@ class Stream:
     voicing: Voicing = field(default_factory=Voicing)
     """What the choice of the sensitivity is shown by."""
 
+    def sound_age_s(self, now_s: float) -> float:
+        """Seconds since sound arrived last; 0 before any did."""
+        return 0.0 if self.level is None else max(now_s - self.level.received_s, 0.0)
+
     def sound_stopped(self, now_s: float) -> bool:
         """Whether a stream that should deliver sound does not."""
-        return self.state == "listening" and self.level is not None and now_s - self.level.received_s > SILENT_SOURCE_S
+        return self.state == "listening" and self.sound_age_s(now_s) > SILENT_SOURCE_S
 
     @property
     def age_s(self) -> float | None:
@@ -130,6 +120,13 @@ class Stream:
         if self.level is None or self.heard is None or self.heard.end_s is None:
             return None
         return max(self.level.at_s - self.heard.end_s, 0.0)
+
+    @property
+    def speaks_again(self) -> bool:
+        """Whether someone speaks after the latest reading, in an utterance that has none yet."""
+        going = self.past.speaking
+        end_s = self.heard.end_s if self.heard else None
+        return going is not None and (end_s is None or going.start_s > end_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,10 +174,13 @@ class DashboardState:
     """The model of the latest reading."""
     notice: Notice | None = None
     errors: int = 0
+    last_error: str = ""
+    """In one line; empty: there was none."""
     pause_wanted: bool | None = None
     """What a key asked for, until a health event says what is."""
     tokens: Tokens = field(default_factory=Tokens)
     """How the newest readings came about."""
+    latencies: Latencies = field(default_factory=Latencies)
 
     def push(self, event: Event, *, now_s: float) -> Self:
         """The state after one event."""
@@ -285,7 +285,8 @@ class DashboardState:
             stream = replace(stream, heard=heard)
         stream = replace(stream, past=stream.past.hear_utterance(event))
         history = _with_reading(self.history, ReadingRow(stream=event.stream, heard=heard))
-        return replace(self._with_stream(stream, now_s), history=history, stamp=event.model)
+        latencies = self.latencies.hear(event)
+        return replace(self._with_stream(stream, now_s), history=history, stamp=event.model, latencies=latencies)
 
     def _push_latest(self, event: StateEvent, now_s: float) -> Self:
         stream = self._stream(event.stream, event.source)
@@ -335,7 +336,7 @@ class DashboardState:
         streams = tuple(
             replace(stream, trouble=text) if stream.stream == event.stream else stream for stream in self.streams
         )
-        return replace(self, notice=notice, errors=self.errors + 1, streams=streams)
+        return replace(self, notice=notice, errors=self.errors + 1, last_error=text, streams=streams)
 
     def _push_health(self, event: HealthEvent, now_s: float) -> Self:
         state = replace(self, health=event, pause_wanted=None)
@@ -354,23 +355,14 @@ def one_line(text: str) -> str:
 
 
 def _hear_level(stream: Stream, event: LevelEvent, now_s: float) -> Stream:
-    before = stream.level
-    fallen = (
-        max(before.peak_dbfs - PEAK_FALL_DB_PER_S * max(event.at_s - before.at_s, 0.0), FLOOR_DBFS)
-        if before
-        else FLOOR_DBFS
-    )
-    level = Level(
-        at_s=event.at_s,
-        rms_dbfs=event.rms_dbfs,
-        peak_dbfs=max(event.peak_dbfs, fallen),
-        voiced=event.voiced,
-        speaking=event.speaking,
-        received_s=now_s,
-    )
     state = "listening" if stream.state == "opening" else stream.state
-    past, voicing = stream.past.hear_level(event), stream.voicing.hear_level(event)
-    return replace(stream, level=level, state=state, past=past, voicing=voicing)
+    return replace(
+        stream,
+        level=hear(stream.level, event, now_s),
+        state=state,
+        past=stream.past.hear_level(event),
+        voicing=stream.voicing.hear_level(event),
+    )
 
 
 def _with_reading(history: tuple[Row, ...], row: ReadingRow) -> tuple[Row, ...]:

@@ -23,7 +23,26 @@ NOTED_SHARE = 0.2
 
 SHORT = {"anger": "ang", "happiness": "hap", "sadness": "sad", "neutral": "neu"}
 """Abbreviations, as papers on speech emotion use them."""
-STILL_SPEAKING = "still speaking"
+STILL_SPEAKING = "still speaking: not final"
+SPEAKS_AGAIN = "someone speaks again: not read yet"
+OLD_S = 30.0
+"""A reading of so long ago says nothing about the present."""
+
+NO_READING = {
+    "too short": ("too short", "Less than a second of sound says too little; whole sentences are read."),
+    "too quiet": ("too quiet", "Speak up or come closer, or raise the input level of the microphone."),
+    "not speech": ("it did not sound like speech", "Noise, music and coughs are not read; speech is."),
+    "unlike training": (
+        "unlike the voices the model learned from",
+        "Noise or music in the background is the usual cause.",
+    ),
+    "worker failed": ("the model failed on it", "A fresh one is started by itself and reads what comes next."),
+    "model unavailable": ("the model was not running", "It is started again by itself."),
+    "worker stopped": ("the program was ending", ""),
+    "out of memory": ("memory ran out", "Close other programs, or choose a smaller model (d)."),
+}
+"""The model's reason for no reading, in words, and what to do."""
+NO_READING_HINT = "The bars stay empty: no guess is shown. The next utterance is read anew."
 
 REASONS = {
     "too_short": "too short",
@@ -110,7 +129,10 @@ def expectation(state: DashboardState, stream: Stream | None) -> tuple[str, str]
         case _, "starting":
             return f"Loading the model {model_name(state)}".rstrip(), "Readings begin as soon as it is ready."
         case _, "failed" | "stopped":
-            return "No model is running", "There are no readings without it."
+            again = (
+                "It is tried again by itself; d: another one." if worker == "failed" else "q quits; then start again."
+            )
+            return "No model is running", f"There are no readings without it. {again}"
         case "opening", _:
             return "Opening the source", "Listening begins in a moment."
     if stream and stream.level and stream.level.speaking and not state.paused:
@@ -130,26 +152,71 @@ def headline(state: DashboardState, stream: Stream) -> str:
     heard = stream.heard
     if heard is None:
         return expectation(state, stream)[0]
-    if heard.raw is None:
-        return f"no reading: {heard.reason}"
-    return verdict(heard.raw) if heard.final else f"so far {verdict(heard.raw)}"
+    words = no_reading(heard.reason or "")[0] if heard.raw is None else verdict(heard.raw)
+    if not heard.final:
+        return f"so far: {words}"
+    if stream.speaks_again:
+        return f"before: {words}"
+    return f"last heard: {words}" if is_old(stream) else words
 
 
-def detail(state: DashboardState, stream: Stream) -> list[str]:
-    """Where and when the current reading was heard, and how sure it is, in parts from left to right."""
+def no_reading(reason: str) -> tuple[str, str]:
+    """That there is no reading and why, and what to do about it."""
+    words, hint = NO_READING.get(reason, (reason.replace("_", " ") or "the model gave none", NO_READING_HINT))
+    return f"no reading: {words}", hint
+
+
+def is_old(stream: Stream) -> bool:
+    """Whether the reading on screen is of long ago."""
+    return stream.age_s is not None and stream.age_s >= OLD_S
+
+
+def is_past(stream: Stream) -> bool:
+    """Whether the reading on screen is not, or no longer, the final word on what was heard last."""
+    heard = stream.heard
+    return heard is not None and (not heard.final or stream.speaks_again or is_old(stream))
+
+
+def when(stream: Stream) -> list[str]:
+    """Which stretch of speech the current reading is about, in parts, the more important ones last."""
     heard = stream.heard
     if heard is None:
-        return [expectation(state, stream)[1]]
+        return []
     parts = []
     if heard.length_s is not None and heard.start_s is not None:
         parts.append(f"{heard.length_s:.1f} s of speech at {position(heard.start_s)}")
     if not heard.final:
         parts.append(STILL_SPEAKING)
+    elif stream.speaks_again:
+        parts.append(SPEAKS_AGAIN)
     elif stream.age_s is not None:
         parts.append(age(stream.age_s))
-    if heard.raw is not None:
-        parts += [f"entropy {heard.raw.entropy:.2f}", f"margin {heard.raw.margin:.2f}"]
     return parts
+
+
+def certainty(state: DashboardState, stream: Stream) -> list[str]:
+    """How sure the current reading is, in parts, or what to do where there is none."""
+    heard = stream.heard
+    if heard is None:
+        return [expectation(state, stream)[1]]
+    if heard.raw is None:
+        return [no_reading(heard.reason or "")[1]]
+    return [
+        f"{margin_words(heard.raw)}, margin {heard.raw.margin:.2f}",
+        f"{entropy_words(heard.raw)}, entropy {heard.raw.entropy:.2f}",
+    ]
+
+
+def entropy_words(reading: EmotionDistribution) -> str:
+    """How much listeners would disagree."""
+    words = ((0.3, "listeners would agree"), (0.6, "most would agree"), (0.85, "many would disagree"))
+    return next((text for limit, text in words if reading.entropy < limit), "anything might be heard")
+
+
+def margin_words(reading: EmotionDistribution) -> str:
+    """How far the first is ahead."""
+    words = ((0.05, "a tie"), (MIXED_MARGIN, "nearly tied"), (0.4, "a lead"))
+    return next((text for limit, text in words if reading.margin < limit), "a clear lead")
 
 
 def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
@@ -157,7 +224,7 @@ def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
     instead = {
         "opening": "Opening the source",
         "ended": ended(stream.source),
-        "failed": f"The source failed: {stream.trouble or 'no more is known'}",
+        "failed": f"No sound any more: {stream.trouble or 'the source failed'}",
         "offline": "The monitor is offline.",
     }
     if stream.state in instead:
@@ -165,7 +232,7 @@ def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
     if state.paused:
         return "Paused: not listening. p goes on."
     if stream.sound_stopped(now_s):
-        return "No sound is arriving."
+        return f"No sound has come for {duration(stream.sound_age_s(now_s))}."
     if stream.level is None:
         return "No levels are sent (mqtt.details is off there)." if state.session.watched else "Waiting for sound"
     return None
@@ -213,27 +280,9 @@ def worrying(lost: Mapping[str, Lost]) -> bool:
     return not lost.keys() <= EXPECTED
 
 
-def condition(state: DashboardState) -> str | None:
-    """What is wrong for now and being worked on, in one line; None when all is well."""
-    worker = state.worker
-    if worker and worker.state == "restarting":
-        return f"The model stopped answering and is being started again{_waiting(worker.queued)}."
-    if worker and worker.state == "failed":
-        return "The model kept failing and rests for a while; until it is tried again there are no readings."
-    away = next((sink for sink in state.sinks if sink.state == "degraded"), None)
-    if away:
-        name = "MQTT" if away is state.mqtt else away.name
-        return f"{name} does not take events: {away.detail}{_waiting(away.queued)}"
-    return None
-
-
 def fitting(width: int, choices: Sequence[str]) -> str:
     """The first choice that fits, else the last one."""
     return next((choice for choice in choices if len(choice) <= width), choices[-1])
-
-
-def _waiting(count: int) -> str:
-    return f" ({count} waiting)" if count else ""
 
 
 def _either(names: Iterable[str]) -> str:

@@ -33,6 +33,8 @@ STAMP = ModelStamp(name="ltu-as-mini", sha256="0" * 64, prompt="single", readout
 
 Shares = tuple[float, float, float, float]
 
+REFUSAL = "the broker refuses us: wrong user or password (mqtt://localhost:1883)"
+
 TALK: list[tuple[float, float, Shares]] = [
     (1.2, 3.9, (0.04, 0.09, 0.06, 0.81)),
     (5.1, 7.4, (0.05, 0.31, 0.05, 0.59)),
@@ -187,6 +189,25 @@ class Script:
                 latency_p95_ms=131.0 if measured else None,
             )
         )
+
+    def sinks(self, *sinks: SinkHealth) -> "Script":
+        """The node's health with these sinks beside the dashboard."""
+        self.health()
+        health = self.events.pop()
+        assert isinstance(health, HealthEvent)
+        self.events.append(replace(health, sinks=(*sinks, *health.sinks[-1:])))
+        return self
+
+    def streams(self, *, captured: int = 0, **states: str) -> "Script":
+        """The last health again with other states of streams, and samples captured."""
+        health = self.events.pop()
+        assert isinstance(health, HealthEvent)
+        streams = tuple(
+            replace(stream, state=states.get(stream.stream, stream.state), captured=captured)
+            for stream in health.streams
+        )
+        self.events.append(replace(health, streams=streams))
+        return self
 
     def talk(self, stream: str = "s1", count: int = len(TALK)) -> None:
         """The first utterances of the conversation, all read."""
@@ -387,6 +408,84 @@ def two_microphones() -> Script:
     return script
 
 
+def one_source_failed() -> Script:
+    """One of two microphones vanished."""
+    script = two_microphones()
+    script.error("source", "microphone Headset stopped delivering sound", "it may have been unplugged", stream="s2")
+    script.sinks()
+    return script.streams(s2="failed")
+
+
+def worker_failed() -> Script:
+    """The inference process kept dying and is left alone for a while."""
+    script = Script()
+    script.talk(count=5)
+    script.error("worker", "the inference process ended: killed by signal 9")
+    script.health(worker="failed", generation=5)
+    return script
+
+
+def broker_refuses() -> Script:
+    """The broker wants another password."""
+    script = Script()
+    script.talk(count=5)
+    return script.sinks(SinkHealth(name="mqtt", state="degraded", detail=REFUSAL, queued=3, dropped=0))
+
+
+def outbox_full() -> Script:
+    """Connected, but the outbox cannot be written."""
+    script = Script()
+    script.talk(count=5)
+    detail = "connected mqtt://localhost:1883 (MQTT 5); outbox: disk full, 40 in memory only"
+    return script.sinks(SinkHealth(name="mqtt", state="degraded", detail=detail, queued=40, dropped=0))
+
+
+def disk_full() -> Script:
+    """A file of events cannot be written."""
+    script = Script()
+    script.talk(count=5)
+    sink = SinkHealth(
+        name="jsonl:events.jsonl", state="degraded", detail="no space left on device", queued=1000, dropped=57
+    )
+    return script.sinks(sink)
+
+
+def overflow() -> Script:
+    """Sound was lost before it could be heard."""
+    script = Script()
+    script.health()
+    script.talk(count=5)
+    script.drop(22.0, 22.4, "overflow")
+    return script
+
+
+def muted() -> Script:
+    """The microphone is switched off."""
+    script = Script()
+    script.health()
+    script.talk(count=5)
+    for number in range(50):
+        script.level(24.0 + number / 10, rms=-120.0)
+    return script
+
+
+def clipping() -> Script:
+    """Someone shouts into the microphone."""
+    script = Script()
+    script.health()
+    script.talk(count=5)
+    script.level(24.1, rms=-2.0, speaking=True)
+    script.events.append(replace(script.events.pop(), peak_dbfs=0.0, clipped=True, noise_floor_dbfs=-57.0))  # type: ignore[call-arg]
+    return script
+
+
+def sums_differ() -> Script:
+    """A stream whose sums do not add up, which must never be."""
+    script = Script()
+    script.talk(count=5)
+    return script.sinks().streams(s1="listening", captured=16_000)
+
+
 def explained() -> Script:
     """A conversation whose last reading came with the answer, token by token, and every read-out."""
     script = Script()
@@ -469,6 +568,8 @@ SCENES: dict[str, Callable[[], Script]] = {
         starting, listening, speaking, interim, clear, mixed, unclear, no_reading, paused, file_ended, source_failed,
         broker_lost, worker_restarting, overload, error, two_microphones, explained,
         answer_position, busy_hour, tuned, recording, half_voiced,
+        one_source_failed, worker_failed, broker_refuses, outbox_full, disk_full, overflow, muted, clipping,
+        sums_differ,
     )
 }  # fmt: skip
 

@@ -26,17 +26,20 @@ SIZES = pytest.mark.parametrize("size", [DESIGN, SMALL], ids=["120x40", "80x24"]
         ("starting", ["Loading the model ltu-as-mini", "Readings begin as soon as it is ready."]),
         ("listening", ["Nothing heard yet", "Say something", "quiet", "52 dBFS"]),
         ("speaking", ["Someone is speaking", "● speaking"]),
-        ("interim", ["so far mostly sadness, some neutral", "still speaking", "52%"]),
-        ("clear", ["clear: anger", "78%", "margin 0.67"]),
-        ("mixed", ["mixed: sadness or neutral", "48%", "44%", "entropy 0.71", "2.7 s of speech at 0:40"]),
+        ("interim", ["so far: mostly sadness, some neutral", "still speaking: not final", "~52%"]),
+        ("clear", ["clear: anger", "78%", "a clear lead, margin 0.67"]),
+        (
+            "mixed",
+            ["mixed: sadness or neutral", "48%", "44%", "many would disagree, entropy 0.71", "2.7 s of speech at 0:40"],
+        ),
         ("unclear", ["no clear emotion heard"]),
-        ("no_reading", ["no reading: speech shorter than 1 s"]),
+        ("no_reading", ["no reading: speech shorter than 1 s", "no guess is shown"]),
         ("paused", ["PAUSED", "Paused: not listening. p goes on.", "paused, 9.5 s"]),
         ("file_ended", ["The file has ended; q quits."]),
-        ("source_failed", ["The source failed: the microphone was unplugged"]),
-        ("broker_lost", ["MQTT lost", "12 waiting"]),
-        ("worker_restarting", ["is being started again", "restarts 1", "queue 2"]),
-        ("overload", ["not read: too much speech at once", "queue 4"]),
+        ("source_failed", ["No sound any more: the microphone was unplugged", "plug it in and start again"]),
+        ("broker_lost", ["MQTT lost", "12 waiting", "No MQTT broker; 12 events wait. Start it, or check its address."]),
+        ("worker_restarting", ["died and is started again; 2 waiting. Just wait", "restarts 1", "queue 2"]),
+        ("overload", ["Too much speech: 12.6 s lost just now. Fewer sources", "queue 4"]),
         ("error", ["no space left on device", "errors 1"]),
         ("two_microphones", ["1 mic:Desk microphone", "2 mic:Headset", "clear: happiness"]),
     ],
@@ -57,7 +60,7 @@ async def test_model_readout_calibration_and_broker_are_always_in_sight(size):
 @SIZES
 async def test_health_is_always_in_sight(size):
     async with running(scenes.events("overload"), size) as driven:
-        for part in ("model reading", "queue 4", "compute 88 ms", "p95 131 ms", "memory 642 MB"):
+        for part in ("1 trouble", "model reading", "queue 4", "read in 88 ms", "p95 131 ms", "memory 642 MB"):
             assert part in driven.text
         assert f"too much speech at once {wording.TIMES}3" in driven.text
 

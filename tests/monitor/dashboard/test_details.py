@@ -38,7 +38,7 @@ async def test_everything_known_of_an_utterance_can_be_reached_with_the_keyboard
         assert isinstance(driven.app.screen, DetailsScreen)
         page = await whole_page(driven)
         for part in ("0:40 to 0:43", "2.7 s of speech", "mic:Desk microphone", "mixed: sadness or neutral",
-                     "entropy 0.71: listeners would disagree", "margin 0.05: a tie", "48%", "44", "hangover 600 ms",
+                     "entropy 0.71: many would disagree", "margin 0.05: a tie", "48%", "44", "hangover 600 ms",
                      "queue 2 ms", "features 21 ms", "llm 64 ms", "rest 151 ms", "▸ seq_logprob", "vocab_prob",
                      "paper_linear_strict", "gives none", "speaker sounds", "sad", f"{wording.MINUS}0.7",
                      "sadness 48%"):  # fmt: skip
@@ -177,13 +177,13 @@ def test_impossible_latencies_are_painted_all_the_same(total):
     [
         ((0.97, 0.01, 0.01, 0.01), "listeners would agree", "a clear lead"),
         ((0.25, 0.25, 0.25, 0.25), "anything might be heard", "a tie"),
-        ((0.45, 0.35, 0.1, 0.1), "anything might be heard", "nearly a tie"),
+        ((0.45, 0.35, 0.1, 0.1), "anything might be heard", "nearly tied"),
     ],
 )
 def test_entropy_and_margin_are_said_in_words(shares, entropy, margin):
     reading = EmotionDistribution(*shares)
-    assert details_paint.entropy_words(reading) == entropy
-    assert details_paint.margin_words(reading) == margin
+    assert wording.entropy_words(reading) == entropy
+    assert wording.margin_words(reading) == margin
 
 
 def test_the_newest_tokens_events_are_kept_and_repeats_are_not():

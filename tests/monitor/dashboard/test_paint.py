@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from core.distribution import EMOTIONS, EmotionDistribution
 from monitor.dashboard import history, paint
 from monitor.dashboard.history import Table
-from monitor.dashboard.layout import BORDERS, HISTORY_MIN, fit
-from monitor.dashboard.paint import Density
-from monitor.dashboard.view_model import DashboardState, Level
+from monitor.dashboard.layout import BORDERS, TABLE_FLAT, fit
+from monitor.dashboard.level import Level
+from monitor.dashboard.paint import Density, Now
+from monitor.dashboard.view_model import DashboardState, Heard
 from tests.monitor.dashboard import scenes
 
 RAW = EmotionDistribution(0.06, 0.03, 0.48, 0.43)
@@ -69,7 +70,8 @@ def test_the_smoothed_value_has_a_mark_of_its_own():
 
 @pytest.mark.parametrize("width", [18, 30, 44, 76, 116])
 def test_one_line_of_bars_has_all_four_numbers(width: int):
-    line = paint.in_a_row(RAW, SMOOTHED, width)
+    heard = Heard(seq=1, utterance=1, start_s=1.0, end_s=2.0, final=True, raw=RAW, smoothed=SMOOTHED)
+    line = paint.in_a_row(Now(headline="", heard=heard), width)
     assert line.cell_length <= width
     assert [number for number in ("6", "3", "48", "43") if number in line.plain] == ["6", "3", "48", "43"]
 
@@ -79,7 +81,7 @@ def test_what_is_laid_out_with_a_history_fits_the_terminal(height: int, streams:
     layout = fit(height, streams)
     panels = max(streams, 1) * (layout.density.value + BORDERS[layout.density])
     used = 3 + 2 * layout.health + panels
-    assert not layout.history or used + HISTORY_MIN - 3 <= height
+    assert not layout.history or used + TABLE_FLAT <= height
 
 
 def test_the_design_size_is_roomy_and_the_small_one_is_plain():

@@ -22,6 +22,7 @@ from core.events import (
     decode,
     encode,
 )
+from monitor.dashboard import level as level_module
 from monitor.dashboard import view_model
 from monitor.dashboard.view_model import DashboardState, LostRow, ReadingRow, Stream
 from tests.monitor.dashboard import scenes
@@ -57,7 +58,7 @@ def test_the_peak_mark_falls_back_slowly():
     script.level(1.5, rms=-60.0)
     level = only(seen(script)).level
     assert level is not None
-    assert level.peak_dbfs == pytest.approx(-9.0 - 0.5 * view_model.PEAK_FALL_DB_PER_S)
+    assert level.peak_dbfs == pytest.approx(-9.0 - 0.5 * level_module.PEAK_FALL_DB_PER_S)
 
 
 def test_a_final_reading_takes_the_place_of_the_interim_one():

@@ -79,18 +79,6 @@ def test_only_speech_that_should_have_been_read_is_a_worry():
 
 
 @pytest.mark.parametrize(
-    ("scene", "words"),
-    [
-        ("worker_restarting", "The model stopped answering and is being started again (2 waiting)."),
-        ("broker_lost", "MQTT does not take events: localhost:1883 (12 waiting)"),
-        ("listening", None),
-    ],
-)
-def test_what_is_wrong_for_now_is_told_in_one_line(scene: str, words: str | None):
-    assert wording.condition(seen(scene)) == words
-
-
-@pytest.mark.parametrize(
     ("source", "words"),
     [
         ("file:talk.wav", "The file has ended; q quits."),
