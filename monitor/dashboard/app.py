@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 REPAINT_S = 1 / 12
 """At most twelve repaints a second: smooth for a level meter, quiet for the processor."""
-QUIET_FACTOR = 3
+QUIET_FACTOR = 4
 """How much rarer the repaints are while nobody speaks."""
 TICK_S = 1.0
 """How often what depends on time alone (a notice fading, sound that stopped) is looked at."""
