@@ -20,6 +20,7 @@ from monitor.dashboard.ascii import AsciiFilter
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.exporting import Exporting
 from monitor.dashboard.footer import Keys
+from monitor.dashboard.health_screen import HealthScreen
 from monitor.dashboard.help import HelpScreen
 from monitor.dashboard.layout import Layout, fit
 from monitor.dashboard.look import Look
@@ -188,6 +189,9 @@ class DashboardApp(Exporting):
             message.show(health_lines.message, notice, found)
         self.show_past(layout, numbers)
         self.show_dialogs()
+        for screen in self.screen_stack[1:]:
+            if isinstance(screen, HealthScreen):
+                screen.show(state, now_s)
 
     def _arrange(self, layout: Layout) -> None:
         main = self.screen_stack[0]
@@ -219,6 +223,12 @@ class DashboardApp(Exporting):
     def action_help(self) -> None:
         """Shows what the bars mean, and all keys."""
         self.push_screen(HelpScreen(self.look))
+
+    def action_health(self) -> None:
+        """Shows whether all is well, and every part in numbers."""
+        screen = HealthScreen()
+        screen.show(self.state, self._clock())
+        self.push_screen(screen)
 
     def action_theme(self) -> None:
         """Goes to the next theme."""

@@ -27,12 +27,16 @@ class Block(Painted):
     """A painted block that is as high as its text, and not there when it is empty."""
 
     def show(self, painter: Callable[..., Content], *facts: object) -> None:
-        """Shows `painter(*facts, width)`."""
+        """Shows `painter(*facts, width)`; the page is laid out again only where the height differs."""
         super().show(painter, *facts)
-        self.refresh(layout=True)
+        if not self.is_attached or self._height(self.size.width) != self.size.height:
+            self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
         """Lines of the text at a width."""
+        return self._height(width)
+
+    def _height(self, width: int) -> int:
         text = self._painter(*self._facts, width)
         return text.plain.count("\n") + 1 if text else 0
 

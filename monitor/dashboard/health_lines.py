@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from textual.content import Content
 
 from monitor.dashboard import wording
-from monitor.dashboard.paint import lines, spread
+from monitor.dashboard.paint import lines
 from monitor.dashboard.troubles import Trouble
 from monitor.dashboard.view_model import DashboardState, Notice
 
 WELL, TROUBLED, WAITING = "✓", "▲", "○"
-KEY = "h health"
 
 Fact = tuple[str, str, str]
 """Label, value and the value's style."""
@@ -62,9 +61,7 @@ def health(state: DashboardState, found: tuple[Trouble, ...], width: int) -> Con
         second.append((name, text, "$warning" if sink.state == "degraded" else ""))
     if state.errors:
         second.append(("errors", f"{state.errors}", "$warning"))
-    key = Content.assemble(("h", "bold $accent"), (" health", "$quiet"))
-    room = width - len(KEY) - 2
-    return lines(facts(first, width), spread(facts(second, room if room > len(KEY) else width), key, width))
+    return lines(facts(first, width), facts(second, width))
 
 
 def message(notice: Notice | None, found: tuple[Trouble, ...], width: int) -> Content:

@@ -11,6 +11,7 @@ from textual.keys import Keys, format_key
 from core.errors import UsageError
 from monitor.dashboard import browsing, playing
 from monitor.dashboard.details import DetailsScreen
+from monitor.dashboard.health_screen import HealthScreen
 from monitor.dashboard.heat_map import HeatMap
 
 PROGRAM: tuple[Binding, ...] = (
@@ -18,6 +19,7 @@ PROGRAM: tuple[Binding, ...] = (
     Binding("ctrl+c,ctrl+q", "quit", "quit at once", id="quit-now", show=False, priority=True, tooltip="The same"),
     Binding("space,p", "pause", "pause", key_display="p", id="pause", tooltip="Stop listening, or go on"),
     Binding("question_mark,f1", "help", "help", key_display="?", id="help", tooltip="What the bars mean; all keys"),
+    Binding("h", "health", "health", id="health", tooltip="Whether all is well: losses, delays, model, broker"),
     Binding("ctrl+p", "command_palette", "find", key_display="^p", id="palette", tooltip="Find a command by its name"),
 )
 CONTROL: tuple[Binding, ...] = (
@@ -120,7 +122,7 @@ def checked(keymap: Mapping[str, str]) -> dict[str, str]:
 
 def _screens() -> tuple[tuple[Binding, ...], ...]:
     """The keys that are there at the same time, screen by screen."""
-    widgets = (playing.BINDINGS, DetailsScreen.BINDINGS, HeatMap.BINDINGS)
+    widgets = (playing.BINDINGS, DetailsScreen.BINDINGS, HealthScreen.BINDINGS, HeatMap.BINDINGS)
     usual = tuple(binding for binding in BINDINGS if binding not in playing.BINDINGS)
     return (usual, *(tuple(b for b in bindings if isinstance(b, Binding)) for bindings in widgets))
 

@@ -546,6 +546,50 @@ def half_voiced() -> Script:
     return script
 
 
+def measured() -> Script:
+    """A monitor at work that reports all it can."""
+    script = Script()
+    script.talk()
+    script.level(46.0, rms=-31.0, speaking=True)
+    level = script.events.pop()
+    assert isinstance(level, LevelEvent)
+    script.events.append(replace(level, noise_floor_dbfs=-57.0))
+    script.health(worker="busy")
+    health = script.events.pop()
+    assert isinstance(health, HealthEvent)
+    streams = StreamHealth(
+        stream="s1",
+        source=script.sources["s1"],
+        state="listening",
+        captured=736_000,
+        silence=265_600,
+        segmented=467_200,
+        dropped={"too_short": 3_200},
+        segments=9,
+        published=9,
+    )
+    worker = replace(health.worker, restarts=0, cpu_percent=61.5, gpu_mb=512.0)
+    sinks = (
+        SinkHealth(name="mqtt", state="ok", detail="connected mqtt://localhost:1883 (MQTT 5)", queued=0, dropped=0),
+        SinkHealth(name="jsonl:events.jsonl", state="ok", detail="writing to events.jsonl", queued=0, dropped=0),
+        health.sinks[-1],
+    )
+    script.events.append(
+        replace(
+            health,
+            streams=(streams,),
+            worker=worker,
+            sinks=sinks,
+            latency_p99_ms=140.0,
+            hangover_p50_ms=600.0,
+            rss_mb=118.0,
+            cpu_percent=4.2,
+            recording="20260101-100000.jsonl",
+        )
+    )
+    return script
+
+
 def busy_hour() -> Script:
     """An hour of talk with every kind of trouble, for what scrolls."""
     script = Script()
@@ -569,7 +613,7 @@ SCENES: dict[str, Callable[[], Script]] = {
         broker_lost, worker_restarting, overload, error, two_microphones, explained,
         answer_position, busy_hour, tuned, recording, half_voiced,
         one_source_failed, worker_failed, broker_refuses, outbox_full, disk_full, overflow, muted, clipping,
-        sums_differ,
+        sums_differ, measured,
     )
 }  # fmt: skip
 
