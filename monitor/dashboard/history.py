@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
+from textual.widget import Widget
 from textual.widgets import Static
 
 from core.distribution import EMOTIONS
@@ -159,7 +160,14 @@ class HistoryRows(ScrollView, can_focus=False):
             self.post_message(self.Chosen(place, details=event.chain > 1))
 
     def _measure(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._table.rows))
+        rows = len(self._table.rows)
+        size = Size(self.scrollable_content_region.width, rows)
+        if self.show_vertical_scrollbar and rows > self.page and size.width == self.virtual_size.width:
+            # One row more in a table that scrolls already changes nothing else, so nothing is laid out anew.
+            self.set_reactive(Widget.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = rows
+        else:
+            self.virtual_size = size
 
     def render_line(self, y: int) -> Strip:
         """Paints the y-th visible line."""
@@ -201,7 +209,7 @@ class History(Vertical):
 
     def _title(self) -> None:
         width = self.query_one(HistoryRows).scrollable_content_region.width
-        self.query_one("#history-titles", Static).update(titles(self._table, width))
+        self.query_one("#history-titles", Static).update(titles(self._table, width), layout=False)
 
 
 def _column(title: str, width: int, text: Callable[[Heard], str], live: str = "") -> Column:
