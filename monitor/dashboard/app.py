@@ -197,6 +197,7 @@ class DashboardApp(Exporting):
         main = self.screen_stack[0]
         main.query_one("#streams").set_class(not layout.history, "-alone")
         main.query_one("#health").display = layout.health
+        main.query_one("#header").display = main.query_one("#message").display = not layout.bare
         welcome = main.query_one("#welcome", Painted)
         welcome.display = not self.state.streams
         expected = self.backend.welcome() if self.backend.welcome else wording.expectation(self.state, None)

@@ -65,8 +65,11 @@ def health(state: DashboardState, found: tuple[Trouble, ...], width: int) -> Con
 
 
 def message(notice: Notice | None, found: tuple[Trouble, ...], width: int) -> Content:
-    """The message line: an error, else the gravest trouble and what to do about it, else what a reading is."""
-    if notice:
+    """The message line: what is said, else the gravest trouble and what to do about it, else what a reading is.
+
+    Of a grave trouble there is an error as well, in the words of the part that failed; the trouble's are plainer.
+    """
+    if notice and not (notice.grave and found and found[0].grave):
         times = f" ({wording.TIMES}{notice.times})" if notice.times > 1 else ""
         return Content.styled(f"{notice.text}{times}", "$error" if notice.grave else "$accent")
     if found:
@@ -79,6 +82,7 @@ def message(notice: Notice | None, found: tuple[Trouble, ...], width: int) -> Co
             f"{first.what}. {short}",
             f"{first.what}.{more}",
             f"{first.what}.",
+            f"{TROUBLED} trouble: h",
         )
         return Content.styled(wording.fitting(width, choices), "$error" if first.grave else "$warning")
     return Content.styled(wording.fitting(width, wording.ABOUT), "$quiet")

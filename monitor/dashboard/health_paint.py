@@ -86,7 +86,7 @@ def sound(known: Checkup, width: int) -> Content:
     sums = {stream.stream: stream for stream in known.state.health.streams} if known.state.health else {}
     for stream in known.state.streams:
         rows: list[Row] = [("state", "paused" if known.state.paused else stream.state)]
-        if stream.level:
+        if stream.level and stream.state == "listening":
             rows += _level(stream, known.now_s, width)
         if stream.stream in sums:
             rows += _sums(sums[stream.stream])
@@ -102,11 +102,9 @@ def _level(stream: Stream, now_s: float, width: int) -> list[Row]:
         rows.append(("", Content.styled("clipping: lower the input level", "$warning")))
     if level.noise_floor_dbfs is not None:
         rows.append(("noise floor", f"{wording.decibels(level.noise_floor_dbfs)}, marked {paint.NOISE}"))
-    if stream.state == "listening":
-        old = stream.sound_stopped(now_s)
-        age = f"{stream.sound_age_s(now_s):.1f} s"
-        rows.append(("sound is", Content.styled(f"{age} old" + (": none comes any more" if old else ""), _bad(old))))
-    return rows
+    old = stream.sound_stopped(now_s)
+    age = f"{stream.sound_age_s(now_s):.1f} s old"
+    return [*rows, ("sound is", Content.styled(age + (": none comes any more" if old else ""), _bad(old)))]
 
 
 def _sums(stream: StreamHealth) -> list[Row]:

@@ -126,7 +126,7 @@ BROKER = (
 
 def _sink_troubles(state: DashboardState, sink: SinkHealth) -> Iterator[Trouble]:
     name, detail = one_line(sink.name), one_line(sink.detail)
-    waiting = f"; {sink.queued} events wait" if sink.queued else ""
+    waiting = "" if not sink.queued else "; 1 event waits" if sink.queued == 1 else f"; {sink.queued} events wait"
     if sink.state == "degraded" and sink is state.mqtt:
         _, what, todo = next(entry for entry in BROKER if entry[0] in detail.lower().replace("connection refused", ""))
         yield Trouble(about="MQTT", what=f"{what}{waiting}", todo=todo, detail=detail, grave=False)

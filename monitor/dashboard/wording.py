@@ -167,8 +167,9 @@ def no_reading(reason: str) -> tuple[str, str]:
 
 
 def is_old(stream: Stream) -> bool:
-    """Whether the reading on screen is of long ago."""
-    return stream.age_s is not None and stream.age_s >= OLD_S
+    """Whether the reading on screen is of long ago, or nothing more is heard."""
+    over = stream.state in {"paused", "ended", "failed"}
+    return over or (stream.age_s is not None and stream.age_s >= OLD_S)
 
 
 def is_past(stream: Stream) -> bool:
@@ -189,7 +190,7 @@ def when(stream: Stream) -> list[str]:
         parts.append(STILL_SPEAKING)
     elif stream.speaks_again:
         parts.append(SPEAKS_AGAIN)
-    elif stream.age_s is not None:
+    elif stream.age_s is not None and stream.state == "listening":
         parts.append(age(stream.age_s))
     return parts
 
@@ -209,8 +210,8 @@ def certainty(state: DashboardState, stream: Stream) -> list[str]:
 
 def entropy_words(reading: EmotionDistribution) -> str:
     """How much listeners would disagree."""
-    words = ((0.3, "listeners would agree"), (0.6, "most would agree"), (0.85, "many would disagree"))
-    return next((text for limit, text in words if reading.entropy < limit), "anything might be heard")
+    words = ((0.3, "few would disagree"), (0.6, "most would agree"), (0.85, "many would disagree"))
+    return next((text for limit, text in words if reading.entropy < limit), "all four possible")
 
 
 def margin_words(reading: EmotionDistribution) -> str:
@@ -224,7 +225,7 @@ def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
     instead = {
         "opening": "Opening the source",
         "ended": ended(stream.source),
-        "failed": f"No sound any more: {stream.trouble or 'the source failed'}",
+        "failed": f"No sound any more: {(stream.trouble or 'the source failed').partition(' (')[0]}",
         "offline": "The monitor is offline.",
     }
     if stream.state in instead:

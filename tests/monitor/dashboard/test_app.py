@@ -34,9 +34,12 @@ SIZES = pytest.mark.parametrize("size", [DESIGN, SMALL], ids=["120x40", "80x24"]
         ),
         ("unclear", ["no clear emotion heard"]),
         ("no_reading", ["no reading: speech shorter than 1 s", "no guess is shown"]),
-        ("paused", ["PAUSED", "Paused: not listening. p goes on.", "paused, 9.5 s"]),
+        ("paused", ["PAUSED", "Paused: not listening. p goes on.", "last heard: ", "paused, 9.5 s"]),
         ("file_ended", ["The file has ended; q quits."]),
-        ("source_failed", ["No sound any more: the microphone was unplugged", "plug it in and start again"]),
+        (
+            "source_failed",
+            ["No sound any more: the microphone was unplugged", "last heard:", "The microphone is gone. Plug it in."],
+        ),
         ("broker_lost", ["MQTT lost", "12 waiting", "No MQTT broker; 12 events wait. Start it, or check its address."]),
         ("worker_restarting", ["died and is started again; 2 waiting. Just wait", "restarts 1", "queue 2"]),
         ("overload", ["Too much speech: 12.6 s lost just now. Fewer sources", "queue 4"]),
@@ -182,6 +185,19 @@ async def test_a_terminal_of_twenty_columns_shows_what_it_can(scene):
     async with running(scenes.events(scene), (20, 12)) as driven:
         assert "mic:" in driven.text or "file:" in driven.text
         assert "q quit" in driven.text
+
+
+@pytest.mark.parametrize("size", [(20, 5), (20, 6), (20, 7), (20, 12), (20, 24), (40, 10)])
+async def test_the_smallest_terminals_still_show_the_four_shares(size):
+    async with running(scenes.events("clear"), size) as driven:
+        for share in ("78", "3", "8", "11"):
+            assert share in driven.text, driven.text
+        assert "q quit" in driven.text
+
+
+async def test_trouble_that_a_narrow_terminal_cannot_tell_is_pointed_at():
+    async with running(scenes.events("overload"), (20, 12)) as driven:
+        assert "▲ trouble: h" in driven.text
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20, 5), (300, 80)])

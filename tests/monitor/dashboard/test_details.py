@@ -175,9 +175,9 @@ def test_impossible_latencies_are_painted_all_the_same(total):
 @pytest.mark.parametrize(
     ("shares", "entropy", "margin"),
     [
-        ((0.97, 0.01, 0.01, 0.01), "listeners would agree", "a clear lead"),
-        ((0.25, 0.25, 0.25, 0.25), "anything might be heard", "a tie"),
-        ((0.45, 0.35, 0.1, 0.1), "anything might be heard", "nearly tied"),
+        ((0.97, 0.01, 0.01, 0.01), "few would disagree", "a clear lead"),
+        ((0.25, 0.25, 0.25, 0.25), "all four possible", "a tie"),
+        ((0.45, 0.35, 0.1, 0.1), "all four possible", "nearly tied"),
     ],
 )
 def test_entropy_and_margin_are_said_in_words(shares, entropy, margin):
