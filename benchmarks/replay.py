@@ -83,7 +83,7 @@ class Stopwatch(DashboardApp):
     """A dashboard that notes when a key's effect is painted."""
 
     CSS_PATH = [Path(dashboard.__file__).parent / file for file in DashboardApp.CSS_PATH]  # noqa: RUF012
-    waiting: "tuple[float, object, asyncio.Future[float]] | None" = None
+    waiting: "tuple[float, float, object, asyncio.Future[tuple[float, float]]] | None" = None
 
     def effect(self) -> object:
         """What the keys change."""
@@ -92,13 +92,14 @@ class Stopwatch(DashboardApp):
 
     def _display(self, *arguments: object) -> None:
         super()._display(*arguments)  # type: ignore[arg-type]
-        if self.waiting and self.effect() != self.waiting[1] and not self.waiting[2].done():
-            self.waiting[2].set_result(time.perf_counter() - self.waiting[0])
+        if self.waiting and self.effect() != self.waiting[2] and not self.waiting[3].done():
+            at_s, spent_s, _, done = self.waiting
+            done.set_result((time.perf_counter() - at_s, time.process_time() - spent_s))
 
-    async def press(self, key: str) -> float | None:
-        """Seconds until the effect is painted; None: the key had none."""
-        done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self.waiting = (time.perf_counter(), self.effect(), done)
+    async def press(self, key: str) -> tuple[float, float] | None:
+        """Seconds until the effect is painted, and the processor's share of them; None: the key had none."""
+        done: asyncio.Future[tuple[float, float]] = asyncio.get_running_loop().create_future()
+        self.waiting = (time.perf_counter(), time.process_time(), self.effect(), done)
         self.post_message(events.Key(key, None))
         with suppress(TimeoutError):
             return await asyncio.wait_for(done, EFFECT_S)
@@ -129,7 +130,7 @@ async def measure(path: Path, size: tuple[int, int], speed: float) -> None:
         await asyncio.sleep(0.05)
     print(f"read ahead in {time.perf_counter() - began_s:.1f} s, {len(playback._survey._checkpoints.kept)} checkpoints")  # noqa: SLF001
     memory = [process.memory_info().rss / 1e6]
-    waits: dict[str, list[float]] = {key: [] for key in KEYS}
+    waits: dict[str, list[tuple[float, float]]] = {key: [] for key in KEYS}
     spent_s, began_s = sum(process.cpu_times()[:2]), time.perf_counter()
     for key in itertools.cycle(KEYS):
         if playback.facts.state == "ended":
@@ -143,9 +144,10 @@ async def measure(path: Path, size: tuple[int, int], speed: float) -> None:
     quarters = [sum(part) / len(part) for part in _parts(memory, 4)]
     print(f"memory by quarters of that time: {', '.join(f'{mb:.0f}' for mb in quarters)} MB, at most {max(memory):.0f}")
     every = [waited for waited_for in waits.values() for waited in waited_for]
-    print(f"key to repaint, {len(every)} keys: {_percentiles(every)}")
+    print(f"key to repaint, {len(every)} keys: {_percentiles([waited for waited, _ in every])}")
+    print(f"    processor time of that: {_percentiles([spent for _, spent in every])}")
     for key, waited_for in waits.items():
-        print(f"    {key:<10} {_percentiles(waited_for)}")
+        print(f"    {key:<10} {_percentiles([waited for waited, _ in waited_for])}")
     jumps = []
     for _ in range(200):
         position_s = random.uniform(0, playback.facts.length_s)  # noqa: S311

@@ -1,6 +1,7 @@
 """Plays a tape to a screen, in real time or faster, and goes anywhere in it."""
 
 import asyncio
+import gc
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -158,6 +159,8 @@ class TapePlayback:
         try:
             if not self._survey.complete:
                 self._survey.go_on(SLICE_S)
+                if self._survey.complete:
+                    gc.freeze()  # what was kept of the file stays: looking for garbage in it would stall the keys
             if self._wanted_s is not None:
                 self._seek(self._wanted_s)
             if self._wanted_s is None and self._screen:
