@@ -20,6 +20,7 @@ from monitor.dashboard.ascii import AsciiFilter
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.exporting import Exporting
 from monitor.dashboard.footer import Keys
+from monitor.dashboard.health_paint import Checkup
 from monitor.dashboard.health_screen import HealthScreen
 from monitor.dashboard.help import HelpScreen
 from monitor.dashboard.layout import Layout, fit
@@ -27,7 +28,7 @@ from monitor.dashboard.look import Look
 from monitor.dashboard.paint import NARROW
 from monitor.dashboard.palette import Actions
 from monitor.dashboard.panel import Painted, StreamPanel
-from monitor.dashboard.troubles import troubles
+from monitor.dashboard.troubles import recorded, troubles
 from monitor.dashboard.view_model import DashboardState, Session
 from monitor.sources.portaudio import Microphone, list_microphones
 
@@ -182,16 +183,16 @@ class DashboardApp(Exporting):
         for stream in state.streams:
             panels[stream.stream].show(state, stream, layout.density, now_s, numbers[stream.stream])
         main.query_one("#header", Painted).show(paint.header, state, self.title)
-        found = troubles(state, now_s)
-        main.query_one("#health", Painted).show(health_lines.health, state, found)
+        known = self._checkup(now_s)
+        main.query_one("#health", Painted).show(health_lines.health, state, known.found)
         message, notice = main.query_one("#message", Painted), state.current_notice(now_s)
         if not self.show_remark(message, notice=notice):
-            message.show(health_lines.message, notice, found)
+            message.show(health_lines.message, notice, known.found)
         self.show_past(layout, numbers)
         self.show_dialogs()
         for screen in self.screen_stack[1:]:
             if isinstance(screen, HealthScreen):
-                screen.show(state, now_s)
+                screen.show(known)
 
     def _arrange(self, layout: Layout) -> None:
         main = self.screen_stack[0]
@@ -228,8 +229,12 @@ class DashboardApp(Exporting):
     def action_health(self) -> None:
         """Shows whether all is well, and every part in numbers."""
         screen = HealthScreen()
-        screen.show(self.state, self._clock())
+        screen.show(self._checkup(self._clock()))
         self.push_screen(screen)
+
+    def _checkup(self, now_s: float) -> Checkup:
+        found = troubles(self.state, now_s)
+        return Checkup(state=self.state, found=recorded(found) if self.backend.playback else found, now_s=now_s)
 
     def action_theme(self) -> None:
         """Goes to the next theme."""

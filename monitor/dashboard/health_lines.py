@@ -48,7 +48,8 @@ def health(state: DashboardState, found: tuple[Trouble, ...], width: int) -> Con
         first += [("read in", wording.milliseconds(p50), ""), ("p95", wording.milliseconds(p95), "")]
     if worker.cpu_percent is not None:
         first.append(("CPU", f"{worker.cpu_percent + (event.cpu_percent or 0.0):.0f}%", ""))
-    first.append(("memory", memory(worker.rss_mb + (event.rss_mb or 0.0)), ""))
+    if worker.rss_mb or event.rss_mb:
+        first.append(("memory", memory(worker.rss_mb + (event.rss_mb or 0.0)), ""))
     lost = wording.losses(state.lost)
     second: list[Fact] = [("not read:", lost, "$warning" if wording.worrying(state.lost) else "")]
     if not state.lost:

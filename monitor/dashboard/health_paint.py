@@ -23,10 +23,10 @@ SPARKS = "▁▂▃▄▅▆▇█"
 LONGEST_SPARKLINE = 60
 PERCENTS = (50, 95, 99)
 SPANS: tuple[tuple[str, Callable[[Wait], float], str], ...] = (
-    ("pause", lambda wait: wait.pause_ms, "silence, to be sure that it is over"),
-    ("queue", lambda wait: wait.queue_ms, "waiting for the model"),
-    ("compute", lambda wait: wait.compute_ms, "the model at work"),
-    ("in all", lambda wait: wait.total_ms, "from the last sound to the reading"),
+    ("pause", lambda wait: wait.pause_ms, "silence awaited"),
+    ("queue", lambda wait: wait.queue_ms, "model was busy"),
+    ("compute", lambda wait: wait.compute_ms, "model at work"),
+    ("in all", lambda wait: wait.total_ms, ""),
 )
 LOST = {
     "too_short": "clicks and coughs; as it should be",
@@ -44,7 +44,7 @@ Row = tuple[str, Content | str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """What is known, and what is wrong with it, at one moment."""
+    """What is known, and what is wrong with it, at one moment by the clock of whoever folds the events."""
 
     state: DashboardState
     found: tuple[Trouble, ...]
@@ -188,11 +188,13 @@ def latency(known: Checkup, width: int) -> Content:
             (label, f"{wording.milliseconds(value):>8}  {words}") for label, value, words in pairs if value is not None
         ]
         return _section(title, rows or [("", Content.styled("nothing was read yet", "$quiet"))], width)
-    rows = [("", Content.styled("".join(f"{f'p{percent}':>9}" for percent in PERCENTS), "$quiet"))]
+    heads = "".join(f"{f'p{percent}':>9}" for percent in PERCENTS)
+    remark = "  p95: 95% were faster" if width - LABEL_WIDTH - len(heads) >= len("  p95: 95% were faster") else ""
+    rows = [("", Content.styled(heads + remark, "$quiet"))]
     for label, part, words in SPANS:
         values = [part(wait) for wait in waits]
         numbers = "".join(f"{wording.milliseconds(percentile(values, percent) or 0.0):>9}" for percent in PERCENTS)
-        remark = f"  {words}" if LABEL_WIDTH + len(numbers) + len(words) + 2 <= width else ""
+        remark = f"  {words}" if words and LABEL_WIDTH + len(numbers) + len(words) + 2 <= width else ""
         rows.append((label, Content.assemble(numbers, (remark, "$quiet"))))
     room = min(width - (LABEL_WIDTH if width >= NARROW else 0), LONGEST_SPARKLINE)
     last = [wait.total_ms for wait in waits[-max(room, 1) :]]

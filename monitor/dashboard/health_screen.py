@@ -10,8 +10,6 @@ from textual.screen import ModalScreen
 from monitor.dashboard import health_paint as painters
 from monitor.dashboard.details import Block
 from monitor.dashboard.health_paint import Checkup
-from monitor.dashboard.troubles import troubles
-from monitor.dashboard.view_model import DashboardState
 
 BESIDE = 110
 """From this width on, the two halves stand side by side."""
@@ -38,9 +36,9 @@ class HealthScreen(ModalScreen[None]):
         super().__init__()
         self._known: Checkup | None = None
 
-    def show(self, state: DashboardState, now_s: float) -> None:
-        """Shows how everything is doing; `now_s` is the clock by which the events were folded."""
-        self._known = Checkup(state=state, found=troubles(state, now_s), now_s=now_s)
+    def show(self, known: Checkup) -> None:
+        """Shows how everything is doing."""
+        self._known = known
         if self.is_mounted:
             self._paint()
 

@@ -3,8 +3,8 @@
 The same list feeds the message line, the health line and the health screen, so that they cannot disagree.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from core.events import SinkHealth, WorkerHealth
 from monitor.dashboard import wording
@@ -41,6 +41,11 @@ def troubles(state: DashboardState, now_s: float) -> tuple[Trouble, ...]:
         *_sum_troubles(state),
     ]
     return tuple(sorted(found, key=lambda trouble: not trouble.grave))
+
+
+def recorded(found: Iterable[Trouble]) -> tuple[Trouble, ...]:
+    """The same in a replay, where there is nothing to be done any more."""
+    return tuple(replace(trouble, todo="So it was when this was recorded.") for trouble in found)
 
 
 def _worker_trouble(worker: WorkerHealth) -> Iterator[Trouble]:
@@ -107,7 +112,9 @@ def _losses(stream: Stream) -> Iterator[Trouble]:
     """Sound that was lost a moment ago, by reason."""
     seconds: dict[str, float] = {}
     for loss in reversed(stream.past.losses):
-        if stream.past.now_s - loss.end_s < RECENT_S and loss.reason not in wording.EXPECTED:
+        if stream.past.now_s - loss.end_s >= RECENT_S:
+            break
+        if loss.reason not in wording.EXPECTED:
             seconds[loss.reason] = seconds.get(loss.reason, 0.0) + loss.end_s - loss.start_s
     for reason, lost_s in seconds.items():
         what, todo = LOSSES.get(reason, (f"Not read ({wording.reason_words(reason)})", "What comes next is read."))

@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.dashboard import health_lines
-from monitor.dashboard.troubles import RECENT_S, Trouble, troubles
+from monitor.dashboard.troubles import RECENT_S, Trouble, recorded, troubles
 from monitor.dashboard.view_model import SILENT_SOURCE_S, DashboardState
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import SMALL, running
@@ -72,6 +72,12 @@ async def test_what_is_well_again_is_said_to_be_well(scene: str, other: str):
         assert "all is well" not in driven.text
         await driven.show(scenes.events(other))
         assert "all is well" in driven.text
+
+
+def test_in_a_replay_nobody_is_told_what_to_do():
+    (trouble,) = recorded(found("broker_lost"))
+    assert trouble.todo == "So it was when this was recorded."
+    assert trouble.what == "No MQTT broker; 12 events wait"
 
 
 def test_sound_that_stops_is_said_with_how_long_ago():
