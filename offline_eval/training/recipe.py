@@ -126,7 +126,8 @@ def chosen(recipe: Recipe, choices: Sequence[str]) -> Recipe:
             near = difflib.get_close_matches(last, place or values, n=1)
             msg = f"the recipe has no choice {key!r}" if equals else f"{choice!r} is not key=value"
             raise UsageError(msg, hint=f"did you mean {near[0]}?" if near else f"choices: {', '.join(values)}")
-        place[last] = None if value.strip().lower() == "none" else value.split("..") if ".." in value else value
+        is_range = isinstance(place[last], tuple)
+        place[last] = None if value.strip().lower() == "none" else value.split("..") if is_range else value
     try:
         return TypeAdapter(Recipe).validate_python(values)
     except ValidationError as error:

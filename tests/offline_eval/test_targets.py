@@ -1,12 +1,14 @@
 """What labels are taught as."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.distribution import EMOTIONS
 from core.errors import UsageError
+from offline_eval.training.recipe import Recipe, chosen
 from offline_eval.training.targets import listener_votes, soft_targets
 from tests.offline_eval.test_clips import clip
 
@@ -48,3 +50,8 @@ def test_the_shared_table_says_that_sadness_is_often_taken_for_calm(shared):
     assert votes.sum(1) == pytest.approx([1] * 4)
     assert votes[sadness, neutral] > votes[sadness, sadness]
     assert math.isclose(votes[neutral].max(), votes[neutral, neutral])
+
+
+def test_the_table_is_a_choice_of_the_recipe_wherever_it_lies(table):
+    path = f"../{table.name}"
+    assert chosen(Recipe(), [f"listeners={path}"]).listeners == Path(path)
