@@ -33,7 +33,7 @@ LOST = {
     "paused": "listening was paused; as it should be",
     "superseded": "early readings that the final one overtook; nothing is missing",
     "overload": "the model could not keep up: fewer sources, or a smaller model (d)",
-    "too_late": "the model took too long: a smaller model (d), or a GPU",
+    "too_late": "the model was late: it was restarting, or is too slow (d: a smaller one)",
     "overflow": "the computer was too busy to listen: close other programs",
     "shutdown": "the program was stopped first",
 }

@@ -60,7 +60,7 @@ def _worker_trouble(worker: WorkerHealth) -> Iterator[Trouble]:
         yield Trouble(
             about="model",
             what="The model keeps failing: no readings",
-            todo="It is tried again by itself; d: another model.",
+            todo="It is tried again; d: another model.",
         )
     elif worker.state == "stopped":
         yield Trouble(about="model", what="The model has ended: no readings", todo="q quits; then start again.")
@@ -102,7 +102,7 @@ def _stream_troubles(state: DashboardState, stream: Stream, now_s: float) -> Ite
 
 LOSSES = {
     "overload": ("Too much speech", "Fewer sources, or a smaller model (d)."),
-    "too_late": ("The model is too slow", "A smaller model (d), or a GPU."),
+    "too_late": ("The model was late", "A smaller model (d), or a GPU."),
     "overflow": ("The computer was too busy to listen", "Close other programs."),
 }
 """Why sound was lost, and what to do."""
@@ -142,8 +142,7 @@ def _sink_troubles(state: DashboardState, sink: SinkHealth) -> Iterator[Trouble]
         yield Trouble(
             about=name,
             what=f"{name.partition(':')[0]}: {detail}{waiting}{lost}",
-            todo="Free some space or mend it; writing then goes on by itself.",
-            detail=name,
+            todo=f"{'Free some space' if 'space' in detail else 'Mend it'}. Writing then goes on by itself.",
             grave=False,
         )
     elif sink.state == "closed" and not state.ended and not sink.name.startswith("ws"):

@@ -29,7 +29,7 @@ def test_where_all_is_well_there_is_no_trouble(scene: str):
 
 CASES = [
     ("worker_restarting", "The model's process died and is started again; 2 waiting", "Just wait a moment."),
-    ("worker_failed", "The model keeps failing: no readings", "It is tried again by itself; d: another model."),
+    ("worker_failed", "The model keeps failing: no readings", "It is tried again; d: another model."),
     ("broker_lost", "No MQTT broker; 12 events wait", "Start it, or check its address."),
     ("broker_refuses", "The MQTT broker refuses us; 3 events wait", "Check its user and password."),
     ("outbox_full", "The disk takes no events; 40 events wait", "Free some space: what waits is in memory only."),
@@ -41,7 +41,11 @@ CASES = [
         "Fewer sources, or a smaller model (d).",
     ),
     ("overflow", "The computer was too busy to listen: 0.4 s lost just now", "Close other programs."),
-    ("disk_full", "jsonl: no space left on device; 1000 events wait, 57 are lost", "Free some space or mend it"),
+    (
+        "disk_full",
+        "jsonl: no space left on device; 1000 events wait, 57 are lost",
+        "Free some space. Writing then goes on by itself.",
+    ),
     ("muted", "The microphone gives no sound at all", "Is it muted? m: another one."),
     ("clipping", "Too loud: the sound is clipped", "Lower the input level, or speak from further away."),
     ("sums_differ", "The sums of the sound do not add up", "That is a mistake in this program: please report it."),
