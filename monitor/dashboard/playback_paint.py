@@ -6,21 +6,18 @@ from monitor.dashboard import wording
 from monitor.dashboard.backend import PlaybackFacts
 from monitor.dashboard.paint import lines, spread
 
-BADGE = " REPLAY "
+BADGE, BADGE_STYLE = " REPLAY ", "bold $background on $accent"
 HEAD, SPOKEN, SILENT = "●", "━", "─"
 SHORTEST_BAR = 8
 
 
 def playback(facts: PlaybackFacts, rows: int, width: int) -> Content:
     """One row, or two with a bar as wide as the screen."""
-    badge = Content.styled(BADGE.strip() if width < len(BADGE) + 16 else BADGE, "bold $background on $accent")
     if rows > 1:
-        return lines(_words(badge, facts, width), bar(facts, width))
-    left = Content.assemble(badge, " ", (_where(facts), "bold"), " ", _pace(facts))
-    room = width - left.cell_length - 1
-    if room < SHORTEST_BAR:
-        return left if left.cell_length <= width else Content.assemble(badge, " ", (_where(facts), "bold"))
-    return Content.assemble(left, " ", bar(facts, room))
+        return lines(_words(facts, width), bar(facts, width))
+    short = _short(facts, width)
+    room = width - short.cell_length - 1
+    return Content.assemble(short, " ", bar(facts, room)) if room >= SHORTEST_BAR else short
 
 
 def bar(facts: PlaybackFacts, width: int) -> Content:
@@ -33,12 +30,26 @@ def bar(facts: PlaybackFacts, width: int) -> Content:
     return Content.assemble((cells[:head], "$accent"), (HEAD, "bold $accent"), (cells[head + 1 :], "$quiet"))
 
 
-def _words(badge: Content, facts: PlaybackFacts, width: int) -> Content:
+def _words(facts: PlaybackFacts, width: int) -> Content:
+    badge = Content.styled(BADGE, BADGE_STYLE)
     right = Content.assemble(_pace(facts), "   ", (_where(facts), "bold"))
-    recorded = f", recorded {facts.recorded}" if facts.recorded else ""
     room = width - badge.cell_length - right.cell_length - 2
+    if room < 0:
+        return _short(facts, width)
+    recorded = f", recorded {facts.recorded}" if facts.recorded else ""
     choices = (f"of {facts.name}{recorded}, not live", f"of {facts.name}{recorded}", f"of {facts.name}", "not live", "")
     return spread(Content.assemble(badge, " ", wording.fitting(room, choices)), right, width)
+
+
+def _short(facts: PlaybackFacts, width: int) -> Content:
+    """That it is a replay, where, and how fast, as far as there is room."""
+    where = (_where(facts), "bold")
+    left = Content.assemble((BADGE, BADGE_STYLE), " ", where, " ", _pace(facts))
+    if left.cell_length <= width:
+        return left
+    word = BADGE.strip()
+    text = wording.fitting(width - len(word) - 1, (where[0], wording.position(facts.position_s)))
+    return Content.assemble((word, BADGE_STYLE), " ", (text, "bold"))
 
 
 def _where(facts: PlaybackFacts) -> str:

@@ -144,8 +144,8 @@ class Nodes:
         if not shown and connected_s >= PATIENCE_S:
             there = ", ".join(sorted(self.known)) or "none"
             if self._wanted:
-                return f"There is no node {self._wanted} at {where} below {self._base}/; there are: {there}."
-            return f"There is no monitor at {where} below {self._base}/ yet."
+                return f"There is no node {self._wanted}; there are: {there} ({where}, below {self._base}/)"
+            return f"There is no monitor yet ({where}, below {self._base}/)"
         away = [name for name, node in shown.items() if node.is_offline]
         if away:
             verb = "is" if len(away) == 1 else "are"

@@ -86,8 +86,10 @@ class Watcher:
         where = self._address.url
         if self._connection is None:
             if self._was_connected:
-                return f"The broker {where} is lost ({self._trouble}): what is shown is from before. Trying again."
-            return f"{where}: {self._trouble}. Trying again." if self._trouble else f"Connecting to {where}"
+                return f"The broker is lost: what is shown is from before. Trying again ({where}: {self._trouble})"
+            return (
+                f"No broker yet, trying again: {self._trouble} ({where})" if self._trouble else f"Connecting to {where}"
+            )
         return self._nodes.remark(where, connected_s=time.monotonic() - self._connected_at_s)
 
     def welcome(self) -> tuple[str, str]:

@@ -85,7 +85,7 @@ def test_only_the_wanted_node_is_shown_and_the_others_are_known_by_name():
     assert available(nodes, "hall", "online")
     assert say(nodes, "hall", *scenes.events("clear")) == []
     assert nodes.remark(BROKER, connected_s=PATIENCE_S) == (
-        "There is no node desk at mqtt://broker:1883 below emotion/; there are: hall."
+        "There is no node desk; there are: hall (mqtt://broker:1883, below emotion/)"
     )
     assert nodes.remark(BROKER, connected_s=0.0) == ""
 
@@ -93,7 +93,7 @@ def test_only_the_wanted_node_is_shown_and_the_others_are_known_by_name():
 def test_a_broker_without_monitors_is_said():
     nodes = Nodes("emotion", None)
     assert (
-        nodes.remark(BROKER, connected_s=PATIENCE_S) == "There is no monitor at mqtt://broker:1883 below emotion/ yet."
+        nodes.remark(BROKER, connected_s=PATIENCE_S) == "There is no monitor yet (mqtt://broker:1883, below emotion/)"
     )
 
 
