@@ -62,8 +62,9 @@ class HelpScreen(ModalScreen[None]):
             yield _table("what the words mean", WORDS)
             for topic, bindings in keys.TOPICS:
                 listed = keys.listed(bindings, self._look.keymap, signs=not self._look.ascii)
-                rows = tuple((key.keys, f"{key.text} ({key.id})") for key in listed)
-                yield _table(f"keys: {topic}", rows)
+                here = [key for key in listed if self.app.check_action(key.action.partition("(")[0], ())]
+                if here:
+                    yield _table(f"keys: {topic}", tuple((key.keys, f"{key.text} ({key.id})") for key in here))
             yield Static(Content.styled(f"\n{SELDOM}", "$quiet"))
 
 

@@ -10,6 +10,7 @@ import pytest
 from core.commands import Command, Quit
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import NEEDED, Backend, PlaybackFacts
+from monitor.dashboard.details import Block
 from monitor.dashboard.playback_paint import playback as paint_playback
 from monitor.dashboard.view_model import DashboardState
 from monitor.dashboard.wording import TIMES
@@ -173,8 +174,21 @@ async def test_the_footer_and_the_palette_offer_only_what_can_be_done(path: Path
         assert "speed" not in live.text.splitlines()[-1]
 
 
+async def test_the_help_names_the_keys_that_do_something_here(path: Path) -> None:
+    async with replaying(path) as driven:
+        await driven.press("question_mark")
+        listed = "\n".join(block._painter(*block._facts, 100).plain for block in driven.app.screen.query(Block))
+        assert "Ten seconds back in the replay" in listed
+        assert "Record events" not in listed
+
+
 async def test_keys_of_a_replay_mean_nothing_live() -> None:
     async with running_live() as driven:
+        await driven.press("question_mark")
+        listed = "\n".join(block._painter(*block._facts, 100).plain for block in driven.app.screen.query(Block))
+        assert "replay-back" not in listed
+        assert "Record events" in listed
+        await driven.press("escape")
         before = driven.text
         await driven.press("comma", "full_stop", "left_square_bracket", "right_square_bracket")
         assert driven.text == before
