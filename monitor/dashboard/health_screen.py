@@ -1,5 +1,6 @@
 """The screen that says whether all is well: what is wrong first, and what to do; then every part in numbers."""
 
+import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,6 +14,8 @@ from monitor.dashboard.health_paint import Checkup
 
 BESIDE = 110
 """From this width on, the two halves stand side by side."""
+EVERY_S = 0.5
+"""Least time between two paintings when nothing but the sound went on: the main screen has the lively meter."""
 KEYS = ("Esc closes · ↑↓ scroll", "Esc closes", "Esc")
 
 
@@ -35,11 +38,13 @@ class HealthScreen(ModalScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._known: Checkup | None = None
+        self._painted_s = 0.0
 
     def show(self, known: Checkup) -> None:
-        """Shows how everything is doing."""
-        self._known = known
-        if self.is_mounted:
+        """Shows how everything is doing: news at once, the level of the sound a little later."""
+        before, self._known = self._known, known
+        news = before is None or before.state.health is not known.state.health or before.found != known.found
+        if self.is_mounted and (news or time.monotonic() - self._painted_s >= EVERY_S):
             self._paint()
 
     def compose(self) -> ComposeResult:
@@ -69,6 +74,7 @@ class HealthScreen(ModalScreen[None]):
     def _paint(self) -> None:
         if self._known is None:
             return
+        self._painted_s = time.monotonic()
         for name in ("summary", "sound", "model", "not_read", "latency", "outputs", "program"):
             self.query_one(f"#health-{name}", Block).show(getattr(painters, name), self._known)
 
