@@ -49,6 +49,9 @@ class SourceSettings:
     """auto | mic | mic:NAME | file:PATH | stdin | ws://HOST:PORT; auto is the default microphone, or the sample."""
     speed: Literal["max"] | Positive = 1.0
     """How fast files and stdin are played: 1 is real time; max waits for the model and drops nothing."""
+    retry_s: NotNegative = 3.0
+    """A microphone that vanished is looked for every so many seconds; 0: it is not, and without another source the
+    program ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ class Disclosure:
         """All of it, for a log."""
         leaves, stores = ("; ".join(words) or "nothing" for words in (self.leaves, self.stores))
         told = "never sound. Those who can be heard must be told"
-        return f"listening to {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
+        return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
 
 
 def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:

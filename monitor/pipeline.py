@@ -6,7 +6,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from core.commands import (
@@ -239,7 +239,11 @@ class Pipeline:
             wanted = f"no stream {command.stream!r} is listening" if command.stream else "which stream?"
             msg = f"the source cannot be switched: {wanted}"
             raise UsageError(msg, hint=f"listening: {', '.join(self._listening) or 'none'}")
-        source = await self._open_source(command.source)
+        await self._listen_also(await self._open_source(command.source))
+        self._listeners[replaced[0]].cancel()
+
+    async def _listen_also(self, source: Source) -> None:
+        """Another stream, once its source gives sound."""
         try:
             async with asyncio.timeout(SWITCH_S):
                 await source.__aenter__()
@@ -249,7 +253,23 @@ class Pipeline:
         for name in self._over:
             log.info("%s", account(self._streams.pop(name).health()))
         self._start(self._add(source), is_open=True)
-        self._listeners[replaced[0]].cancel()
+
+    def _may_return(self, name: str) -> bool:
+        """Whether a stream's source is a microphone that vanished; one that never gave sound is a mistake."""
+        was_heard = self._streams[name].health().captured > 0
+        is_microphone = self._open_source is not None and self._sources[name].name.startswith("mic:")
+        return is_microphone and was_heard and self._settings.source.retry_s > 0
+
+    async def _await_return(self, name: str) -> None:
+        """Looks for a microphone that vanished; when it gives sound again, that is a stream of its own."""
+        assert self._open_source is not None  # noqa: S101 - see `_may_return`
+        wanted = self._sources[name].name
+        while True:
+            await asyncio.sleep(self._settings.source.retry_s)
+            with suppress(EmotionMonitorError):
+                async with self._switching:
+                    await self._listen_also(await self._open_source(wanted))
+                return
 
     @property
     def _over(self) -> list[str]:
@@ -277,6 +297,13 @@ class Pipeline:
             self.errors.append(error)
             await self._outlet.report("source", error, stream=name)
             await self._take(stream, stream.end("failed", time.monotonic()), may_wait=True)
+            if self._may_return(name):
+                try:
+                    await self._await_return(name)
+                finally:
+                    if not self._stop.is_set():  # it is back, or another microphone has taken its place
+                        self.errors.remove(error)
+                        stream.end("ended", time.monotonic())
         except asyncio.CancelledError:
             await self._take(stream, stream.end("ended", time.monotonic()), may_wait=False)
             raise

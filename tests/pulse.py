@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -28,12 +29,22 @@ pcm."{MICROPHONE}" {{ type pulse device "{SINK}.monitor" hint.description "what 
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pulse:
     """A running server of our own; `env` makes a subprocess use it."""
 
     env: dict[str, str]
     process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(cls, folder: Path) -> Self:
+        """Starts a server that keeps its files in a folder."""
+        env = os.environ | {
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),
+            "PULSE_SERVER": f"unix:{folder}/socket",
+        }
+        return cls(env, _serve(env))
 
     def play(self, path: Path) -> subprocess.Popen[bytes]:
         """Speaks a sound file into the microphone; returns at once."""
@@ -55,6 +66,10 @@ class Pulse:
         self.process.kill()
         self.process.wait()
 
+    def revive(self) -> None:
+        """Brings it back."""
+        self.process = _serve(self.env)
+
     def _pactl(self, *words: str) -> None:
         subprocess.run(["pactl", *words], env=self.env, check=True, capture_output=True)
 
@@ -69,25 +84,33 @@ def start_pulse() -> Iterator[Pulse]:
         pytest.skip(f"no virtual microphone without {', '.join(missing)}")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / ".asoundrc").write_text(ASOUNDRC)
-        socket = Path(folder) / "socket"
-        env = os.environ | {"HOME": folder, "XDG_RUNTIME_DIR": folder, "PULSE_SERVER": f"unix:{socket}"}
-        with (Path(folder) / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [
-                    *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
-                    *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={socket}"),
-                    *("-L", f"module-null-sink sink_name={SINK} rate=48000 channels=2"),
-                ],
-                env=env,
-                stdout=log,
-                stderr=log,
-            )
+        pulse = Pulse.start(Path(folder))
         try:
-            _wait_until_it_answers(env)
-            yield Pulse(env, process)
+            yield pulse
         finally:
-            process.kill()
-            process.wait()
+            pulse.kill()
+
+
+def _serve(env: dict[str, str]) -> subprocess.Popen[bytes]:
+    socket = env["PULSE_SERVER"].removeprefix("unix:")
+    with (Path(env["HOME"]) / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
+                *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={socket}"),
+                *("-L", f"module-null-sink sink_name={SINK} rate=48000 channels=2"),
+            ],
+            env=env,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait_until_it_answers(env)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process
 
 
 def _wait_until_it_answers(env: dict[str, str]) -> None:

@@ -72,6 +72,8 @@ def _stream_troubles(state: DashboardState, stream: Stream, now_s: float) -> Ite
     if stream.state == "failed":
         gone = "The microphone is gone" if microphone else "The sound has broken off"
         todo = "q quits; then start again." if state.ended else "The other sources go on; start again to bring it back."
+        if state.is_awaited(stream):
+            todo = "It is looked for. m: another one."
         yield Trouble(
             about=name, what=gone, todo=f"Plug it in. {todo}" if microphone else todo, detail=stream.trouble or ""
         )

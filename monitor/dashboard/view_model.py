@@ -220,7 +220,14 @@ class DashboardState:
     @property
     def ended(self) -> bool:
         """Whether no stream will deliver anything any more."""
-        return bool(self.streams) and all(stream.state in {"ended", "failed"} for stream in self.streams)
+        over = (stream.state in {"ended", "failed"} and not self.is_awaited(stream) for stream in self.streams)
+        return bool(self.streams) and all(over)
+
+    def is_awaited(self, stream: Stream) -> bool:
+        """Whether a stream's microphone vanished and is being looked for, as a program that still reads does."""
+        is_over = self.worker is not None and self.worker.state == "stopped"
+        was_heard = stream.state == "failed" and stream.level is not None
+        return was_heard and stream.source.startswith("mic:") and not is_over
 
     @property
     def worker(self) -> WorkerHealth | None:

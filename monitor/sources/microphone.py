@@ -14,7 +14,7 @@ from core.errors import AudioError
 from core.model import SAMPLE_RATE_HZ
 from monitor.sources.backlog import Backlog
 from monitor.sources.gaps import GapMeter
-from monitor.sources.portaudio import Microphone, in_thread, portaudio
+from monitor.sources.portaudio import Microphone, hold, in_thread, portaudio, release
 from monitor.sources.source import BACKLOG_S, BLOCK_S, AudioBlock
 from monitor.sources.stderr import quiet_stderr
 
@@ -114,6 +114,7 @@ class MicrophoneSource:
                     callback=self._on_sound,
                     finished_callback=self._on_finished,
                 )
+                hold(self._stream)
                 self._stream.start()
             except sounddevice.PortAudioError as error:
                 msg = f"microphone {self._microphone.name} cannot be opened: {error}"
@@ -123,6 +124,7 @@ class MicrophoneSource:
         if self._stream is not None:
             with portaudio():
                 self._stream.close(ignore_errors=True)
+                release(self._stream)
 
     def _abandon(self, opening: asyncio.Future[None]) -> None:
         """Closes what was or is yet to be opened, without waiting for it."""

@@ -14,6 +14,8 @@ from monitor.sources.stderr import quiet_stderr
 T = TypeVar("T")
 
 _lock = threading.Lock()
+_held: set[int] = set()
+"""Ids of the streams that are open: PortAudio finds devices anew only where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,16 @@ def portaudio() -> Iterator[Any]:
         yield sounddevice
 
 
+def hold(stream: object) -> None:
+    """Notes that a stream is open; called while PortAudio is had."""
+    _held.add(id(stream))
+
+
+def release(stream: object) -> None:
+    """Notes that it is closed."""
+    _held.discard(id(stream))
+
+
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
     """Runs `work` in a thread that the program does not wait for at its end: a sound server may hang for a minute."""
     result: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -68,12 +80,15 @@ def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
 
 
 def list_microphones() -> list[Microphone]:
-    """Lists the input devices there were when PortAudio was first used, in PortAudio's order.
+    """Lists the input devices there are, in PortAudio's order; while one is open, those there were before it was.
 
     Raises:
         AudioError: The PortAudio library is missing.
     """
     with quiet_stderr, portaudio() as sounddevice:
+        if not _held:  # PortAudio looks for devices only when it starts
+            sounddevice._terminate()  # noqa: SLF001 - there is no other way
+            sounddevice._initialize()  # noqa: SLF001
         apis = sounddevice.query_hostapis()
         default = sounddevice.default.device[0]
         return [

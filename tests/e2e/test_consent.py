@@ -66,7 +66,7 @@ def test_without_a_screen_one_line_says_what_is_done_with_what_is_heard(pulse, t
     with running(
         *LISTEN, "--headless", "--sink", f"jsonl:{tmp_path / 'x'}", env=pulse.env, until="listening"
     ) as program:
-        said = program.wait_for("listening to mic:")
+        said = program.wait_for("about to hear mic:")
         assert f"Stored: readings, in {tmp_path / 'x'}; never sound" in said
 
 

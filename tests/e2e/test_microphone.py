@@ -5,8 +5,8 @@ import json
 import pytest
 
 from core.distribution import js_divergence
-from tests.program import SAMPLE, run, running, wait_until
-from tests.pulse import pulse
+from tests.program import PATIENCE_S, SAMPLE, run, running, wait_until
+from tests.pulse import pulse, start_pulse
 
 __all__ = ["pulse"]
 
@@ -53,6 +53,42 @@ def test_without_a_source_the_default_microphone_is_taken(pulse, tmp_path):
         assert "mic:" in program.wait_for("listening")
         pulse.play(SAMPLE)
         wait_until(events.read_text, "an utterance")
+
+
+def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(tmp_path):
+    events = tmp_path / "events.jsonl"
+    words = ("run", "--source", "mic", "--headless", "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}")
+
+    def streams_heard() -> set[str]:
+        return {event["stream"] for event in map(json.loads, events.read_text().splitlines()) if "utterance" in event}
+
+    with (
+        start_pulse() as pulse,
+        running(*words, env=pulse.env | {"EMOTION_MONITOR_SOURCE__RETRY_S": "0.5"}, until="listening") as program,
+    ):
+        playing = pulse.play(SAMPLE)
+        wait_until(lambda: len(streams_heard()) == 1, "an utterance")
+        pulse.kill()
+        playing.wait()
+        program.wait_for("stopped delivering sound")
+        pulse.revive()
+        wait_until(lambda: pulse.listeners() == 1, "the program to listen again")
+        pulse.play(SAMPLE)
+        wait_until(lambda: len(streams_heard()) == 2, "an utterance of another stream")
+        program.end(15)
+        assert program.process.returncode == 0
+
+
+def test_a_microphone_that_is_not_looked_for_ends_the_program():
+    words = ("run", "--source", "mic", "--headless", "--model", "fake", "--mqtt", "off")
+    with (
+        start_pulse() as pulse,
+        running(*words, env=pulse.env | {"EMOTION_MONITOR_SOURCE__RETRY_S": "0"}, until="listening") as program,
+    ):
+        pulse.kill()
+        program.wait_for("stopped delivering sound")
+        program.process.communicate(timeout=PATIENCE_S)
+        assert program.process.returncode == 1
 
 
 def test_without_a_microphone_the_shipped_sample_is_played_and_the_user_is_told(tmp_path):

@@ -117,7 +117,7 @@ async def test_without_a_screen_it_is_said_in_one_line(tmp_path):
     person = Person(agrees=False)
     assert await consent(settings(tmp_path), person, tmp_path, headless=True).to(MICROPHONE)
     (line,) = person.told
-    assert "listening to mic:Desk microphone" in line
+    assert "about to hear mic:Desk microphone" in line
     assert "Leaves this machine: nothing. Stored: nothing" in line
     assert "\n" not in line
 

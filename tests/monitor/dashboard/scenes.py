@@ -350,10 +350,17 @@ def file_ended() -> Script:
 
 
 def source_failed() -> Script:
-    """The microphone vanished."""
+    """The only microphone vanished, and is not looked for."""
+    script = microphone_awaited()
+    script.health(state="failed", worker="stopped")
+    return script
+
+
+def microphone_awaited() -> Script:
+    """The only microphone vanished."""
     script = Script()
     script.talk(count=3)
-    script.error("source", "the microphone was unplugged", "plug it in and start again", stream="s1")
+    script.error("source", "microphone Desk microphone stopped delivering sound", "it may be unplugged", stream="s1")
     script.health(state="failed")
     return script
 
@@ -610,6 +617,7 @@ SCENES: dict[str, Callable[[], Script]] = {
     scene.__name__: scene
     for scene in (
         starting, listening, speaking, interim, clear, mixed, unclear, no_reading, paused, file_ended, source_failed,
+        microphone_awaited,
         broker_lost, worker_restarting, overload, error, two_microphones, explained,
         answer_position, busy_hour, tuned, recording, half_voiced,
         one_source_failed, worker_failed, broker_refuses, outbox_full, disk_full, overflow, muted, clipping,

@@ -38,7 +38,7 @@ SIZES = pytest.mark.parametrize("size", [DESIGN, SMALL], ids=["120x40", "80x24"]
         ("file_ended", ["The file has ended; q quits."]),
         (
             "source_failed",
-            ["No sound any more: the microphone was unplugged", "last heard:", "The microphone is gone. Plug it in."],
+            ["No sound any more: microphone Desk", "last heard:", "The microphone is gone. Plug it in."],
         ),
         ("broker_lost", ["MQTT lost", "12 waiting", "No MQTT broker; 12 events wait. Start it, or check its address."]),
         ("worker_restarting", ["died and is started again; 2 waiting. Just wait", "restarts 1", "queue 2"]),

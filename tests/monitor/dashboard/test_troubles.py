@@ -34,7 +34,8 @@ CASES = [
     ("broker_refuses", "The MQTT broker refuses us; 3 events wait", "Check its user and password."),
     ("outbox_full", "The disk takes no events; 40 events wait", "Free some space: what waits is in memory only."),
     ("source_failed", "The microphone is gone", "Plug it in. q quits; then start again."),
-    ("one_source_failed", "The microphone is gone", "Plug it in. The other sources go on; start again"),
+    ("microphone_awaited", "The microphone is gone", "Plug it in. It is looked for. m: another one."),
+    ("one_source_failed", "The microphone is gone", "Plug it in. It is looked for. m: another one."),
     (
         "overload",
         "Too much speech: 12.6 s lost just now",

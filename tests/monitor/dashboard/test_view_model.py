@@ -178,7 +178,7 @@ def test_an_error_is_counted_and_fades():
 def test_a_failed_source_keeps_its_reason_after_the_notice_is_gone():
     stream = only(seen(scenes.source_failed()))
     assert stream.state == "failed"
-    assert stream.trouble == "the microphone was unplugged (plug it in and start again)"
+    assert stream.trouble == "microphone Desk microphone stopped delivering sound (it may be unplugged)"
 
 
 def test_a_listening_stream_whose_levels_stop_delivers_no_sound():
