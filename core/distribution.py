@@ -17,7 +17,7 @@ class EmotionDistribution:
     """How likely each emotion is to be heard; the four probabilities sum to 1.
 
     Raises:
-        ValueError: A probability is negative or not finite, or the sum is off by more than 1e-6.
+        ValueError: A probability is not between 0 and 1, or the sum is off by more than 1e-6.
     """
 
     anger: float
@@ -26,8 +26,8 @@ class EmotionDistribution:
     neutral: float
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(p) and p >= 0 for p in self):
-            msg = f"probabilities must be finite and not negative: {tuple(self)}"
+        if not all(0 <= p <= 1 + SUM_TOLERANCE for p in self):
+            msg = f"probabilities must lie between 0 and 1: {tuple(self)}"
             raise ValueError(msg)
         if abs(math.fsum(self) - 1) > SUM_TOLERANCE:
             msg = f"probabilities must sum to 1, not {math.fsum(self)}"

@@ -373,7 +373,7 @@ def decode(data: bytes | str) -> Event:
     """The event in a JSON text; fields this version does not know are ignored.
 
     Raises:
-        EventError: Not JSON, an unknown schema, a missing field or a wrong value.
+        EventError: Not JSON, an unknown schema, a missing field or a wrong value, such as a number that is not finite.
     """
     from pydantic import ValidationError
 
@@ -388,6 +388,6 @@ def decode(data: bytes | str) -> Event:
 
 @functools.cache
 def _adapter() -> "TypeAdapter[Event]":
-    from pydantic import Field, TypeAdapter
+    from pydantic import ConfigDict, Field, TypeAdapter
 
-    return TypeAdapter(Annotated[Event, Field(discriminator="schema")])
+    return TypeAdapter(Annotated[Event, Field(discriminator="schema")], config=ConfigDict(allow_inf_nan=False))

@@ -32,7 +32,14 @@ def test_log_weights_give_the_softmax():
 
 @pytest.mark.parametrize(
     "values",
-    [(0.5, 0.5, 0.5, -0.5), (math.nan, 0.5, 0.3, 0.2), (math.inf, 0, 0, 0), (0.3, 0.3, 0.3, 0.0999), (0, 0, 0, 0)],
+    [
+        (0.5, 0.5, 0.5, -0.5),
+        (math.nan, 0.5, 0.3, 0.2),
+        (math.inf, 0, 0, 0),
+        (1e308,) * 4,
+        (0.3, 0.3, 0.3, 0.0999),
+        (0, 0, 0, 0),
+    ],
 )
 def test_what_is_no_distribution_is_refused(values):
     with pytest.raises(ValueError, match="probabilities must"):

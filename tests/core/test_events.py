@@ -132,6 +132,12 @@ def test_a_number_that_json_does_not_know_is_not_sent():
         encode(replace(READING, margin=math.nan))
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e999"])
+def test_a_number_that_is_not_finite_is_not_taken_either(number):
+    with pytest.raises(EventError, match="margin: Input should be a finite number"):
+        decode(encode(READING).replace(f'"margin":{READING.margin}'.encode(), f'"margin":{number}'.encode()))
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [
