@@ -26,7 +26,8 @@ TEXT = re.compile(
     r'<text class="(?P<look>[^"]*-r\d+)" x="(?P<x>[\d.]+)" y="(?P<y>[\d.]+)" textLength="[\d.]+" '
     r'(?P<clip>clip-path="[^"]*")>(?P<text>[^<]*)</text>'
 )
-RUNS = re.compile("█+|━+|─+|▁+|▂+|▃+|▄+|▅+|▆+|▇+|[▏▎▍▌▋▊▉╸│╎]|[^ █━─▏▎▍▌▋▊▉╸│╎▁▂▃▄▅▆▇]+")
+RUNS = re.compile("[←→↑↓]|█+|━+|─+|▁+|▂+|▃+|▄+|▅+|▆+|▇+|[▏▎▍▌▋▊▉╸│╎]|[^ █━─▏▎▍▌▋▊▉╸│╎▁▂▃▄▅▆▇←→↑↓]+")
+SEEN_AS = str.maketrans({"\N{NO-BREAK SPACE}": " ", "▸": "▶", "▴": "▲"})  # Fira Code lacks the small ones
 SHAPES = {
     **{char: [(0.0, 24.65 * (8 - n) / 8, CELL, 24.65 * n / 8)] for n, char in enumerate("▁▂▃▄▅▆▇", start=1)},
     **{char: [(0.0, 0.0, CELL * eighths / 8, 24.65)] for eighths, char in enumerate("▏▎▍▌▋▊▉█", start=1)},
@@ -37,8 +38,8 @@ SHAPES = {
     "╎": [(5.4, 2.0, 1.2, 8.2), (5.4, 14.2, 1.2, 8.2)],
 }
 """What is drawn instead of a character: rectangles (x, y, width, height) in its cell."""
-PICTURES = ("mixed", "interim", "two_microphones")
-"""Scenes shown in the README."""
+PICTURES = {"mixed": (), "explained": ("down", "enter"), "overload": ("h",)}
+"""Scenes shown in the documents, and the keys pressed in them."""
 
 
 async def paint(scene: str, size: tuple[int, int], theme: str) -> str:
@@ -53,6 +54,8 @@ async def paint(scene: str, size: tuple[int, int], theme: str) -> str:
     for event in scenes.events(scene):
         app.post_event(event)
     async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await pilot.press(*PICTURES.get(scene, ()))
         await pilot.pause()
         return portable(app.export_screenshot(title="emotion-monitor"))
 
@@ -71,7 +74,7 @@ def _redrawn(match: re.Match[str]) -> str:
     look = f'class="{match["look"]}" {match["clip"]}'
     left, baseline = float(match["x"]), float(match["y"])
     parts = []
-    for run in RUNS.finditer(html.unescape(match["text"]).replace("\N{NO-BREAK SPACE}", " ")):
+    for run in RUNS.finditer(html.unescape(match["text"]).translate(SEEN_AS)):
         x = left + run.start() * CELL
         if run[0][0] not in SHAPES:
             parts.append(f'<text {look} x="{x:g}" y="{baseline:g}">{html.escape(run[0])}</text>')
@@ -106,7 +109,7 @@ def main() -> None:
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for scene in scenes.SCENES if arguments.all else arguments.scenes or PICTURES:
+    for scene in scenes.SCENES if arguments.all else arguments.scenes or [*PICTURES]:
         target = arguments.out / f"{scene}.svg"
         target.write_text(asyncio.run(paint(scene, (width, height), arguments.theme)), encoding="utf-8")
         to_png(target)
