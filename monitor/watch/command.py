@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from dataclasses import replace
 
 from core.commands import WIRE_COMMANDS, Mute, Quit, Unmute
@@ -10,6 +9,7 @@ from core.errors import UsageError
 from core.settings import Settings
 from monitor.mqtt.address import BrokerAddress, broker_address
 from monitor.mqtt.messages import Topics
+from monitor.screen import has_screen
 
 REFUSAL = "Not from afar: only where the monitor runs."
 
@@ -27,7 +27,7 @@ def watch(url: str, settings: Settings, *, node: str | None) -> int:
     """
     address = broker_address(replace(settings.mqtt, url=url))
     Topics(settings.mqtt.base, node or "node")  # says what is wrong with the base
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_screen():
         msg = "watch shows a dashboard and needs a terminal"
         raise UsageError(msg, hint="for another program: mosquitto_sub, or examples/subscribe.py")
     return asyncio.run(_show(address, settings, node))

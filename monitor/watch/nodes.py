@@ -158,13 +158,20 @@ class Nodes:
 
     def _hear_availability(self, name: str, payload: bytes) -> News:
         if not payload:  # somebody has removed the node from the broker
-            self.known.pop(name, None)
-            return News()
+            return self._forget(name)
         node = self.known.setdefault(name, Node())
         node.availability = payload.decode(errors="replace")[:20]
         if self._wanted not in {None, name}:
             return News()
         return News(offline=set(node.streams) if node.is_offline else set(), health=True)
+
+    def _forget(self, name: str) -> News:
+        removed = self.known.pop(name, None)
+        if removed is None:
+            return News()
+        for stream in removed.streams:
+            self._valid_until.pop(stream, None)
+        return News(gone=removed.streams, health=True)
 
     def _hear_event(self, node: Node, event: Event, *, retained: bool, now: float) -> News:
         if isinstance(event, HealthEvent):

@@ -160,7 +160,7 @@ class Watcher:
         for topic in afar.filters(self._base, self._node, self._client):
             await connection.subscribe(topic)
         self._connection, self._connected_at_s = connection, time.monotonic()
-        self._was_connected = True
+        self._was_connected, self._trouble = True, ""
         log.info("connected %s", self._address.url)
         self._show_health()
         async for message in connection.messages():

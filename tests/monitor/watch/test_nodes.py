@@ -193,6 +193,15 @@ def test_a_withdrawn_reading_is_no_longer_shown():
     assert news.expired == {"desk/s1": "the last one was withdrawn"}
 
 
+def test_a_node_that_is_removed_from_the_broker_is_forgotten_with_all_it_said():
+    nodes = Nodes("emotion", None)
+    say(nodes, "desk", state_event(), now=EPOCH + 30)
+    news = nodes.push(origin("emotion/desk/availability", "emotion"), b"", retained=False, now=EPOCH + 31)
+    assert news.gone == {"desk/s1"}
+    assert nodes.expire(EPOCH + 9000).expired == {}
+    assert nodes.remark(BROKER, connected_s=9.0).startswith("There is no monitor yet")
+
+
 def test_a_level_keeps_its_meaning():
     level = next(event for event in scenes.events("speaking") if isinstance(event, LevelEvent))
     shown = from_afar(level, "desk")

@@ -150,6 +150,8 @@ async def test_a_lost_broker_is_said_and_all_goes_on_when_it_is_back(mosquitto):
                 await watched.pilot.press("escape")
                 await wire.mend()
                 await watched.until("MQTT connected", gone="broker is lost")
+                assert watched.app.state.mqtt
+                assert watched.app.state.mqtt.detail == wire.address.url
 
 
 async def test_a_broker_that_does_not_let_us_in_is_said(make_mosquitto):
