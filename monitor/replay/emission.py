@@ -64,12 +64,16 @@ async def _play(tape: Tape, sinks: Sequence[JsonlSink], stopped: asyncio.Event, 
         if step.event is not None and step.place.timing.position_s >= from_s
     )
     player = Player(timed, speed=speed, position_s=from_s, now_s=time.monotonic())
-    while not player.ended and any(sink.health().state != "closed" for sink in sinks):
+    while not player.ended and not _nobody_reads(sinks):
         for _, event in player.due(time.monotonic()):
             for sink in sinks:
                 await sink.send(event)
-            if stopped.is_set():
+            if stopped.is_set() or _nobody_reads(sinks):
                 return
         with suppress(TimeoutError):
             async with asyncio.timeout(min(player.wait_s(time.monotonic()), LOOK_S)):
                 await stopped.wait()
+
+
+def _nobody_reads(sinks: Sequence[JsonlSink]) -> bool:
+    return all(sink.health().state == "closed" for sink in sinks)

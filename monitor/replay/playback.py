@@ -161,7 +161,7 @@ class TapePlayback:
                 self._survey.go_on(SLICE_S)
                 if self._survey.complete:
                     gc.freeze()  # what was kept of the file stays: looking for garbage in it would stall the keys
-            if self._wanted_s is not None:
+            if self._wanted_s is not None and self._is_read(self._wanted_s):
                 self._seek(self._wanted_s)
             if self._wanted_s is None and self._screen:
                 self._show_due(self._screen)
@@ -184,15 +184,14 @@ class TapePlayback:
             self._showing_s = None
 
     def _seek(self, position_s: float) -> None:
-        survey = self._survey
-        if not survey.complete and position_s > survey.length_s:
+        if not self._is_read(position_s):
             self._wanted_s = position_s
             self._changed.set()
             return
         self._wanted_s = None
-        position_s = min(max(position_s, 0.0), survey.length_s)
+        position_s = min(max(position_s, 0.0), self._survey.length_s)
         try:
-            there = survey.at(position_s)
+            there = self._survey.at(position_s)
             self._player.load(self._timed(there.place), position_s=position_s, now_s=self._steady())
         except OSError as error:
             self._fail(error)
@@ -200,6 +199,10 @@ class TapePlayback:
         self._changed.set()
         if self._screen:
             self._screen.show_state(there.state)
+
+    def _is_read(self, position_s: float) -> bool:
+        """Whether it is known what is there."""
+        return self._survey.complete or position_s <= self._survey.length_s
 
     def _timed(self, place: Place) -> Iterator[tuple[float, Event]]:
         for step in self._tape.steps(place):

@@ -1,14 +1,21 @@
 """`emotion-monitor replay` as a user types it, without a terminal."""
 
+import asyncio
 import json
+import math
+import os
+import select
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core.events import encode
+from monitor.replay.emission import emit
+from monitor.replay.tape import Place, Step, Tape
 from tests.monitor.dashboard import scenes
 from tests.monitor.replay.files import conversation, recording
 from tests.program import PATIENCE_S, command, environment, run
@@ -46,6 +53,30 @@ def test_paced_events_come_when_they_came(tmp_path: Path) -> None:
         second, second_s = program.stdout.readline(), time.monotonic()
     assert [json.loads(line)["at_s"] for line in (first, second)] == [0.0, 1.0]
     assert 0.7 < second_s - first_s < 3.0
+
+
+class Counted(Tape):
+    """Counts the lines that are read."""
+
+    read = 0
+
+    def steps(self, place: Place | None = None) -> Iterator[Step]:
+        for step in super().steps(place):
+            self.read += 1
+            yield step
+
+
+async def test_a_reader_that_goes_away_ends_it_long_before_the_end_of_the_file(tmp_path: Path) -> None:
+    timed = conversation(minutes=40)
+    tape = Counted(recording(tmp_path / "long.jsonl", timed))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    emitting = asyncio.create_task(emit(tape, [f"jsonl:{pipe}"], speed=math.inf, from_s=0.0))
+    await asyncio.to_thread(select.select, [reader], [], [], PATIENCE_S)
+    os.close(reader)
+    assert await emitting == 0
+    assert tape.read < len(timed) / 2
 
 
 def test_ctrl_c_ends_it(path: Path) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,6 +124,19 @@ def test_it_begins_where_it_is_told_to(path: Path) -> None:
     hand.after(0.0)
     assert hand.playback.clock() == pytest.approx(42.0)
     assert hand.screen.state == hand.expected()
+
+
+async def test_while_the_file_is_read_up_to_there_keys_have_their_turn(tmp_path: Path) -> None:
+    tape = Tape(recording(tmp_path / "r.jsonl", conversation(minutes=10)))
+    playback = TapePlayback(tape, DashboardState(), from_s=590.0)
+    playing = asyncio.create_task(playback.run(Shown(clock=playback.clock)))
+    said = []
+    while playback.facts.state == "reading":
+        said.append(playback.remark)
+        await asyncio.sleep(0)
+    playing.cancel()
+    assert len(set(said)) > 2
+    assert said[-1].startswith("Reading the file: ")
 
 
 def test_damage_is_named_until_it_was_read(tmp_path: Path) -> None:
