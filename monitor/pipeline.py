@@ -213,11 +213,12 @@ class Pipeline:
         """Changes a number at once, or the model once the other one is ready."""
         now = tuned_model(self._settings.model, self._tuning)
         wanted = tuned_model(self._settings.model, tuned(self._tuning, command))
-        if not same_model(now, wanted):
-            await self._introduce(await self._worker.replace_model(wanted))
-        self._tuning = tuned(self._tuning, command)
+        other = None if same_model(now, wanted) else await self._worker.replace_model(wanted)
+        self._tuning = tuned(self._tuning, command)  # at once: the next command goes by what is at work
         for stream in self._streams.values():
             stream.tune(self._tuning)
+        if other is not None:
+            await self._introduce(other)
         await self._send_health()
 
     def _note(self, text: str) -> NoteEvent:

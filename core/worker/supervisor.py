@@ -127,27 +127,13 @@ class InferenceWorker:
             raise WorkerError(msg, hint="try again in a moment")
         self._replacing = asyncio.create_task(self._launch(model), name="worker replacement")
         try:
-            process = await self._replacing
+            return await self._replaced(model, await self._replacing)
         except asyncio.CancelledError:
             if self._is_closed:
                 raise WorkerError(_CLOSED_MEANWHILE) from None
             raise
         finally:
             self._replacing = None
-        self._supervision.cancel()
-        await asyncio.wait([self._supervision])
-        if self._is_closed:
-            await process.close()
-            raise WorkerError(_CLOSED_MEANWHILE)
-        self._model, self._breaker = model, replace(self._breaker)  # the failures were the other model's
-        self._retired += [self._process] if self._process else []
-        ready = self._employ(process)
-        try:
-            async with self._one_batch:
-                pass  # begun before the replacement, or already with the new process
-        finally:
-            await self._retire()
-        return ready
 
     async def read(
         self, waveforms: Sequence[Waveform], *, patient: bool = False, explain: Sequence[bool] = ()
@@ -287,6 +273,28 @@ class InferenceWorker:
         """Lets a new process read, and has it watched."""
         ready = self._serve(process)
         self._supervision = asyncio.create_task(self._supervise(process), name="worker supervision")
+        return ready
+
+    async def _replaced(self, model: ModelSettings, process: WorkerProcess) -> ModelReady:
+        """Puts a new process in the place of the one at work."""
+        assert self._supervision is not None  # noqa: S101 - there is one at work
+        try:
+            self._supervision.cancel()
+            await asyncio.wait([self._supervision])
+        except asyncio.CancelledError:
+            await process.close()
+            raise
+        if self._is_closed:
+            await process.close()
+            raise WorkerError(_CLOSED_MEANWHILE)
+        self._model, self._breaker = model, replace(self._breaker)  # the failures were the other model's
+        self._retired += [self._process] if self._process else []
+        ready = self._employ(process)
+        try:
+            async with self._one_batch:
+                pass  # begun before the replacement, or already with the new process
+        finally:
+            await self._retire()
         return ready
 
     def _serve(self, process: WorkerProcess) -> ModelReady:

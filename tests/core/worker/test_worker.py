@@ -420,6 +420,21 @@ async def test_another_model_takes_over_once_it_is_ready_and_what_is_being_read_
     assert {reading.model.readout for reading in after} == {"vocab_prob"}
 
 
+async def test_while_the_old_model_finishes_what_it_began_no_third_one_takes_over(tmp_path):
+    hold = tmp_path / "hold"
+    async with inference(f"fake:hold_while={hold},readout=old") as worker:
+        hold.touch()
+        begun = asyncio.create_task(worker.read(SOUNDS))
+        await until(lambda: worker.health.state == "busy")
+        replaced = asyncio.create_task(worker.replace_model(ModelSettings(name="fake", readout="vocab_prob")))
+        await until(lambda: worker.ready.stamp.readout == "vocab_prob")
+        with pytest.raises(WorkerError, match="loaded already"):
+            await worker.replace_model(ModelSettings(name="fake", readout="first_piece"))
+        hold.unlink()
+        await asyncio.gather(begun, replaced)
+        assert worker.ready.stamp.readout == "vocab_prob"
+
+
 async def test_a_model_that_cannot_be_loaded_leaves_the_old_one_at_work():
     async with inference() as worker:
         pid = child_of(os.getpid())
