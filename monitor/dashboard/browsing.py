@@ -13,9 +13,10 @@ from monitor.dashboard.columns import Span
 from monitor.dashboard.details import DetailsScreen
 from monitor.dashboard.history import History, HistoryRows, Table
 from monitor.dashboard.layout import Layout
+from monitor.dashboard.rows import ReadingRow, Row
 from monitor.dashboard.timeline import Scene, Timeline
 from monitor.dashboard.view import View
-from monitor.dashboard.view_model import DashboardState, ReadingRow, Row, Session
+from monitor.dashboard.view_model import DashboardState, Session
 
 if TYPE_CHECKING:
     from textual.screen import Screen

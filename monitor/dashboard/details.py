@@ -16,7 +16,8 @@ from monitor.dashboard import details_paint as painters
 from monitor.dashboard import paint
 from monitor.dashboard.heat_map import HeatMap
 from monitor.dashboard.panel import Painted
-from monitor.dashboard.view_model import DashboardState, Row
+from monitor.dashboard.rows import Row
+from monitor.dashboard.view_model import DashboardState
 
 BESIDE = 100
 """From this width on, the two halves stand side by side."""

@@ -9,8 +9,9 @@ from textual.content import Content
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.events import LatencyMs, TokensEvent, UtteranceEvent
 from monitor.dashboard import bars, paint, wording
+from monitor.dashboard.rows import LostRow, Row
 from monitor.dashboard.stack import EIGHTHS, cell, tops, whole_rows
-from monitor.dashboard.view_model import DashboardState, LostRow, Row, one_line
+from monitor.dashboard.view_model import DashboardState, one_line
 
 STAGES = ("hangover", "queue", "features", "llm", "rest")
 """Where the time went, in order; `rest` is what lies between the others."""

@@ -19,8 +19,8 @@ from core.distribution import EMOTIONS
 from monitor.dashboard import wording
 from monitor.dashboard.bars import bar
 from monitor.dashboard.paint import NARROW, printable
+from monitor.dashboard.rows import Heard, LostRow, Row
 from monitor.dashboard.view import Key, key
-from monitor.dashboard.view_model import Heard, LostRow, Row
 
 WIDE = 104
 MEDIUM = 70

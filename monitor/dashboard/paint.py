@@ -9,7 +9,8 @@ from textual.content import Content
 from core.distribution import EMOTIONS, EmotionDistribution
 from monitor.dashboard import bars, wording
 from monitor.dashboard.level import FLOOR_DBFS, Level
-from monitor.dashboard.view_model import DashboardState, Heard
+from monitor.dashboard.rows import Heard
+from monitor.dashboard.view_model import DashboardState
 
 GRID = "╎"
 NOISE = "┊"

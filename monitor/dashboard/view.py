@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
-from monitor.dashboard.view_model import DashboardState, ReadingRow, Row, Stream
+from monitor.dashboard.rows import ReadingRow, Row
+from monitor.dashboard.view_model import DashboardState, Stream
 
 ZOOMS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 15.0)
 """Seconds that one column of the timeline can stand for."""

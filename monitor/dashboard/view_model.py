@@ -6,9 +6,8 @@ that sound stopped arriving. Positions in a stream are seconds of the stream's o
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Self, TypeAlias
+from typing import Self
 
-from core.distribution import EmotionDistribution
 from core.events import (
     DropEvent,
     ErrorEvent,
@@ -28,13 +27,12 @@ from core.model import SAMPLE_RATE_HZ
 from monitor.dashboard.latencies import Latencies
 from monitor.dashboard.level import Level, hear
 from monitor.dashboard.past import Past
+from monitor.dashboard.rows import Heard, LostRow, ReadingRow, Row, with_loss, with_reading
 from monitor.dashboard.tokens import Tokens
 from monitor.dashboard.voicing import Voicing
 
-HISTORY_LIMIT = 500
-"""Rows of history kept; older ones are forgotten."""
 STREAM_LIMIT = 8
-"""Streams kept; beyond it the one that was silent longest is forgotten."""
+"""Streams kept; beyond it the one that was silent longest is forgotten, or while all go on, a new one not taken in."""
 REASON_LIMIT = 8
 """Reasons for drops told apart per stream; further ones count as `other`."""
 NOTICE_S = 15.0
@@ -52,32 +50,6 @@ class Session:
     readout: str = ""
     watched: str = ""
     """The broker through which a monitor elsewhere is seen; it may send no levels."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """One reading. `raw` is None when there is none, and `reason` then says why."""
-
-    seq: int
-    utterance: int | None
-    """None when it came from a state event, which does not say."""
-    start_s: float | None
-    end_s: float | None
-    final: bool
-    raw: EmotionDistribution | None
-    smoothed: EmotionDistribution | None
-    reason: str | None = None
-    latency_ms: float | None = None
-
-    @property
-    def order(self) -> tuple[int, bool]:
-        """Later readings have greater ones; an interim reading has the number of the final one that comes next."""
-        return self.seq, self.final
-
-    @property
-    def length_s(self) -> float | None:
-        """Duration of the utterance so far."""
-        return None if self.start_s is None or self.end_s is None else self.end_s - self.start_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,29 +99,6 @@ class Stream:
         going = self.past.speaking
         end_s = self.heard.end_s if self.heard else None
         return going is not None and (end_s is None or going.start_s > end_s)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingRow:
-    """An utterance in the history; a later reading of the same utterance replaces it."""
-
-    stream: str
-    heard: Heard
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LostRow:
-    """Sound in the history that got no reading; neighbours with the same reason are one row."""
-
-    stream: str
-    reason: str
-    start_s: float
-    length_s: float
-    """Of all of them together."""
-    times: int = 1
-
-
-Row: TypeAlias = ReadingRow | LostRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +219,8 @@ class DashboardState:
             streams = self.streams
             if len(streams) >= STREAM_LIMIT:
                 quietest = min(streams, key=lambda stream: stream.touched_s)
+                if now_s - quietest.touched_s <= SILENT_SOURCE_S:
+                    return self  # else streams that all go on would push each other out
                 streams = tuple(stream for stream in streams if stream is not quietest)
             streams = (*streams, changed)
         return replace(self, streams=streams)
@@ -291,7 +242,7 @@ class DashboardState:
         if stream.heard is None or heard.order >= stream.heard.order:
             stream = replace(stream, heard=heard)
         stream = replace(stream, past=stream.past.hear_utterance(event))
-        history = _with_reading(self.history, ReadingRow(stream=event.stream, heard=heard))
+        history = with_reading(self.history, ReadingRow(stream=event.stream, heard=heard))
         latencies = self.latencies.hear(event)
         return replace(self._with_stream(stream, now_s), history=history, stamp=event.model, latencies=latencies)
 
@@ -319,7 +270,7 @@ class DashboardState:
         past = stream.past.hear_drop(replace(event, reason=reason))
         stream = replace(stream, lost={**stream.lost, reason: counted}, past=past)
         row = LostRow(stream=event.stream, reason=reason, start_s=event.start_s, length_s=length_s)
-        return replace(self._with_stream(stream, now_s), history=_with_loss(self.history, row))
+        return replace(self._with_stream(stream, now_s), history=with_loss(self.history, row))
 
     def _push_remark(self, event: ErrorEvent | NoteEvent | TokensEvent, now_s: float) -> Self:
         if isinstance(event, ErrorEvent):
@@ -349,10 +300,12 @@ class DashboardState:
         state = replace(self, health=event, pause_wanted=None)
         for health in event.streams:
             stream = state._stream(health.stream, health.source)  # noqa: SLF001 - same class
+            if stream not in state.streams and len(state.streams) >= STREAM_LIMIT:
+                continue  # it takes its place when something is heard of it
             known = replace(
                 stream, source=one_line(health.source), state=health.state, lost=_merged(stream.lost, health)
             )
-            state = state._with_stream(known, now_s)  # noqa: SLF001
+            state = state._with_stream(known, stream.touched_s if stream in state.streams else now_s)  # noqa: SLF001
         return state
 
 
@@ -370,30 +323,6 @@ def _hear_level(stream: Stream, event: LevelEvent, now_s: float) -> Stream:
         past=stream.past.hear_level(event),
         voicing=stream.voicing.hear_level(event),
     )
-
-
-def _with_reading(history: tuple[Row, ...], row: ReadingRow) -> tuple[Row, ...]:
-    for index in range(len(history) - 1, -1, -1):
-        known = history[index]
-        if (
-            isinstance(known, ReadingRow)
-            and known.stream == row.stream
-            and known.heard.utterance == row.heard.utterance
-        ):
-            late = known.heard.final and not row.heard.final
-            return history if late else (*history[:index], row, *history[index + 1 :])
-    return (*history, row)[-HISTORY_LIMIT:]
-
-
-def _with_loss(history: tuple[Row, ...], row: LostRow) -> tuple[Row, ...]:
-    for index in range(len(history) - 1, -1, -1):
-        known = history[index]
-        if known.stream == row.stream:
-            if not isinstance(known, LostRow) or known.reason != row.reason:
-                break
-            row = replace(known, length_s=known.length_s + row.length_s, times=known.times + 1)
-            return (*history[:index], row, *history[index + 1 :])
-    return (*history, row)[-HISTORY_LIMIT:]
 
 
 def _merged(lost: dict[str, Lost], health: StreamHealth) -> dict[str, Lost]:

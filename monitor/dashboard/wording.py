@@ -5,7 +5,8 @@ from pathlib import PurePath
 
 from core.distribution import EmotionDistribution
 from core.events import SinkHealth, WorkerHealth
-from monitor.dashboard.view_model import DashboardState, Lost, LostRow, Stream
+from monitor.dashboard.rows import LostRow
+from monitor.dashboard.view_model import DashboardState, Lost, Stream
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 MINUS = "\N{MINUS SIGN}"

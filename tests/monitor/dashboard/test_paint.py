@@ -10,7 +10,8 @@ from monitor.dashboard.history import Table
 from monitor.dashboard.layout import BORDERS, TABLE_FLAT, fit
 from monitor.dashboard.level import Level
 from monitor.dashboard.paint import Density, Now
-from monitor.dashboard.view_model import DashboardState, Heard
+from monitor.dashboard.rows import Heard
+from monitor.dashboard.view_model import DashboardState
 from tests.monitor.dashboard import scenes
 
 RAW = EmotionDistribution(0.06, 0.03, 0.48, 0.43)

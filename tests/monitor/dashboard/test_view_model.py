@@ -24,7 +24,8 @@ from core.events import (
 )
 from monitor.dashboard import level as level_module
 from monitor.dashboard import view_model
-from monitor.dashboard.view_model import DashboardState, LostRow, ReadingRow, Stream
+from monitor.dashboard.rows import HISTORY_LIMIT, LostRow, ReadingRow
+from monitor.dashboard.view_model import DashboardState, Stream
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.scenes import Script, Shares
 
@@ -207,12 +208,26 @@ def test_the_stream_that_was_silent_longest_makes_room():
     assert [stream.stream for stream in state.streams] == list(script.sources)[1:]
 
 
+def test_streams_that_all_go_on_do_not_push_each_other_out():
+    script = Script(sources={f"s{i}": f"mic:{i}" for i in range(view_model.STREAM_LIMIT + 1)})
+    state = DashboardState()
+    for second in range(3):
+        for stream in script.sources:
+            script.level(float(second), stream=stream)
+        script.health()
+        for event in script.events:
+            state = state.push(event, now_s=float(second))
+        script.events.clear()
+    assert [stream.stream for stream in state.streams] == list(script.sources)[:-1]
+    assert all(stream.level for stream in state.streams)
+
+
 def test_the_history_forgets_the_oldest():
     script = Script()
-    for number in range(view_model.HISTORY_LIMIT + 3):
+    for number in range(HISTORY_LIMIT + 3):
         script.utterance(float(number), number + 0.5, SAD)
     history = seen(script).history
-    assert len(history) == view_model.HISTORY_LIMIT
+    assert len(history) == HISTORY_LIMIT
     assert isinstance(history[0], ReadingRow)
     assert history[0].heard.start_s == 3.0
 
