@@ -25,6 +25,7 @@ from monitor.dashboard.health_screen import HealthScreen
 from monitor.dashboard.help import HelpScreen
 from monitor.dashboard.layout import Layout, fit
 from monitor.dashboard.look import Look
+from monitor.dashboard.main_screen import MainScreen
 from monitor.dashboard.paint import NARROW
 from monitor.dashboard.palette import Actions
 from monitor.dashboard.panel import Painted, StreamPanel
@@ -148,9 +149,9 @@ class DashboardApp(Exporting):
         self.set_interval(TICK_S, self._repaint)
         self.call_after_refresh(self._repaint)
 
-    def on_resize(self) -> None:
-        """Chooses what fits."""
-        self.call_after_refresh(self._repaint)
+    def get_default_screen(self) -> MainScreen:
+        """The screen below all others."""
+        return MainScreen(self._repaint)
 
     @on(News)
     def _schedule_repaint(self) -> None:

@@ -6,8 +6,9 @@ from core.errors import UsageError
 from core.settings import DashboardSettings, load_settings
 from monitor.dashboard import themes
 from monitor.dashboard.look import Look, chosen_look, needs_ascii
+from monitor.dashboard.main_screen import SETTLE_S
 from tests.monitor.dashboard import scenes
-from tests.monitor.dashboard.driving import SMALL, running
+from tests.monitor.dashboard.driving import DESIGN, SMALL, running, settle
 
 
 def look(settings=None, *, term="xterm-256color", encoding="utf-8", memory=None):
@@ -95,6 +96,26 @@ async def test_compact_takes_three_lines_a_stream_and_says_the_same():
 async def test_twenty_columns_still_say_all_four_shares():
     async with running(scenes.events("mixed"), (20, 12)) as driven:
         assert "A6 H3 S48 N43" in driven.text
+
+
+async def test_another_size_is_taken_on_in_a_step_or_two():
+    async with running(scenes.events("explained"), DESIGN) as driven:
+        app, frames = driven.app, []
+        display = app._display
+
+        def displayed(screen, renderable):
+            display(screen, renderable)
+            if not app._batch_count and (not frames or frames[-1] != driven.text):
+                frames.append(driven.text)
+
+        app._display = displayed
+        for size in (SMALL, DESIGN, (60, 20)):
+            frames.clear()
+            await driven.pilot.resize_terminal(*size)
+            await driven.pilot.pause(3 * SETTLE_S)
+            await settle(driven.pilot)
+            assert frames[-1:] == [driven.text]
+            assert len(frames) <= 3, size
 
 
 async def test_without_colour_the_screen_says_the_same(monkeypatch):

@@ -54,12 +54,15 @@ async def test_a_theme_is_picked_by_its_name(tmp_path):
         assert (tmp_path / "theme").read_text() == "colour-blind-light"
 
 
-async def test_the_help_lists_every_key_as_the_keymap_has_it():
+async def test_the_help_lists_every_key_that_does_something_as_the_keymap_has_it():
     look = Look(keymap=keys.checked({"pause": "f5"}))
     async with running(scenes.events("clear"), (120, 120), look=look) as driven:
         await driven.press("question_mark")
         said = " ".join(driven.text.replace("│", " ").split())
         for key in keys.listed(keys.BINDINGS, look.keymap):
+            if key.id.startswith("replay-"):
+                assert f"({key.id})" not in said
+                continue
             assert " ".join(f"{key.keys} {key.text} ({key.id})".split()) in said
 
 
