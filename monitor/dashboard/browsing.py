@@ -21,6 +21,8 @@ from monitor.dashboard.view_model import DashboardState, Session
 if TYPE_CHECKING:
     from textual.screen import Screen
 
+    from monitor.dashboard.look import Look  # whose keymap needs the keys below
+
 SCROLL_SHARE = 8
 """The arrow keys scroll the timeline by one part in so many of what is on screen."""
 
@@ -71,6 +73,9 @@ BINDINGS: tuple[Binding, ...] = (
 class Browsing(App[None]):
     """The part of the dashboard that shows the past. `state` is what is known, `view` what is looked at."""
 
+    look: "Look"
+    """Theme, ASCII mode, density and keymap."""
+
     def __init__(self, *, on_command: Callable[[Command], None], session: Session) -> None:
         super().__init__()
         self.state = DashboardState(session=session)
@@ -112,7 +117,7 @@ class Browsing(App[None]):
     @property
     def plain(self) -> bool:
         """Whether bands are letters, for terminals without colour or blocks."""
-        return bool(self.no_color or getattr(getattr(self, "look", None), "ascii", False))
+        return bool(self.no_color or self.look.ascii)
 
     def _repaint(self) -> None:
         """Shows the state as it is now."""

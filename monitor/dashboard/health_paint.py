@@ -85,7 +85,7 @@ def sound(known: Checkup, width: int) -> Content:
     blocks = []
     sums = {stream.stream: stream for stream in known.state.health.streams} if known.state.health else {}
     for stream in known.state.streams:
-        rows: list[Row] = [("state", "paused" if known.state.paused else stream.state)]
+        rows: list[Row] = [("state", "paused" if known.state.is_paused(stream) else stream.state)]
         if stream.level and stream.state == "listening":
             rows += _level(stream, known.now_s, width)
         if stream.stream in sums:

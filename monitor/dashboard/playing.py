@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from textual.binding import Binding
 
-from core.commands import Command
+from core.commands import Command, Pause, Resume
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.controls import Controls
 from monitor.dashboard.dialogs.remote_microphone import RemoteMicrophoneDialog
@@ -87,6 +87,14 @@ class Playing(Controls):
             super().ask(command)
         else:
             self.say(self.backend.refusal)
+
+    def action_pause(self) -> None:
+        """Stops listening, or goes on; elsewhere, at the monitor of the timeline's stream, whose answer is awaited."""
+        shown = self.view.shown(self.state)
+        if self.backend.remote and shown:
+            self.ask(Resume() if shown.state == "paused" else Pause())
+        else:
+            super().action_pause()
 
     def action_microphone(self) -> None:
         """Chooses another microphone; one of another machine by its name."""

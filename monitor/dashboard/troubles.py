@@ -77,7 +77,7 @@ def _stream_troubles(state: DashboardState, stream: Stream, now_s: float) -> Ite
         yield Trouble(
             about=name, what=gone, todo=f"Plug it in. {todo}" if microphone else todo, detail=stream.trouble or ""
         )
-    elif state.paused:
+    elif state.is_paused(stream):
         return
     elif stream.sound_stopped(now_s):
         yield Trouble(

@@ -161,10 +161,17 @@ class DashboardState:
 
     @property
     def paused(self) -> bool:
-        """Whether listening is paused, or about to be."""
+        """Whether listening is paused, or about to be; of several monitors elsewhere, all of it."""
         if self.pause_wanted is not None:
             return self.pause_wanted
-        return any(stream.state == "paused" for stream in self.streams)
+        states = {stream.state for stream in self.streams}
+        return "paused" in states and "listening" not in states
+
+    def is_paused(self, stream: Stream) -> bool:
+        """Whether a stream that goes on is not listened to now, or about to be."""
+        if stream.state not in {"listening", "paused"}:
+            return False
+        return stream.state == "paused" if self.pause_wanted is None else self.pause_wanted
 
     @property
     def ended(self) -> bool:

@@ -136,9 +136,10 @@ def expectation(state: DashboardState, stream: Stream | None) -> tuple[str, str]
             return "No model is running", f"There are no readings without it. {again}"
         case "opening", _:
             return "Opening the source", "Listening begins in a moment."
-    if stream and stream.level and stream.level.speaking and not state.paused:
+    paused = state.is_paused(stream) if stream else state.paused
+    if stream and stream.level and stream.level.speaking and not paused:
         return "Someone is speaking", "A reading follows in a moment."
-    hint = "Paused; p goes on." if state.paused else "Say something: a reading follows each utterance."
+    hint = "Paused; p goes on." if paused else "Say something: a reading follows each utterance."
     return "Nothing heard yet", hint
 
 
@@ -231,7 +232,7 @@ def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
     }
     if stream.state in instead:
         return instead[stream.state]
-    if state.paused:
+    if state.is_paused(stream):
         return "Paused: not listening. p goes on."
     if stream.sound_stopped(now_s):
         return f"No sound has come for {duration(stream.sound_age_s(now_s))}."

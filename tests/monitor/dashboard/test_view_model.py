@@ -188,6 +188,17 @@ def test_a_listening_stream_whose_levels_stop_delivers_no_sound():
     assert stream.sound_stopped(10.1 + view_model.SILENT_SOURCE_S)
 
 
+def test_where_one_monitor_is_paused_and_another_listens_each_stream_says_its_own():
+    script = scenes.two_microphones()
+    script.health()
+    health = script.events[-1]
+    assert isinstance(health, HealthEvent)
+    first, second = health.streams
+    state = seen(script).push(replace(health, streams=(first, replace(second, state="paused"))), now_s=0.0)
+    assert [state.is_paused(stream) for stream in state.streams] == [False, True]
+    assert not state.paused
+
+
 def test_a_paused_stream_without_levels_is_no_cause_for_worry():
     assert not only(seen(scenes.paused())).sound_stopped(100.0)
 

@@ -115,9 +115,11 @@ async def test_two_nodes_are_told_apart_and_the_one_that_is_looked_at_is_command
             await watched.until("desk · file:", "hall · file:", "1 ", "2 ")
             second = watched.app.state.streams[1].source.partition(" ")[0]
             await watched.pilot.press("s", "p")
-            await watched.until(f"{second}: pause done.")
+            shown = await watched.until(f"{second}: pause done.", "Paused: not listening.")
+            assert shown.count("Paused: not listening.") == 1
+            assert "PAUSED" not in shown, "the other one listens on"
             await watched.pilot.press("p")
-            await watched.until(f"{second}: resume done.")
+            await watched.until(f"{second}: resume done.", gone="Paused: not listening.")
             hall.end(signal.SIGTERM)
             await watched.until("hall is offline: what is shown is from before.", "The monitor is offline.")
             assert "desk" in text(watched.app)
