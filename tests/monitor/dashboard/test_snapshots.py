@@ -1,11 +1,42 @@
-"""Pictures of the screen, accepted by eye. After a wanted change: pytest tests/monitor/dashboard --snapshot-update."""
+"""Pictures of the screen, accepted by eye. After a wanted change: pytest tests/monitor/dashboard --snapshot-update.
+
+Every scene at every size in the dark theme, and in every other theme at the middle size; a theme changes colours only,
+which the last test holds for the other sizes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
+from textual.pilot import Pilot
 
+from monitor.dashboard import DashboardApp
+from monitor.dashboard.backend import Backend
+from monitor.dashboard.themes import THEMES
+from monitor.dashboard.view_model import DashboardState
+from monitor.replay.playback import TapePlayback
+from monitor.replay.tape import Tape
 from tests.monitor.dashboard import scenes
-from tests.monitor.dashboard.driving import DESIGN, SMALL, dashboard, settle
+from tests.monitor.dashboard.driving import DESIGN, SMALL, Driven, dashboard, settle, text
+from tests.monitor.replay.files import conversation, recording
 
 DETERMINISTIC = {"TEXTUAL_ANIMATIONS": "none", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+WALL = (200, 60)
+SIZES = [SMALL, DESIGN, WALL]
+SCENES = [
+    "speaking",
+    "listening",
+    "interim",
+    "mixed",
+    "no_reading",
+    "overload",
+    "broker_lost",
+    "worker_restarting",
+    "replay",
+]
+OTHER_THEMES = [theme.name for theme in THEMES[1:]]
+
+Show = tuple[DashboardApp, Callable[[Pilot[None]], Awaitable[None]]]
 
 
 @pytest.fixture(autouse=True)
@@ -15,23 +46,69 @@ def _same_everywhere(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
-@pytest.mark.parametrize("scene", ["starting", "interim", "mixed", "no_reading"])
-def test_the_design_size(snap_compare, scene):
-    assert snap_compare(dashboard(scenes.events(scene)).app, terminal_size=DESIGN, run_before=settle)
+@pytest.fixture
+def show(tmp_path) -> Callable[[str], Show]:
+    """An app and what leads it to a scene."""
+
+    def shown(scene: str) -> Show:
+        if scene != "replay":
+            return dashboard(scenes.events(scene)).app, settle
+        path = recording(tmp_path / "talk.jsonl", conversation(minutes=2))
+        playback = TapePlayback(Tape(path), DashboardState(), from_s=69.0, steady=lambda: 0.0)
+        driven = dashboard(backend=Backend(commands=frozenset(), now="replay", playback=playback))
+        return driven.app, lambda pilot: _replayed(driven, playback, pilot)
+
+    return shown
 
 
-@pytest.mark.parametrize("scene", ["mixed", "paused", "worker_restarting", "two_microphones"])
-def test_the_small_size(snap_compare, scene):
-    assert snap_compare(dashboard(scenes.events(scene)).app, terminal_size=SMALL, run_before=settle)
+async def _replayed(driven: Driven, playback: TapePlayback, pilot: Pilot[None]) -> None:
+    playing = asyncio.create_task(playback.run(driven.app))
+    for _ in range(2_000):
+        await asyncio.sleep(0.01)
+        if playback.facts.state != "reading" and driven.app.state.streams:
+            break
+    await settle(pilot)
+    playing.cancel()
 
 
-def test_the_light_theme(snap_compare):
-    driven = dashboard(scenes.events("mixed"))
-    driven.app.theme = "emotion-light"
-    assert snap_compare(driven.app, terminal_size=SMALL, run_before=settle)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_dark_theme(snap_compare, show, scene, size):
+    app, ready = show(scene)
+    assert snap_compare(app, terminal_size=size, run_before=ready)
 
 
-def test_the_help(snap_compare):
-    assert snap_compare(
-        dashboard(scenes.events("mixed")).app, press=["question_mark"], terminal_size=DESIGN, run_before=settle
-    )
+@pytest.mark.parametrize("theme", OTHER_THEMES)
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_other_themes(snap_compare, show, scene, theme):
+    app, ready = show(scene)
+    app.theme = theme
+    assert snap_compare(app, terminal_size=DESIGN, run_before=ready)
+
+
+@pytest.mark.parametrize("scene", ["starting", "paused", "two_microphones", "explained", "recording"])
+def test_other_scenes(snap_compare, show, scene):
+    app, ready = show(scene)
+    assert snap_compare(app, terminal_size=SMALL, run_before=ready)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize(
+    ("key", "scene"), [("question_mark", "mixed"), ("h", "overload"), ("enter", "explained"), ("o", "tuned")]
+)
+def test_what_a_key_opens(snap_compare, show, key, scene, size):
+    app, _ = show(scene)
+    assert snap_compare(app, press=[key], terminal_size=size, run_before=settle)
+
+
+async def test_a_theme_changes_colours_only(show):
+    for size in (SMALL, WALL):
+        for scene in SCENES:
+            app, ready = show(scene)
+            async with app.run_test(size=size) as pilot:
+                await ready(pilot)
+                before = text(app)
+                for theme in OTHER_THEMES:
+                    app.theme = theme
+                    await settle(pilot)
+                    assert text(app) == before, (scene, size, theme)

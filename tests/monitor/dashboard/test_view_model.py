@@ -243,6 +243,14 @@ def test_the_history_forgets_the_oldest():
     assert history[0].heard.start_s == 3.0
 
 
+@pytest.mark.parametrize("second_s", [1e308, -1e308, float("nan")])
+def test_what_no_stream_can_hold_has_no_row(second_s: float):
+    script = Script()
+    script.utterance(1.0, second_s, SAD)
+    script.drop(second_s, second_s, "overflow")
+    assert seen(script).history == ()
+
+
 def test_text_from_outside_becomes_one_short_line():
     script = Script(sources={"s1": "mic:two\nlines"})
     script.level(1.0)
