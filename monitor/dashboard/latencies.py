@@ -10,6 +10,9 @@ from core.events import UtteranceEvent
 KEPT = 200
 """Final readings that are looked back on, over all streams: as many as a health event's."""
 
+LONGEST_MS = 1e9
+"""Nobody waits longer; events from outside may say anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -36,7 +39,7 @@ class Latencies:
         """The waits after one more event; interim ones count for nothing."""
         spent = event.latency_ms
         numbers = (spent.hangover, spent.queue, spent.total)
-        if not event.final or not all(map(math.isfinite, numbers)):
+        if not event.final or not all(abs(number) <= LONGEST_MS for number in numbers):
             return self
         compute_ms = max(spent.total - spent.hangover - spent.queue, 0.0)
         wait = Wait(max(spent.hangover, 0.0), max(spent.queue, 0.0), compute_ms)

@@ -62,7 +62,7 @@ class Past:
 
     def hear_level(self, event: LevelEvent) -> Self:
         """The past after one more level: speech begins, goes on or ends."""
-        if not _possible(event.at_s):
+        if not possible(event.at_s):
             return self
         going, over = self.speaking, self.speech
         if going and (not event.speaking or not 0 <= event.at_s - going.end_s <= LEVEL_GAP_S):
@@ -74,7 +74,7 @@ class Past:
 
     def hear_utterance(self, event: UtteranceEvent) -> Self:
         """The past after a reading; it takes the place of an earlier one of the same utterance."""
-        if not _possible(event.start_s, event.end_s):
+        if not possible(event.start_s, event.end_s):
             return self
         past = replace(self, now_s=max(self.now_s, event.end_s), zero_at=_zero_at(event, self.zero_at))
         for index in range(len(self.readings) - 1, -1, -1):
@@ -88,7 +88,7 @@ class Past:
 
     def hear_drop(self, event: DropEvent) -> Self:
         """The past after sound that will get no reading."""
-        if not _possible(event.start_s, event.end_s):
+        if not possible(event.start_s, event.end_s):
             return self
         lost = Stretch(start_s=event.start_s, end_s=max(event.end_s, event.start_s), reason=event.reason)
         before, last = self.losses, self.losses[-1] if self.losses else None
@@ -99,7 +99,7 @@ class Past:
 
     def mark(self, at_s: float, text: str) -> Self:
         """The past with a note at a moment."""
-        if not _possible(at_s):
+        if not possible(at_s):
             return self
         return replace(self, notes=_newest(self.notes, Mark(at_s=at_s, text=text), NOTE_LIMIT))
 
@@ -117,7 +117,7 @@ class Past:
         return next(touching, None)
 
 
-def _possible(*seconds: float) -> bool:
+def possible(*seconds: float) -> bool:
     """Whether these can be places in a stream; events from outside may hold anything, NaN too."""
     return all(abs(second) <= LONGEST_S for second in seconds)
 

@@ -26,7 +26,7 @@ from core.events import (
 from core.model import SAMPLE_RATE_HZ
 from monitor.dashboard.latencies import Latencies
 from monitor.dashboard.level import Level, hear
-from monitor.dashboard.past import Past
+from monitor.dashboard.past import Past, possible
 from monitor.dashboard.rows import Heard, LostRow, ReadingRow, Row, with_loss, with_reading
 from monitor.dashboard.tokens import Tokens
 from monitor.dashboard.voicing import Voicing
@@ -233,6 +233,8 @@ class DashboardState:
         return replace(self, streams=streams)
 
     def _push_utterance(self, event: UtteranceEvent, now_s: float) -> Self:
+        if not possible(event.start_s, event.end_s):
+            return self
         valid = event.status == "ok" and event.distribution is not None
         heard = Heard(
             seq=event.seq,
@@ -269,6 +271,8 @@ class DashboardState:
         return self._with_stream(stream, now_s)
 
     def _push_drop(self, event: DropEvent, now_s: float) -> Self:
+        if not possible(event.start_s, event.end_s):
+            return self
         stream = self._stream(event.stream, event.source)
         reason = _bounded(one_line(event.reason), stream.lost)
         before = stream.lost.get(reason, Lost())
