@@ -91,7 +91,7 @@ def account(stream: StreamHealth) -> str:
 def _percentile(ordered: list[float], percent: int) -> float | None:
     if len(ordered) < 2:  # noqa: PLR2004 - one number is every percentile
         return _rounded(ordered[0]) if ordered else None
-    return _rounded(statistics.quantiles(ordered, n=100)[percent - 1])
+    return _rounded(statistics.quantiles(ordered, n=100, method="inclusive")[percent - 1])  # none beyond the slowest
 
 
 def _rounded(value: float | None) -> float | None:
