@@ -21,8 +21,10 @@ def verdict(state: DashboardState, found: Sequence[Trouble]) -> tuple[str, str]:
     if found:
         count = "1 trouble" if len(found) == 1 else f"{len(found)} troubles"
         return f"{TROUBLED} {count}", "bold $error" if found[0].grave else "bold $warning"
-    if worker is None or worker.state == "starting":
+    if worker is None or (worker.state == "starting" and worker.model):
         return f"{WAITING} starting", "$quiet"
+    if not worker.model:
+        return f"{WAITING} no monitor", "$quiet"
     if state.ended:
         return f"{WAITING} ended", "$quiet"
     return (f"{WAITING} paused", "$warning") if state.paused else (f"{WELL} all is well", "$success")
@@ -37,10 +39,10 @@ def health(state: DashboardState, found: tuple[Trouble, ...], width: int) -> Con
     p50, p95 = event.latency_p50_ms, event.latency_p95_ms
     restarts = restarted(worker.restarts, worker.generation)
     words, style = verdict(state, found)
-    first: list[Fact] = [
-        ("", words, style),
-        ("model", wording.worker_state(worker), "$error" if worker.state in {"restarting", "failed"} else ""),
-    ]
+    first: list[Fact] = [("", words, style)]
+    if worker.model:
+        ink = "$error" if worker.state in {"restarting", "failed"} else ""
+        first.append(("model", wording.worker_state(worker), ink))
     if restarts:
         first.append(("restarts", f"{restarts}", "$warning"))
     first.append(("queue", f"{worker.queued}", ""))

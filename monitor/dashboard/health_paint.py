@@ -75,6 +75,8 @@ def _all_well(state: DashboardState) -> str:
     if state.paused:
         return "Not listening: p goes on."
     worker = state.worker
+    if worker and not worker.model:
+        return "No monitor is heard from."
     if worker and worker.state == "starting":
         return "The model is being loaded; readings begin by themselves."
     return f"Listening to {', '.join(listening)}; the model is ready." if listening else "The model is ready."
@@ -154,7 +156,7 @@ def _loss(reason: str, count: Lost) -> Row:
 def model(known: Checkup, width: int) -> Content:
     """The inference process."""
     worker = known.state.worker
-    if worker is None:
+    if worker is None or not worker.model:
         return Content.empty()
     bad = worker.state in {"restarting", "failed", "stopped"} and not known.state.ended
     restarts = restarted(worker.restarts, worker.generation)

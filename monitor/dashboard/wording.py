@@ -125,7 +125,7 @@ def expectation(state: DashboardState, stream: Stream | None) -> tuple[str, str]
     """What stands in place of a reading while there is none: a headline and a line below it."""
     worker = state.worker.state if state.worker else "starting"
     match stream.state if stream else "opening", worker:
-        case "ended" | "failed", _:
+        case "ended" | "failed" | "offline", _:
             return "Nothing was heard", "There was no utterance to read."
         case _, "starting":
             return f"Loading the model {model_name(state)}".rstrip(), "Readings begin as soon as it is ready."

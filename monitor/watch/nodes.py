@@ -214,7 +214,8 @@ class Nodes:
 
 
 def _nobody(link: SinkHealth, now: float) -> HealthEvent:
-    worker = WorkerHealth(state="stopped", model="", device="auto", generation=1, queued=0, rss_mb=0.0)
+    """Our own connection, and a model without a name: there is none to be well or not."""
+    worker = WorkerHealth(state="starting", model="", device="auto", generation=1, queued=0, rss_mb=0.0)
     return HealthEvent(
         node="",
         at=timestamp(now),

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.events import Event, HealthEvent, LevelEvent, NoteEvent, SinkHealth, StateEvent, encode
-from monitor.dashboard import absence
+from monitor.dashboard import absence, health_lines
+from monitor.dashboard.troubles import troubles
 from monitor.dashboard.view_model import DashboardState, Session
 from monitor.mqtt.messages import Topics, message_of
 from monitor.watch.afar import filters, from_afar, origin
@@ -97,6 +98,13 @@ def test_a_broker_without_monitors_is_said():
     )
 
 
+def test_where_no_monitor_is_heard_from_nothing_is_said_of_a_model():
+    state = DashboardState(session=Session(watched=BROKER)).push(Nodes("emotion", None).health(LINK, NOW), now_s=0.0)
+    assert troubles(state, 0.0) == ()
+    assert "no monitor" in health_lines.health(state, (), 80).plain
+    assert "model" not in health_lines.health(state, (), 80).plain
+
+
 def test_one_nodes_health_is_its_own_with_our_connection():
     nodes = Nodes("emotion", None)
     say(nodes, "desk", health("broker_lost"))
@@ -128,7 +136,7 @@ def test_a_node_that_goes_offline_is_said_and_its_streams_are_marked():
     state = absence.told(state, dict.fromkeys(news.offline, absence.OFFLINE))
     assert [stream.state for stream in state.streams] == ["offline"]
     assert nodes.remark(BROKER, connected_s=9.0) == "desk is offline: what is shown is from before."
-    assert nodes.health(LINK, NOW).worker.state == "stopped"
+    assert nodes.health(LINK, NOW).worker.model == "", "that of an offline one is not known"
     available(nodes, "desk", "online")
     say(nodes, "desk", health("clear"))
     state = state.push(nodes.health(LINK, NOW), now_s=0.0)
