@@ -18,8 +18,6 @@ FAINTEST = -10.0
 DARK = 0.55
 """From this strength on, the number stands out in the background's colour."""
 MIN_CELL, MAX_CELL = 6, 12
-HEIGHT = 2 + len(EMOTIONS)
-"""Tokens, a row for each emotion, and the chosen cell in words."""
 
 
 def strength(log_probability: float) -> float:

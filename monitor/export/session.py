@@ -1,6 +1,5 @@
 """What a session was, from its events: what is exported, and where each moment lies in time."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -85,14 +84,6 @@ class Session:
             moments.append(_known_s(self.health.at))
         starts = list(self.zeros_s.values()) or moments
         return Span(start_s=min(starts), end_s=max(starts + moments)) if starts else None
-
-
-def gathered(events: Iterable[Event]) -> Session:
-    """The session that some events are of, all of them kept."""
-    spool = Spool(limit=None)
-    for event in events:
-        spool.push(event)
-    return spool.session()
 
 
 class Spool:

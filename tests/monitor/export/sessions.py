@@ -1,9 +1,19 @@
 """Sessions to export: a talk with everything that can happen in one."""
 
+from collections.abc import Iterable
+
 from core.events import Event
-from monitor.export.session import Session, gathered
+from monitor.export.session import Session, Spool
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.scenes import Script
+
+
+def gathered(events: Iterable[Event]) -> Session:
+    """The session that some events are of, all of them kept."""
+    spool = Spool(limit=None)
+    for event in events:
+        spool.push(event)
+    return spool.session()
 
 
 def everything() -> list[Event]:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.events import DropEvent, ErrorEvent, HealthEvent, LevelEvent, NoteEvent, UtteranceEvent
-from monitor.export.session import Session, Spool, epoch_s, gathered, spoken
+from monitor.export.session import Session, Spool, epoch_s, spoken
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.scenes import EPOCH
-from tests.monitor.export.sessions import everything, session
+from tests.monitor.export.sessions import everything, gathered, session
 
 
 def test_final_readings_notes_losses_and_errors_are_kept_and_the_latest_health():
