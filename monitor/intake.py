@@ -41,6 +41,10 @@ class Intake:
             self._changed.notify_all()
         return list(self._reading), late
 
+    def holds(self, stream: str) -> bool:
+        """Whether anything of a stream waits or is being read, interim versions included."""
+        return self._queue.holds(stream) or any(job.stream == stream for job in self._reading)
+
     def done(self, job: Job) -> None:
         """One that was taken is read."""
         self._reading.remove(job)

@@ -253,6 +253,7 @@ class Pipeline:
             raise AudioError(msg) from None
         for name in self._over:
             log.info("%s", account(self._streams.pop(name).health()))
+            del self._sources[name], self._listeners[name]
         self._start(self._add(source), is_open=True)
 
     def _may_return(self, name: str) -> bool:
@@ -275,8 +276,9 @@ class Pipeline:
     @property
     def _over(self) -> list[str]:
         """Streams that have ended and are read; a later switch forgets them, so that they do not pile up."""
-        ended = [name for name, stream in self._streams.items() if stream.state == "ended"]
-        return [name for name in ended if self._streams[name].health().in_flight == 0]
+        done = [name for name, listener in self._listeners.items() if listener.done()]
+        ended = [name for name in done if self._streams[name].state == "ended"]
+        return [name for name in ended if self._streams[name].health().in_flight == 0 and not self._intake.holds(name)]
 
     async def _listen(self, name: str, *, is_open: bool) -> None:
         """From one source to the queue."""

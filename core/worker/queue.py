@@ -57,6 +57,10 @@ class UtteranceQueue:
         """Whether a push would drop nothing; a source that can wait waits for it."""
         return len(self._streams.get(stream, ())) < self._bound
 
+    def holds(self, stream: str) -> bool:
+        """Whether anything of a stream waits."""
+        return stream in self._streams
+
     def push(self, job: Job, now: float) -> list[DroppedJob]:
         """Adds an utterance; returns those that had to go, this one among them at times.
 

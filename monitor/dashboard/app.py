@@ -107,11 +107,6 @@ class DashboardApp(Exporting):
         self.theme = f"emotion-{self.look.theme}"
         self.set_keymap(self.look.keymap)
 
-    @property
-    def ascii_only(self) -> bool:
-        """Whether only ASCII may be shown."""
-        return self.look.ascii
-
     def post_event(self, event: Event) -> None:
         """Takes one event, before, while or after the app runs; call it on the app's event loop."""
         self.state = self.state.push(event, now_s=self._clock())
@@ -258,7 +253,7 @@ class DashboardApp(Exporting):
     def get_key_display(self, binding: Binding) -> str:
         """A key as the footer shows it."""
         shown = super().get_key_display(binding)
-        return keys.spelled(shown) if self.ascii_only else shown
+        return keys.spelled(shown) if self.look.ascii else shown
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The last steps before a line goes to the terminal."""

@@ -16,6 +16,15 @@ BESIDE = 110
 """From this width on, the two halves stand side by side."""
 EVERY_S = 0.5
 """Least time between two paintings when nothing but the sound went on: the main screen has the lively meter."""
+SECTIONS = (
+    painters.summary,
+    painters.sound,
+    painters.model,
+    painters.not_read,
+    painters.latency,
+    painters.outputs,
+    painters.program,
+)
 KEYS = ("Esc closes · ↑↓ scroll", "Esc closes", "Esc")
 
 
@@ -75,8 +84,8 @@ class HealthScreen(ModalScreen[None]):
         if self._known is None:
             return
         self._painted_s = time.monotonic()
-        for name in ("summary", "sound", "model", "not_read", "latency", "outputs", "program"):
-            self.query_one(f"#health-{name}", Block).show(getattr(painters, name), self._known)
+        for painter in SECTIONS:
+            self.query_one(f"#health-{painter.__name__}", Block).show(painter, self._known)
 
     def action_scroll(self, lines: int) -> None:
         """Scrolls the page."""

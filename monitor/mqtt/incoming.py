@@ -12,6 +12,8 @@ from monitor.mqtt.messages import Message
 logger = logging.getLogger(__name__)
 
 CAPACITY = 64
+MOST_GOING = 16
+"""Commands that may be on their way at once; those after them wait in the queue."""
 PATIENCE_S = 1.0
 """A command that takes longer, such as one that loads a model, does not hold up those after it: a pause above all."""
 
@@ -52,6 +54,8 @@ class Commands:
         going: set[asyncio.Task[None]] = set()
         try:
             while True:
+                if len(going) >= MOST_GOING:
+                    await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
                 task = asyncio.create_task(self._handle(await self._queue.get()))
                 going.add(task)
                 task.add_done_callback(going.discard)

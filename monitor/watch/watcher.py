@@ -119,6 +119,9 @@ class Watcher:
                     self._trouble, longest_s = str(error), REFUSED_S
                 except BrokerError as error:
                     self._trouble = str(error)
+                except Exception:  # a defect of ours costs a connection, not the watch
+                    log.exception("a connection ended unexpectedly")
+                    self._trouble = "an error of this program, see the log"
                 finally:
                     self._connection = None
                 log.info("%s: %s", self._address.url, self._trouble)
@@ -174,11 +177,17 @@ class Watcher:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._show(self._nodes.expire(time.time()))
-            late = [number for number, (_, _, at_s) in self._asked.items() if time.monotonic() - at_s > ANSWER_S]
-            for number in late:
-                node, name, _ = self._asked.pop(number)
-                self._refuse(node, name, "no answer", hint="may you command it? see docs/mqtt.md")
+            try:
+                self._expire()
+            except Exception:  # likewise
+                log.exception("what is out of date could not be told")
+
+    def _expire(self) -> None:
+        self._show(self._nodes.expire(time.time()))
+        late = [number for number, (_, _, at_s) in self._asked.items() if time.monotonic() - at_s > ANSWER_S]
+        for number in late:
+            node, name, _ = self._asked.pop(number)
+            self._refuse(node, name, "no answer", hint="may you command it? see docs/mqtt.md")
 
     def _show(self, news: News) -> None:
         screen = self._screen

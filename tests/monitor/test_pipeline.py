@@ -464,7 +464,7 @@ async def test_health_tells_latencies_load_and_tuning():
     assert 0 < health.latency_p50_ms <= health.latency_p95_ms <= health.latency_p99_ms
     assert health.hangover_p50_ms == pytest.approx(600, abs=31)
     assert health.rss_mb > 10
-    assert health.cpu_percent >= 0
+    assert health.cpu_percent is None or health.cpu_percent >= 0  # a run of a moment has no share yet
     assert (health.tuning.model, health.tuning.vad_mode, health.tuning.explain) == ("fake", 2, False)
     assert health.recording is None
 

@@ -50,13 +50,6 @@ class Choices(OptionList):
             super().__init__()
             self.chosen = chosen
 
-    class Changed(Message):
-        """Another line was chosen, and the user goes on."""
-
-        def __init__(self, chosen: dict[str, str | None]) -> None:
-            super().__init__()
-            self.chosen = chosen
-
     def __init__(self, groups: Sequence[Group] = (), *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, markup=False)
         self._groups: tuple[Group, ...] = ()
@@ -81,7 +74,6 @@ class Choices(OptionList):
     def action_choose(self) -> None:
         """Chooses the line under the cursor."""
         self._choose()
-        self.post_message(self.Changed(dict(self.chosen)))
 
     def action_take(self) -> None:
         """Chooses the line under the cursor and is done."""
