@@ -88,7 +88,7 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 def test_a_person_sees_readings_and_leaves_with_q(terminal):
     screen = terminal(*PLAY)
-    screen.until("utterances")
+    screen.until("timeline")
     screen.until("anger")
     screen.until("of speech")
     screen.press("q")
@@ -107,7 +107,7 @@ def test_after_the_end_of_the_file_the_readings_stay_until_q(terminal):
 
 def test_sigterm_restores_the_terminal(terminal):
     screen = terminal(*PLAY)
-    screen.until("utterances")
+    screen.until("timeline")
     screen.process.send_signal(signal.SIGTERM)
     assert screen.end() == 0
     assert LEAVES_ALTERNATE_SCREEN in screen.sent
