@@ -9,6 +9,10 @@ EMOTIONS = ("anger", "happiness", "sadness", "neutral")
 """The four classes, in the order used everywhere: arrays, tables, wire events."""
 
 SUM_TOLERANCE = 1e-6
+MIXED_MARGIN = 0.15
+"""Emotions closer than this to the most likely one are named together, as mixed."""
+UNCLEAR_ENTROPY = 0.95
+"""From this normalised entropy on, nothing in particular is heard."""
 
 
 @final

@@ -1,6 +1,5 @@
 """How the node is doing: what health events say beyond what others count."""
 
-import statistics
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from core.load import ProcessLoad
 from core.model import SAMPLE_RATE_HZ
 from core.utterance import Utterance
 from core.worker import WorkerStatus
+from monitor.percentile import percentile
 
 _UTTERANCES = 200
 """Those that latencies are told of."""
@@ -46,7 +46,7 @@ class Vitals:
         recording: str | None,
     ) -> HealthEvent:
         """Everything there is to say right now; `queued` utterances wait for the worker."""
-        compute_ms, hangover_ms = sorted(self._compute_ms), sorted(self._hangover_ms)
+        compute_ms, hangover_ms = list(self._compute_ms), list(self._hangover_ms)
         load = self._load.measure()
         return HealthEvent(
             node=self._node,
@@ -65,10 +65,10 @@ class Vitals:
                 gpu_mb=worker.gpu_mb,
             ),
             sinks=tuple(sinks),
-            latency_p50_ms=_percentile(compute_ms, 50),
-            latency_p95_ms=_percentile(compute_ms, 95),
-            latency_p99_ms=_percentile(compute_ms, 99),
-            hangover_p50_ms=_percentile(hangover_ms, 50),
+            latency_p50_ms=_rounded(percentile(compute_ms, 50)),
+            latency_p95_ms=_rounded(percentile(compute_ms, 95)),
+            latency_p99_ms=_rounded(percentile(compute_ms, 99)),
+            hangover_p50_ms=_rounded(percentile(hangover_ms, 50)),
             rss_mb=_rounded(load.rss_mb),
             cpu_percent=_rounded(load.cpu_percent),
             tuning=tuning,
@@ -86,12 +86,6 @@ def account(stream: StreamHealth) -> str:
         f" + {stream.segmented / SAMPLE_RATE_HZ:.1f} s speech{dropped}; "
         f"{stream.segments} utterances = {stream.published} read + {stream.failed} without reading{lost}"
     )
-
-
-def _percentile(ordered: list[float], percent: int) -> float | None:
-    if len(ordered) < 2:  # noqa: PLR2004 - one number is every percentile
-        return _rounded(ordered[0]) if ordered else None
-    return _rounded(statistics.quantiles(ordered, n=100, method="inclusive")[percent - 1])  # none beyond the slowest
 
 
 def _rounded(value: float | None) -> float | None:

@@ -1,11 +1,10 @@
 """How measured times are summed up."""
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
+from monitor.percentile import percentile
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +17,8 @@ class Percentiles:
     @classmethod
     def of(cls, values_ms: Sequence[float]) -> Self:
         """Of at least one time."""
-        return cls(p50=round(statistics.median(values_ms), 1), p95=round(float(np.percentile(values_ms, 95)), 1))
+        p50, p95 = (percentile(values_ms, percent) or 0.0 for percent in (50, 95))
+        return cls(p50=round(p50, 1), p95=round(p95, 1))
 
     def __str__(self) -> str:
         return f"{self.p50:.1f} / {self.p95:.1f}"

@@ -9,6 +9,7 @@ from core.events import UtteranceEvent
 from monitor.dashboard import wording
 from monitor.dashboard.past import Past
 from monitor.dashboard.view_model import one_line
+from monitor.losses import reason_words
 
 LETTERED_WIDTH = 3
 """An utterance of so many columns has its letters in its middle."""
@@ -100,7 +101,7 @@ def cut(past: Past, window: Window, *, smoothed: bool = False, chosen: Span | No
     for loss in past.losses:
         for place in window.covered(loss.start_s, loss.end_s):
             column = columns[place]
-            column.reason, column.lost = wording.reason_words(loss.reason), True
+            column.reason, column.lost = reason_words(loss.reason), True
             column.worrying = column.worrying or loss.reason not in wording.EXPECTED
         for place in window.covered(loss.start_s, loss.start_s):
             columns[place].times += 1

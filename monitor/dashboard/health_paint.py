@@ -13,10 +13,12 @@ from core.events import SinkHealth, StreamHealth
 from core.model import SAMPLE_RATE_HZ
 from monitor.dashboard import paint, wording
 from monitor.dashboard.health_lines import TROUBLED, memory, restarted, verdict
-from monitor.dashboard.latencies import Wait, percentile
+from monitor.dashboard.latencies import Wait
 from monitor.dashboard.paint import NARROW, lines
 from monitor.dashboard.troubles import Trouble
-from monitor.dashboard.view_model import DashboardState, Lost, Stream, one_line
+from monitor.dashboard.view_model import DashboardState, Stream, one_line
+from monitor.losses import Lost, reason_words
+from monitor.percentile import percentile
 
 LABEL_WIDTH = 12
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -115,13 +117,13 @@ def _sums(stream: StreamHealth) -> list[Row]:
         (stream.silence, "quiet"),
         (stream.segmented, "speech"),
         (stream.pending, "undecided"),
-        *((samples, wording.reason_words(reason)) for reason, samples in stream.dropped.items()),
+        *((samples, reason_words(reason)) for reason, samples in stream.dropped.items()),
     ]
     utterances = [
         (stream.published, "read"),
         (stream.failed, "without reading"),
         (stream.in_flight, "being read"),
-        *((times, wording.reason_words(reason)) for reason, times in stream.segments_dropped.items()),
+        *((times, reason_words(reason)) for reason, times in stream.segments_dropped.items()),
     ]
     heard = [f"{samples / SAMPLE_RATE_HZ:.1f} s {word}" for samples, word in seconds if samples]
     told = [f"{count} {word}" for count, word in utterances if count]
@@ -149,7 +151,7 @@ def _loss(reason: str, count: Lost) -> Row:
     amount = [f"{wording.TIMES}{count.times}"] if count.times else []
     amount += [f"{count.seconds:.1f} s"] if count.seconds else []
     why = LOST.get(reason, "")
-    text = f"{wording.reason_words(reason)} {', '.join(amount)}" + (f": {why}" if why else "")
+    text = f"{reason_words(reason)} {', '.join(amount)}" + (f": {why}" if why else "")
     return "", Content.styled(text, _bad(reason not in wording.EXPECTED))
 
 

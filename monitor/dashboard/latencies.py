@@ -1,7 +1,5 @@
 """How long the last readings took, as a pure fold over utterance events."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -44,10 +42,3 @@ class Latencies:
         compute_ms = max(spent.total - spent.hangover - spent.queue, 0.0)
         wait = Wait(max(spent.hangover, 0.0), max(spent.queue, 0.0), compute_ms)
         return replace(self, waits=(*self.waits, wait)[-KEPT:])
-
-
-def percentile(values: Sequence[float], percent: int) -> float | None:
-    """The value that so many percent do not exceed (nearest rank); None of nothing."""
-    if not values:
-        return None
-    return sorted(values)[max(math.ceil(len(values) * percent / 100), 1) - 1]

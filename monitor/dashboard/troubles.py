@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from core.events import SinkHealth, WorkerHealth
 from monitor.dashboard import wording
 from monitor.dashboard.view_model import DashboardState, Stream, one_line
+from monitor.losses import reason_words
 
 RECENT_S = 30.0
 """Sound that was lost so long ago is no trouble any more; its sum stays on the health screen."""
@@ -119,7 +120,7 @@ def _losses(stream: Stream) -> Iterator[Trouble]:
         if loss.reason not in wording.EXPECTED:
             seconds[loss.reason] = seconds.get(loss.reason, 0.0) + loss.end_s - loss.start_s
     for reason, lost_s in seconds.items():
-        what, todo = LOSSES.get(reason, (f"Not read ({wording.reason_words(reason)})", "What comes next is read."))
+        what, todo = LOSSES.get(reason, (f"Not read ({reason_words(reason)})", "What comes next is read."))
         yield Trouble(about=stream.source, what=f"{what}: {lost_s:.1f} s lost just now", todo=todo)
 
 

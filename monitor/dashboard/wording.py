@@ -3,20 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
-from core.distribution import EmotionDistribution
+from core.distribution import MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
 from core.events import SinkHealth, WorkerHealth
 from monitor.dashboard.rows import LostRow
-from monitor.dashboard.view_model import DashboardState, Lost, Stream
+from monitor.dashboard.view_model import DashboardState, Stream
+from monitor.losses import Lost, reason_words
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
 """Stands where a number is not known."""
 
-UNCLEAR_ENTROPY = 0.95
-"""From this normalised entropy on, nothing in particular is heard."""
-MIXED_MARGIN = 0.15
-"""Emotions closer than this to the most likely one are named together."""
 LEANING_SHARE = 0.5
 """Below this, the most likely emotion is only a tendency."""
 NOTED_SHARE = 0.2
@@ -45,13 +42,6 @@ NO_READING = {
 """The model's reason for no reading, in words, and what to do."""
 NO_READING_HINT = "The bars stay empty: no guess is shown. The next utterance is read anew."
 
-REASONS = {
-    "too_short": "too short",
-    "overflow": "sound lost",
-    "overload": "too much speech at once",
-    "too_late": "waited too long",
-}
-"""Reasons of drops in words; others are shown as they are."""
 CONTINUOUS = frozenset({"overflow", "paused"})
 """Reasons that are told in seconds, not in times."""
 EXPECTED = frozenset({"too_short", "paused", "superseded"})
@@ -252,11 +242,6 @@ def mqtt_state(sink: SinkHealth | None) -> str:
     if sink is None:
         return "off"
     return {"starting": "connecting", "ok": "connected", "degraded": "lost"}.get(sink.state, sink.state)
-
-
-def reason_words(reason: str) -> str:
-    """Why sound got no reading, in words."""
-    return REASONS.get(reason, reason.replace("_", " "))
 
 
 def losses(lost: Mapping[str, Lost]) -> str:

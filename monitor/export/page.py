@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 
-from core.distribution import EMOTIONS, EmotionDistribution
+from core.distribution import EMOTIONS, MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
 from core.events import ModelStamp
 from monitor.export import plots
-from monitor.export.session import Session, Span, epoch_s, spoken
-from monitor.export.summary import BINS, MIXED_MARGIN, UNCLEAR_ENTROPY, Lost, Percentiles, Summary, mean, summarised
+from monitor.export.session import Session, Span, spoken
+from monitor.export.summary import BINS, Percentiles, Summary, mean, summarised
+from monitor.losses import Lost, reason_words
+from monitor.wire_time import epoch_s
 
 ROWS = 12
 """Rows of the table that says a plot in numbers."""
@@ -27,13 +29,6 @@ It knows four emotions only; whatever else is heard is forced into them. A mean 
 of a person, and no ground for a decision about anyone.
 This page holds no sound, and none was stored.
 """.splitlines()
-WORDS = {
-    "too_short": "too short",
-    "overflow": "sound lost",
-    "overload": "too much speech at once",
-    "too_late": "waited too long",
-}
-"""Reasons for losses, as the dashboard says them; others are shown as they are."""
 
 
 def page(session: Session) -> str:
@@ -249,7 +244,7 @@ def _stamp(stamp: ModelStamp, times: int, stamps: int) -> str:
 
 
 def _loss(reason: str, lost: Lost) -> str:
-    words = WORDS.get(reason, reason.replace("_", " "))
+    words = reason_words(reason)
     times = f" {lost.times} times" if lost.times > 1 else ""
     return f"{words}{times}" + (f", {lost.seconds:.1f} s" if lost.seconds else "")
 

@@ -1,7 +1,6 @@
 """What a session was, from its events: what is exported, and where each moment lies in time."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 from core.events import (
@@ -14,14 +13,13 @@ from core.events import (
     UtteranceEvent,
     encode,
 )
+from monitor.wire_time import epoch_s
 
 Kept: TypeAlias = UtteranceEvent | NoteEvent | DropEvent | ErrorEvent
 """What is exported; of utterances the final readings."""
 
 LONGEST_S = 1e9
 """No stream is older than this."""
-LATEST_S = 2e11
-"""No clock shows a later second since the epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,16 +126,6 @@ class Spool:
             forgotten=self._forgotten,
             skipped=self._skipped + skipped,
         )
-
-
-def epoch_s(at: Timestamp) -> float | None:
-    """Seconds since the epoch of a wire time; None: it is none."""
-    try:
-        moment = datetime.fromisoformat(at)
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-    return seconds if 0 <= seconds <= LATEST_S else None
 
 
 def spoken(utterance: UtteranceEvent) -> Span:

@@ -5,17 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from core.distribution import EmotionDistribution
+from core.distribution import MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
 from core.events import LatencyMs, ModelStamp, UtteranceEvent
 from core.model import SAMPLE_RATE_HZ
 from monitor.export.session import Session
+from monitor.losses import Lost
+from monitor.percentile import percentile
 
 BINS = 10
 """Of the histogram of entropy, from 0 to 1."""
-MIXED_MARGIN = 0.15
-"""Where the lead of the first emotion over the second is smaller, the dashboard calls a reading mixed."""
-UNCLEAR_ENTROPY = 0.95
-"""From here on it hears no clear emotion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +27,9 @@ class Percentiles:
     @classmethod
     def of(cls, values_ms: Iterable[float]) -> Self:
         """Of at least one time, linear between neighbours."""
-        ordered = sorted(values_ms)
-        return cls(**{f"p{rank}_ms": percentile(ordered, rank) for rank in (50, 95, 99)})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """Sound that got no reading for one reason: how often, and how long in all; 0 where that is not known."""
-
-    times: int = 0
-    seconds: float = 0.0
+        times_ms = list(values_ms)
+        p50_ms, p95_ms, p99_ms = (percentile(times_ms, percent) or 0.0 for percent in (50, 95, 99))
+        return cls(p50_ms=p50_ms, p95_ms=p95_ms, p99_ms=p99_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +84,6 @@ def mean(
     columns = zip(*distributions, strict=True)
     sums = [sum(p * weight for p, weight in zip(column, weights, strict=True)) for column in columns]
     return EmotionDistribution.from_weights(sums)
-
-
-def percentile(ordered: Sequence[float], rank: float) -> float:
-    """Of sorted numbers, at least one; linear between neighbours."""
-    place = rank / 100 * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
 def _histogram(entropies: Iterable[float]) -> tuple[int, ...]:

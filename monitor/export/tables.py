@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.events import DropEvent, NoteEvent, UtteranceEvent
-from monitor.export.session import Session, epoch_s, spoken
+from monitor.export.session import Session, spoken
+from monitor.wire_time import epoch_s
 
 Cell: TypeAlias = str | float | int | None
 

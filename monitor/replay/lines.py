@@ -1,14 +1,13 @@
 """One line of a file of events: an event and when it came, the header of a recording, or nothing of ours."""
 
 import json
-import math
 import re
 from dataclasses import dataclass
-from datetime import datetime
 
 from core.errors import UsageError
 from core.events import Event, EventError, decode
 from monitor.sinks.recording import RECORDING_SCHEMA
+from monitor.wire_time import epoch_s
 
 _RECEIVED_LAST = re.compile(rb',"received_at":"([^"\\]{1,40})"\}\s*$')
 _ANY_RECORDING = re.compile(r"^emotion-monitor/recording/(\d+)$")
@@ -42,15 +41,6 @@ def read_line(data: bytes) -> Line | Header | None:
     except EventError:
         return _header(data)
     return Line(event, _received_at(data))
-
-
-def epoch_s(text: str) -> float | None:
-    """Seconds since the epoch of a time in ISO 8601; None if it is none."""
-    try:
-        seconds = datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) else None
 
 
 def _received_at(data: bytes) -> float | None:

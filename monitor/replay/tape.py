@@ -6,8 +6,9 @@ from pathlib import Path
 
 from core.errors import UsageError
 from core.events import Event
-from monitor.replay.lines import Header, Line, epoch_s, read_line
+from monitor.replay.lines import Header, Line, read_line
 from monitor.replay.timing import Timing
+from monitor.wire_time import epoch_s
 
 LONGEST_LINE = 1_000_000
 """Bytes; a longer line is no event."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from core.events import Event, LevelEvent, TokensEvent, UtteranceEvent
-from monitor.replay.lines import epoch_s
+from monitor.wire_time import epoch_s
 
 LONGEST_GAP_S = 600.0
 """Nothing for longer than this, such as a night between two runs in one file, counts as this long."""

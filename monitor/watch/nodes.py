@@ -14,8 +14,8 @@ from core.events import (
     timestamp,
 )
 from monitor.mqtt.messages import topic_level
-from monitor.replay.lines import epoch_s
 from monitor.watch.afar import Origin, from_afar, node_of
+from monitor.wire_time import epoch_s
 
 PATIENCE_S = 3.0
 """What is retained on a broker is here well within this time after we subscribed."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from core.events import LatencyMs, UtteranceEvent
-from monitor.dashboard.latencies import KEPT, Latencies, Wait, percentile
+from monitor.dashboard.latencies import KEPT, Latencies, Wait
 from tests.monitor.dashboard.scenes import Script
 
 FLOATS = st.floats()
@@ -45,15 +45,3 @@ def test_no_number_upsets_it(hangover: float, queue: float, total: float):
         assert wait.pause_ms >= 0
         assert wait.queue_ms >= 0
         assert wait.compute_ms >= 0
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=1), st.integers(1, 100))
-def test_a_percentile_is_one_of_the_values_and_so_many_are_not_above_it(values: list[float], percent: int):
-    found = percentile(values, percent)
-    assert found in values
-    assert found is not None
-    assert sum(value <= found for value in values) >= len(values) * percent / 100
-
-
-def test_nothing_has_no_percentile():
-    assert percentile([], 50) is None

@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,21 +44,19 @@ def test_an_utterance_without_a_reading_has_its_reason_and_empty_cells():
 
 
 def test_pandas_reads_numbers_as_numbers_and_times_as_times():
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.read_csv(io.BytesIO(tables.utterances(session()).encode()), parse_dates=["started_utc", "ended_utc"])
+    frame = pd.read_csv(io.BytesIO(tables.utterances(session()).encode()), parse_dates=["started_utc", "ended_utc"])
     assert list(frame.columns) == list(tables.UTTERANCE_COLUMNS)
     assert frame["anger"].dtype == float
     lengths_s = (frame["ended_utc"] - frame["started_utc"]).dt.total_seconds()
     assert lengths_s.to_numpy() == pytest.approx(frame["duration_s"].to_numpy())
-    assert frame["started_utc"].min() == pandas.Timestamp("2026-01-01 10:00:01.200")
+    assert frame["started_utc"].min() == pd.Timestamp("2026-01-01 10:00:01.200")
     valid = frame[frame["status"] == "ok"]
     assert valid[list(EMOTIONS)].sum(axis=1).to_numpy() == pytest.approx(1)
 
 
 def test_pandas_joins_an_hour_of_readings_with_its_losses():
-    pandas = pytest.importorskip("pandas")
-    readings = pandas.read_csv(io.StringIO(tables.utterances(hour())))
-    drops = pandas.read_csv(io.StringIO(tables.drops(hour())))
+    readings = pd.read_csv(io.StringIO(tables.utterances(hour())))
+    drops = pd.read_csv(io.StringIO(tables.drops(hour())))
     assert len(readings) == len(hour().utterances)
     assert drops.groupby("reason")["duration_s"].sum()["too_short"] == pytest.approx(60 * 0.3)
 

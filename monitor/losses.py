@@ -1,0 +1,24 @@
+"""Sound that got no reading, and why, for everyone who tells people of it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Sound that got no reading for one reason: how often, and how long in all; 0 where that is not known."""
+
+    times: int = 0
+    seconds: float = 0.0
+
+
+_WORDS = {
+    "too_short": "too short",
+    "overflow": "sound lost",
+    "overload": "too much speech at once",
+    "too_late": "waited too long",
+}
+
+
+def reason_words(reason: str) -> str:
+    """The reason of a drop in words; one that is not known as it is."""
+    return _WORDS.get(reason, reason.replace("_", " "))
