@@ -110,7 +110,8 @@ class DashboardApp(Exporting):
     def post_event(self, event: Event) -> None:
         """Takes one event, before, while or after the app runs; call it on the app's event loop."""
         self.state = self.state.push(event, now_s=self._clock())
-        self.spool.push(event)
+        if self.backend.session is None:  # else what is exported lies in a file
+            self.spool.push(event)
         calm = isinstance(event, LevelEvent) and not event.speaking
         self._changed(self._repaint_s * QUIET_FACTOR if calm else self._repaint_s)
 
@@ -172,11 +173,11 @@ class DashboardApp(Exporting):
         main = self.screen_stack[0]
         state, now_s = self.state, self._clock()
         height = self.size.height - self.show_playback()
-        layout = fit(height, len(state.streams), compact=self.look.compact)
+        layout = fit(height, len(state.present), compact=self.look.compact)
         self._arrange(layout)
         numbers = {s.stream: f"{i}" if len(state.streams) > 1 else "" for i, s in enumerate(state.streams, start=1)}
         panels = self._panels()
-        for stream in state.streams:
+        for stream in state.present:
             panels[stream.stream].show(state, stream, layout.density, now_s, numbers[stream.stream])
         main.query_one("#header", Painted).show(paint.header, state, self.title)
         known = self._checkup(now_s)
@@ -204,7 +205,7 @@ class DashboardApp(Exporting):
     def _panels(self) -> dict[str, StreamPanel]:
         """A panel for every stream, in the order of the streams; new ones are being mounted."""
         main = self.screen_stack[0]
-        wanted = [stream.stream for stream in self.state.streams]
+        wanted = [stream.stream for stream in self.state.present]
         panels = {panel.stream: panel for panel in main.query(StreamPanel)}
         for name in panels.keys() - set(wanted):
             panels.pop(name).remove()

@@ -42,7 +42,7 @@ class View:
     def shown(self, state: DashboardState) -> Stream | None:
         """The stream of the timeline."""
         named = (stream for stream in state.streams if stream.stream == self.stream)
-        return next(named, state.streams[0] if state.streams else None)
+        return next(named, state.present[0] if state.streams else None)
 
     def row(self, state: DashboardState) -> int:
         """Place of the chosen row in the table, 0 is the newest; a forgotten one has become the oldest."""

@@ -30,6 +30,7 @@ from monitor.dashboard.past import Past, possible
 from monitor.dashboard.rows import Heard, LostRow, ReadingRow, Row, with_loss, with_reading
 from monitor.dashboard.tokens import Tokens
 from monitor.dashboard.voicing import Voicing
+from monitor.losses import Lost
 
 STREAM_LIMIT = 8
 """Streams kept; beyond it the one that was silent longest is forgotten, or while all go on, a new one not taken in."""
@@ -50,14 +51,6 @@ class Session:
     readout: str = ""
     watched: str = ""
     """The broker through which a monitor elsewhere is seen; it may send no levels."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """Sound that got no reading for one reason: how often, and how long in all where that is known."""
-
-    times: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +171,11 @@ class DashboardState:
         """Whether no stream will deliver anything any more."""
         over = (stream.state in {"ended", "failed"} and not self.is_awaited(stream) for stream in self.streams)
         return bool(self.streams) and all(over)
+
+    @property
+    def present(self) -> tuple[Stream, ...]:
+        """Streams that are shown: not those that have ended while another goes on, which may be in their place."""
+        return tuple(stream for stream in self.streams if stream.state != "ended") or self.streams
 
     def is_awaited(self, stream: Stream) -> bool:
         """Whether a stream's microphone vanished and is being looked for, as a program that still reads does."""

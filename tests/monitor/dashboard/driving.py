@@ -55,7 +55,7 @@ async def settle(pilot: Pilot[None]) -> None:
         await pilot.pause()
         panels = app.screen_stack[0].query(StreamPanel) if app.is_running else ()
         ready = all(len(panel.query(Painted)) == 2 and panel.query_one(".reading").is_mounted for panel in panels)
-        if not app.is_running or (ready and len(panels) == len(app.state.streams) and text(app) == before):
+        if not app.is_running or (ready and len(panels) == len(app.state.present) and text(app) == before):
             return
     msg = "the screen does not settle"
     raise AssertionError(msg)

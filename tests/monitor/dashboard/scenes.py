@@ -423,6 +423,13 @@ def one_source_failed() -> Script:
     return script.streams(s2="failed")
 
 
+def switched() -> Script:
+    """Another microphone has taken the place of the first."""
+    script = two_microphones()
+    script.sinks()
+    return script.streams(s1="ended")
+
+
 def worker_failed() -> Script:
     """The inference process kept dying and is left alone for a while."""
     script = Script()
@@ -617,7 +624,7 @@ SCENES: dict[str, Callable[[], Script]] = {
     scene.__name__: scene
     for scene in (
         starting, listening, speaking, interim, clear, mixed, unclear, no_reading, paused, file_ended, source_failed,
-        microphone_awaited,
+        microphone_awaited, switched,
         broker_lost, worker_restarting, overload, error, two_microphones, explained,
         answer_position, busy_hour, tuned, recording, half_voiced,
         one_source_failed, worker_failed, broker_refuses, outbox_full, disk_full, overflow, muted, clipping,

@@ -300,3 +300,12 @@ def test_importing_the_dashboard_brings_neither_the_model_nor_the_network():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_stream_whose_place_another_has_taken_leaves_the_screen_but_not_the_table():
+    async with running(scenes.events("switched")) as driven:
+        (panel,) = driven.app.query(StreamPanel)
+        assert panel.stream == "s2"
+        assert "timeline 2" in driven.text
+        assert "Desk microphone" not in driven.text
+        assert any(line.strip(" │▸").startswith("1 ") for line in driven.text.splitlines())
