@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from monitor.sources.stderr import quiet_stderr
 T = TypeVar("T")
 
 _lock = threading.Lock()
+_listings = itertools.count()
 _held: set[int] = set()
 """Ids of the streams that are open: PortAudio finds devices anew only where there is none."""
 
@@ -86,7 +88,7 @@ def list_microphones() -> list[Microphone]:
         AudioError: The PortAudio library is missing.
     """
     with quiet_stderr, portaudio() as sounddevice:
-        if not _held:  # PortAudio looks for devices only when it starts
+        if next(_listings) and not _held:  # PortAudio looks for devices only when it starts
             sounddevice._terminate()  # noqa: SLF001 - there is no other way
             sounddevice._initialize()  # noqa: SLF001
         apis = sounddevice.query_hostapis()
