@@ -1,5 +1,6 @@
 """Going through what was heard: the timeline and the table, and the keys that move in them."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -110,18 +111,18 @@ class Browsing(App[None]):
     now = "live"
     """What the right end of the timeline is called."""
 
+    @abstractmethod
     def ask(self, command: Command) -> None:
         """Gives a command, and says so."""
-        raise NotImplementedError
 
     @property
     def plain(self) -> bool:
         """Whether bands are letters, for terminals without colour or blocks."""
         return bool(self.no_color or self.look.ascii)
 
+    @abstractmethod
     def _repaint(self) -> None:
         """Shows the state as it is now."""
-        raise NotImplementedError
 
     @property
     def _main(self) -> "Screen[object]":

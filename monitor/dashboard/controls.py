@@ -1,5 +1,6 @@
 """What the user can change in the monitor behind the dashboard: a key, perhaps a dialog, a command."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
@@ -56,9 +57,9 @@ class Controls(Browsing):
         if said:
             self.say(said)
 
+    @abstractmethod
     def say(self, text: str) -> None:
         """Shows a line of text for a while."""
-        raise NotImplementedError
 
     def show_dialogs(self) -> None:
         """Tells open dialogs what is known by now."""

@@ -59,7 +59,8 @@ def values_of(hint: object) -> st.SearchStrategy:
         return st.dictionaries(*map(values_of, arguments), max_size=3)
     if origin is tuple and arguments[1:] == (...,):
         return st.lists(values_of(arguments[0]), max_size=2).map(tuple)
-    raise NotImplementedError(hint)
+    msg = f"no values of {hint} are known"
+    raise TypeError(msg)
 
 
 any_event = st.one_of(*map(values_of, EVENT_TYPES))

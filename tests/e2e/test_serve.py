@@ -38,7 +38,6 @@ def served(command: str, state: Path) -> Iterator[str]:
 @pytest.fixture
 def look_at(tmp_path) -> Iterator[Callable[[str, str], str]]:
     """Looks at a served command until a word is there, and quits by its key; gives all that was on screen."""
-    pytest.importorskip("textual_serve")
     with ExitStack() as stack:
 
         def look(command: str, word: str) -> str:

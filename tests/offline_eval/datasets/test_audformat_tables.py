@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import audformat
 import pandas as pd
 import pytest
 
@@ -13,8 +14,6 @@ from offline_eval.datasets.audformat_tables import NOT_BY_FILE, UNRATED, read_au
 from offline_eval.datasets.evaluation import read_corpus
 from offline_eval.synthetic.tree import write_tree
 from tests.offline_eval.datasets.trees import add_sounds, add_text
-
-audformat = pytest.importorskip("audformat")
 
 
 def corpus(folder: Path) -> AnnotatedCorpus:
