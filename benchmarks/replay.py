@@ -24,8 +24,8 @@ from textual import events
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from core.commands import Quit
-from core.events import Event, encode, timestamp
+from core.wire.commands import Quit
+from core.wire.events import Event, encode, timestamp
 from monitor import dashboard
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import Backend

@@ -21,10 +21,10 @@ import soxr
 from numpy.typing import NDArray
 
 from core.model import SAMPLE_RATE_HZ
-from core.segmenter import Dropped, Output, SpeechSegmenter
 from core.settings import Settings, load_settings
-from core.utterance import Utterance
-from core.vad import Vad
+from core.sound.segmenter import Dropped, Output, SpeechSegmenter
+from core.sound.utterance import Utterance
+from core.sound.vad import Vad
 
 TWINS = {"pyannote_sample"}
 """Clips that are copies of another one."""

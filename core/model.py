@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.distribution import EmotionDistribution
-from core.events import ModelStamp, TokenStep
+from core.wire.events import ModelStamp, TokenStep
 
 SAMPLE_RATE_HZ = 16_000
 """Rate of every waveform inside the program; sources resample to it."""
@@ -16,7 +16,7 @@ SAMPLE_RATE_HZ = 16_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """How a reading came about, small enough to send; see `core.events.TokensEvent` for the fields."""
+    """How a reading came about, small enough to send; see `core.wire.events.TokensEvent` for the fields."""
 
     prompt: str
     answer: str | None

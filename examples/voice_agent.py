@@ -12,8 +12,8 @@ from contextlib import suppress
 
 from subscribe import command_line, messages
 
-from core.events import EventError, UtteranceEvent, decode
-from core.prompt_text import as_prompt_text
+from core.wire.events import EventError, UtteranceEvent, decode
+from core.wire.prompt_text import as_prompt_text
 
 
 def chat_message(event: UtteranceEvent) -> dict[str, str]:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core.command import Parser, end_with, whole_number
+from core.command_line import Parser, end_with, whole_number
 from core.errors import UsageError
 
 
@@ -234,7 +234,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _schema(arguments: argparse.Namespace) -> int:
     import json
 
-    from core.json_schema import json_schemas, write_schemas
+    from core.wire.json_schema import json_schemas, write_schemas
 
     if arguments.out is None:
         print(json.dumps(json_schemas(), indent=2))

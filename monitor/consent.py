@@ -9,8 +9,8 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from core.events import timestamp
 from core.settings import Settings
+from core.wire.events import timestamp
 from monitor.mqtt.address import broker_address
 from monitor.outbox import outbox_path
 from monitor.sinks.jsonl import jsonl_target

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from typing import Literal, Self
 
 from core.errors import EmotionMonitorError
-from core.events import Event, HealthEvent, SinkHealth, UtteranceEvent
 from core.settings import Settings, default_user_file
+from core.wire.events import Event, HealthEvent, SinkHealth, UtteranceEvent
 from monitor.pipeline import Pipeline
 from monitor.sources.opening import SAMPLE, open_source
 from monitor.vitals import account

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 
-from core.commands import SwitchSource
 from core.errors import AudioError, EmotionMonitorError, UsageError
-from core.events import StreamHealth, Tuning
 from core.settings import Settings
+from core.wire.commands import SwitchSource
+from core.wire.events import StreamHealth, Tuning
 from core.worker.queue import DroppedJob
 from monitor.intake import Intake
 from monitor.outlet import Outlet

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_log_path
 
-from core.command import INTERRUPTED
-from core.commands import Command
+from core.command_line import INTERRUPTED
 from core.errors import UsageError
 from core.settings import Settings
+from core.wire.commands import Command
 from monitor.consent import Consent
 from monitor.pipeline import Pipeline
 from monitor.screen import has_screen

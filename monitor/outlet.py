@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from core.errors import EmotionMonitorError
-from core.events import ErrorEvent, Event, SinkHealth, timestamp
+from core.wire.events import ErrorEvent, Event, SinkHealth, timestamp
 from monitor.sinks.sink import Sink
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from typing import Any
 
-from core.commands import (
+from core.errors import EmotionMonitorError, UsageError
+from core.settings import Settings
+from core.wire.commands import (
     Command,
     Mute,
     Note,
@@ -23,9 +25,7 @@ from core.commands import (
     SwitchSource,
     Unmute,
 )
-from core.errors import EmotionMonitorError, UsageError
-from core.events import HealthEvent, NoteEvent, timestamp
-from core.settings import Settings
+from core.wire.events import HealthEvent, NoteEvent, timestamp
 from core.worker import InferenceWorker, ModelReady, WorkerStatus
 from monitor.intake import Intake
 from monitor.listening import SHUTDOWN, Listening

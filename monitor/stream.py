@@ -6,7 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
-from core.events import (
+from core.model import SAMPLE_RATE_HZ, Reading
+from core.settings import Settings
+from core.smoothing import Smoother
+from core.sound.level import is_clipped, measure_level
+from core.sound.noise_floor import NoiseFloor
+from core.sound.segmenter import TOO_SHORT, Dropped, Output, SpeechSegmenter
+from core.sound.utterance import Utterance
+from core.wire.events import (
     DropEvent,
     Emotion,
     Event,
@@ -20,13 +27,6 @@ from core.events import (
     UtteranceEvent,
     timestamp,
 )
-from core.level import is_clipped, measure_level
-from core.model import SAMPLE_RATE_HZ, Reading
-from core.noise_floor import NoiseFloor
-from core.segmenter import TOO_SHORT, Dropped, Output, SpeechSegmenter
-from core.settings import Settings
-from core.smoothing import Smoother
-from core.utterance import Utterance
 from core.worker.queue import DroppedJob, Job
 from monitor.sources.source import AudioBlock
 

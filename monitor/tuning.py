@@ -1,12 +1,12 @@
-"""What can be changed while the program runs: from settings and commands to `core.events.Tuning`, and back. Pure."""
+"""What can be changed while the program runs: from settings and commands to a `Tuning`, and back. Pure."""
 
 from dataclasses import replace
 from typing import TypeAlias, cast
 
-from core.commands import SetModel, SetReading, SetSmoothing, SetVad
 from core.errors import UsageError
-from core.events import Tuning
 from core.settings import READOUTS, ModelSettings, Prompt, Readout, Settings
+from core.wire.commands import SetModel, SetReading, SetSmoothing, SetVad
+from core.wire.events import Tuning
 
 Tune: TypeAlias = SetSmoothing | SetVad | SetReading | SetModel
 """A command that changes the tuning."""

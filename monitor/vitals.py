@@ -4,10 +4,10 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-from core.events import HealthEvent, SinkHealth, StreamHealth, Tuning, WorkerHealth, timestamp
 from core.load import ProcessLoad
 from core.model import SAMPLE_RATE_HZ
-from core.utterance import Utterance
+from core.sound.utterance import Utterance
+from core.wire.events import HealthEvent, SinkHealth, StreamHealth, Tuning, WorkerHealth, timestamp
 from core.worker import WorkerStatus
 from monitor.percentile import percentile
 

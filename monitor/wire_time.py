@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core.events import Timestamp
+from core.wire.events import Timestamp
 
 LATEST_S = 2e11
 """No clock shows a later second since the epoch."""

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.audio import read_audio
 from core.errors import AudioError, ModelError, UsageError
 from core.ltu_as.abstention import TOO_SHORT
 from core.ltu_as.decode import Decoding
 from core.ltu_as.features import MIN_SAMPLES
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.steps import StepLogits
+from core.sound.audio import read_audio
 from offline_eval.annotation import AnnotatedUtterance
 from offline_eval.answers_store import Answer
 from offline_eval.views import Input

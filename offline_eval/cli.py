@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from core.command import Parser, end_with
+from core.command_line import Parser, end_with
 from offline_eval.commands import audformat, calibrate, compare, datasets, merge, report, run, synthetic, train
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core.audio import read_audio
 from core.errors import UsageError
 from core.ltu_as.reader import LTUASReader
 from core.model import EmotionModel
+from core.sound.audio import read_audio
 from offline_eval.clips import Clip
 from offline_eval.scores import Values
 from offline_eval.system import Predictor

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.audio import AudioFile
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.errors import EmotionMonitorError, UsageError
+from core.sound.audio import AudioFile
 from offline_eval.annotation import AnnotatedUtterance
 from offline_eval.durable import replacing
 from offline_eval.rated import RatedUtterance

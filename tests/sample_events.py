@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from core.distribution import EmotionDistribution
-from core.events import (
+from core.wire.events import (
     DropEvent,
     ErrorEvent,
     HealthEvent,

@@ -29,7 +29,7 @@ def test_the_wheel_carries_the_embedded_model_the_sample_the_schemas_and_the_typ
     for name in (
         *("core/py.typed", "monitor/py.typed", "offline_eval/py.typed"),
         *(f"core/ltu_as/mini/{file}" for file in MINI),
-        *(f"core/schemas/{path.name}" for path in (REPOSITORY / "core" / "schemas").iterdir()),
+        *(f"core/wire/schemas/{path.name}" for path in (REPOSITORY / "core" / "schemas").iterdir()),
         *("monitor/samples/two_cities.flac", "monitor/samples/ATTRIBUTION.md", "monitor/dashboard/dashboard.tcss"),
     ):
         assert name in names
@@ -61,7 +61,8 @@ def test_help_imports_no_heavy_library():
 
 
 @pytest.mark.parametrize(
-    "module", ["monitor.live", "monitor.dashboard", "monitor.sinks.mqtt", "monitor.broker", "core.worker", "core.audio"]
+    "module",
+    ["monitor.live", "monitor.dashboard", "monitor.sinks.mqtt", "monitor.broker", "core.worker", "core.sound.audio"],
 )
 def test_nothing_in_the_event_loop_imports_torch(module):
     assert not imported_by(f"import {module}") & {"torch", "transformers"}

@@ -13,9 +13,9 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from core.level import measure_level
 from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ
+from core.sound.level import measure_level
 
 TOO_SHORT = "too short"
 TOO_QUIET = "too quiet"

@@ -5,11 +5,11 @@ from typing import get_args
 import numpy as np
 
 from core.distribution import EMOTIONS, EmotionDistribution
-from core.events import Emotion, TokenStep
 from core.ltu_as.readout import InvalidReading, Kind, readout
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import WORDS, Verbalizer
 from core.model import Explanation
+from core.wire.events import Emotion, TokenStep
 
 _DECIMALS = 4
 """Of a natural logarithm; more would only make messages longer."""

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import EmotionMonitorError
-from core.events import ModelStamp
 from core.ltu_as.abstention import TOO_SHORT, Abstention, active_sound
 from core.ltu_as.calibration import load_calibration
 from core.ltu_as.checkpoint import folder_sha256, stored_dtype
@@ -22,6 +21,7 @@ from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
 from core.ltu_as.readout import InvalidReading, Kind, Pool, Scope, check_options, readout
 from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ, Reading
+from core.wire.events import ModelStamp
 
 _AT_ANSWER_POSITION = ("seq_logprob", "first_piece")
 """Read-outs that need no generated token."""

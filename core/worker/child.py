@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, NoReturn
 from core.errors import EmotionMonitorError
 from core.settings import ModelSettings
 from core.worker.batches import BatchReader
-from core.worker.frames import FrameError, pack, read_frame
 from core.worker.messages import Waveform, error_to_json, reading_to_json, waveforms_from_payload
 from core.worker.models import load_model
+from core.worker.pipe import FrameError, pack, read_frame
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from core.distribution import EmotionDistribution
 from core.errors import ModelError, UsageError
-from core.events import Emotion, ModelStamp, TokenStep
 from core.model import SAMPLE_RATE_HZ, Explanation, Reading
+from core.wire.events import Emotion, ModelStamp, TokenStep
 
 Fault: TypeAlias = Literal["crash", "exit", "hang", "nan", "raise", "out of memory", "cuda error", "print"]
 

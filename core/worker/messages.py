@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from core.distribution import EmotionDistribution
 from core.errors import EmotionMonitorError, ModelError, UsageError
-from core.events import TokenStep
 from core.model import Explanation, Reading
-from core.worker.frames import FrameError
+from core.wire.events import TokenStep
+from core.worker.pipe import FrameError
 
 Waveform = NDArray[np.int16]
 

@@ -14,12 +14,12 @@ from typing import Any, Self
 import numpy as np
 
 from core.errors import WorkerError
-from core.events import ModelStamp
 from core.load import ProcessLoad
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings
-from core.worker.frames import FrameError, pack, receive_header
+from core.wire.events import ModelStamp
 from core.worker.messages import Waveform, error_from_json, reading_from_json, waveforms_to_payload
+from core.worker.pipe import FrameError, pack, receive_header
 
 log = logging.getLogger(__name__)
 

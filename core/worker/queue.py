@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from core.settings import WorkerSettings
-from core.utterance import Utterance
+from core.sound.utterance import Utterance
 
 OVERLOAD = "overload"
 """Reason of a drop: more utterances came than the model can read."""

@@ -32,7 +32,7 @@ class WorkerStatus:
 
     `generation` counts the processes started, from 1, and `restarts` those that took a failed one's place. `error` says
     in one line why the last one ended, if that is why the state is what it is. For the last three numbers see
-    `core.events.WorkerHealth`.
+    `core.wire.events.WorkerHealth`.
     """
 
     state: WorkerState

@@ -17,9 +17,9 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audio import read_audio
 from core.errors import EmotionMonitorError
 from core.settings import Settings
+from core.sound.audio import read_audio
 from core.worker import InferenceWorker
 from monitor.bench.percentiles import Percentiles
 from monitor.bench.stages import LENGTHS_S, WARM_UP, Inside, measure, stretches

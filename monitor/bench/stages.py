@@ -19,10 +19,10 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from core.audio import read_audio
 from core.errors import EmotionMonitorError
 from core.model import SAMPLE_RATE_HZ
 from core.settings import ModelSettings, Settings
+from core.sound.audio import read_audio
 from core.worker.models import load_model
 from core.worker.process import PATIENT_THREADS
 from monitor.bench.percentiles import Percentiles

@@ -13,8 +13,8 @@ from textual.containers import VerticalScroll
 from textual.filter import LineFilter
 from textual.message import Message
 
-from core.commands import Command, Quit
-from core.events import Event, LevelEvent
+from core.wire.commands import Command, Quit
+from core.wire.events import Event, LevelEvent
 from monitor.dashboard import health_lines, keys, paint, themes, wording
 from monitor.dashboard.ascii import AsciiFilter
 from monitor.dashboard.backend import Backend

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, get_args
 
-from core.commands import (
+from core.wire.commands import (
     Command,
     Note,
     Pause,

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 
-from core.commands import Command, SetReading
+from core.wire.commands import Command, SetReading
 from monitor.dashboard.columns import Span
 from monitor.dashboard.details import DetailsScreen
 from monitor.dashboard.history import History, HistoryRows, Table

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from core.distribution import EMOTIONS
-from core.events import UtteranceEvent
+from core.wire.events import UtteranceEvent
 from monitor.dashboard import wording
 from monitor.dashboard.past import Past
 from monitor.dashboard.view_model import one_line

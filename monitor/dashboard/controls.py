@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from textual import on
 
-from core.commands import Command, Note, Pause, Record, Resume, SetModel, SetReading, SetSmoothing, SwitchSource
+from core.wire.commands import Command, Note, Pause, Record, Resume, SetModel, SetReading, SetSmoothing, SwitchSource
 from monitor.dashboard.browsing import Browsing
 from monitor.dashboard.dialogs.dialog import Asked, Dialog
 from monitor.dashboard.dialogs.microphone import MicrophoneDialog

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from core.events import LatencyMs
+from core.wire.events import LatencyMs
 from monitor.dashboard import details_paint as painters
 from monitor.dashboard import paint
 from monitor.dashboard.heat_map import HeatMap

@@ -7,7 +7,7 @@ from datetime import datetime
 from textual.content import Content
 
 from core.distribution import EMOTIONS, EmotionDistribution
-from core.events import LatencyMs, TokensEvent, UtteranceEvent
+from core.wire.events import LatencyMs, TokensEvent, UtteranceEvent
 from monitor.dashboard import bars, paint, wording
 from monitor.dashboard.rows import LostRow, Row
 from monitor.dashboard.stack import EIGHTHS, cell, tops, whole_rows

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from core.commands import Command
+from core.wire.commands import Command
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.dialogs.export import ExportDialog
 from monitor.dashboard.playing import Playing

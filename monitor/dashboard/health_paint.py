@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from core.events import SinkHealth, StreamHealth
 from core.model import SAMPLE_RATE_HZ
+from core.wire.events import SinkHealth, StreamHealth
 from monitor.dashboard import paint, wording
 from monitor.dashboard.health_lines import TROUBLED, memory, restarted, verdict
 from monitor.dashboard.latencies import Wait

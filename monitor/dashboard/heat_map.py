@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from core.distribution import EMOTIONS
-from core.events import TokensEvent, TokenStep
+from core.wire.events import TokensEvent, TokenStep
 from monitor.dashboard import paint, wording
 from monitor.dashboard.paint import NARROW
 

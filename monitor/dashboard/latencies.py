@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from core.events import UtteranceEvent
+from core.wire.events import UtteranceEvent
 
 KEPT = 200
 """Final readings that are looked back on, over all streams: as many as a health event's."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.events import LevelEvent
+from core.wire.events import LevelEvent
 
 FLOOR_DBFS = -60.0
 """Left end of the level meter."""

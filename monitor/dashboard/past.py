@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self, TypeVar
 
-from core.events import DropEvent, LevelEvent, UtteranceEvent
+from core.wire.events import DropEvent, LevelEvent, UtteranceEvent
 
 READING_LIMIT = 1000
 """Readings kept of a stream: more than an hour of lively talk; older ones are forgotten."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from textual.binding import Binding
 
-from core.commands import Command, Pause, Resume
+from core.wire.commands import Command, Pause, Resume
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.controls import Controls
 from monitor.dashboard.dialogs.remote_microphone import RemoteMicrophoneDialog

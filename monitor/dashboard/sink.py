@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from core.events import Event, SinkHealth
+from core.wire.events import Event, SinkHealth
 
 if TYPE_CHECKING:
     from monitor.dashboard.app import DashboardApp

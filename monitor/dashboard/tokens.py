@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from core.events import TokensEvent
+from core.wire.events import TokensEvent
 
 TOKENS_LIMIT = 200
 """Events kept over all streams; older ones are forgotten."""

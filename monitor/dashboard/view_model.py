@@ -8,7 +8,8 @@ that sound stopped arriving. Positions in a stream are seconds of the stream's o
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from core.events import (
+from core.model import SAMPLE_RATE_HZ
+from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,
@@ -23,7 +24,6 @@ from core.events import (
     UtteranceEvent,
     WorkerHealth,
 )
-from core.model import SAMPLE_RATE_HZ
 from monitor.dashboard.latencies import Latencies
 from monitor.dashboard.level import Level, hear
 from monitor.dashboard.past import Past, possible

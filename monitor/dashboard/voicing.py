@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from core.events import LevelEvent
+from core.wire.events import LevelEvent
 
 KEPT = 100
 """Looks kept: ten seconds of ten levels each."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from core.distribution import MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
-from core.events import SinkHealth, WorkerHealth
+from core.wire.events import SinkHealth, WorkerHealth
 from monitor.dashboard.rows import LostRow
 from monitor.dashboard.view_model import DashboardState, Stream
 from monitor.losses import Lost, reason_words

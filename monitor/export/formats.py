@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from core.events import encode
+from core.wire.events import encode
 from monitor.export import tables
 from monitor.export.page import page
 from monitor.export.session import Session

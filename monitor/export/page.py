@@ -6,7 +6,7 @@ from html import escape
 from importlib.resources import files
 
 from core.distribution import EMOTIONS, MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
-from core.events import ModelStamp
+from core.wire.events import ModelStamp
 from monitor.export import plots
 from monitor.export.session import Session, Span, spoken
 from monitor.export.summary import BINS, Percentiles, Summary, mean, summarised

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from core.distribution import EMOTIONS, EmotionDistribution
-from core.events import UtteranceEvent
+from core.wire.events import UtteranceEvent
 from monitor.export.session import Span, spoken
 from monitor.export.summary import mean
 

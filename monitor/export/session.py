@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from core.events import (
+from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,

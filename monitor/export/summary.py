@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from core.distribution import MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
-from core.events import LatencyMs, ModelStamp, UtteranceEvent
 from core.model import SAMPLE_RATE_HZ
+from core.wire.events import LatencyMs, ModelStamp, UtteranceEvent
 from monitor.export.session import Session
 from monitor.losses import Lost
 from monitor.percentile import percentile

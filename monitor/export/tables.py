@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from core.distribution import EMOTIONS, EmotionDistribution
-from core.events import DropEvent, NoteEvent, UtteranceEvent
+from core.wire.events import DropEvent, NoteEvent, UtteranceEvent
 from monitor.export.session import Session, spoken
 from monitor.wire_time import epoch_s
 

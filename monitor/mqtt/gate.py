@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.commands import CommandError, WireCommand, decode_command
+from core.wire.commands import CommandError, WireCommand, decode_command
 
 RATE_PER_S = 5.0
 BURST = 10

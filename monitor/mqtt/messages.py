@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from core.claim import Claim, encode_claim
-from core.commands import Answer, encode_answer
 from core.errors import UsageError
-from core.events import (
+from core.wire.claim import Claim, encode_claim
+from core.wire.commands import Answer, encode_answer
+from core.wire.events import (
     Availability,
     DropEvent,
     ErrorEvent,

@@ -8,9 +8,9 @@ from typing import Any
 
 import aiomqtt
 
-from core.commands import Answer, CommandError, WireCommand
 from core.errors import EmotionMonitorError
-from core.events import timestamp
+from core.wire.commands import Answer, CommandError, WireCommand
+from core.wire.events import timestamp
 from monitor.mqtt.gate import Gate
 from monitor.mqtt.messages import Message, Topics, answer_message
 

@@ -3,8 +3,8 @@
 import os
 import socket
 
-from core.claim import Claim, ClaimError, decode_claim
-from core.events import Timestamp
+from core.wire.claim import Claim, ClaimError, decode_claim
+from core.wire.events import Timestamp
 
 
 class Tenure:

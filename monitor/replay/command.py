@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from core.commands import Command, Quit
 from core.errors import UsageError
 from core.settings import Settings
+from core.wire.commands import Command, Quit
 from monitor.export.command import read_session
 from monitor.replay.tape import Tape
 from monitor.screen import has_screen

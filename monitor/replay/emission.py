@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 
-from core.command import INTERRUPTED
+from core.command_line import INTERRUPTED
 from core.errors import UsageError
 from core.settings import OutputSettings
 from monitor.replay.player import Player

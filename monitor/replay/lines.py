@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from core.errors import UsageError
-from core.events import Event, EventError, decode
+from core.wire.events import Event, EventError, decode
 from monitor.sinks.recording import RECORDING_SCHEMA
 from monitor.wire_time import epoch_s
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Protocol
 
-from core.events import Event
+from core.wire.events import Event
 from monitor.dashboard.backend import PlaybackFacts
 from monitor.dashboard.view_model import DashboardState
 from monitor.replay.player import FASTEST, SLOWEST, Player

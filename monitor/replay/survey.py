@@ -4,7 +4,7 @@ import time
 from array import array
 from collections.abc import Callable
 
-from core.events import UtteranceEvent
+from core.wire.events import UtteranceEvent
 from monitor.dashboard.view_model import DashboardState
 from monitor.replay.checkpoints import Checkpoint, Checkpoints
 from monitor.replay.tape import Place, Tape

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import UsageError
-from core.events import Event
+from core.wire.events import Event
 from monitor.replay.lines import Header, Line, read_line
 from monitor.replay.timing import Timing
 from monitor.wire_time import epoch_s

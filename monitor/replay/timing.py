@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Self
 
-from core.events import Event, LevelEvent, TokensEvent, UtteranceEvent
+from core.wire.events import Event, LevelEvent, TokensEvent, UtteranceEvent
 from monitor.wire_time import epoch_s
 
 LONGEST_GAP_S = 600.0

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from core.errors import UsageError
-from core.events import Event, SinkHealth, UtteranceEvent, encode
 from core.settings import OutputSettings
+from core.wire.events import Event, SinkHealth, UtteranceEvent, encode
 from monitor.sinks.lines import DRAIN_S, LineWriter
 
 QUEUE_LINES = 1000

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Literal, Self
 
 from core.errors import BrokerError, UsageError
-from core.events import (
+from core.settings import MqttSettings
+from core.wire.events import (
     Availability,
     DropEvent,
     Event,
@@ -23,7 +24,6 @@ from core.events import (
     UtteranceEvent,
     timestamp,
 )
-from core.settings import MqttSettings
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.connection import Connector, LoginRefusedError
 from monitor.mqtt.exchange import Exchange

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from core.commands import Mute, Unmute, WireCommand
 from core.errors import BrokerError
 from core.settings import Settings
+from core.wire.commands import Mute, Unmute, WireCommand
 from monitor.sinks.jsonl import JsonlSink
 from monitor.sinks.sink import FailedSink, Sink
 from monitor.sources.source import Source

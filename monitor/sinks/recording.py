@@ -13,8 +13,8 @@ from typing import Self
 from platformdirs import user_data_path
 
 from core.errors import UsageError
-from core.events import Event, SinkHealth, Timestamp, encode, timestamp
 from core.settings import RecordSettings
+from core.wire.events import Event, SinkHealth, Timestamp, encode, timestamp
 from monitor.sinks.lines import LineWriter
 from monitor.sinks.sink import Sink
 
@@ -28,7 +28,7 @@ FLUSH_S = 0.5
 class Recording:
     """One file: a header, then every event as it came, with the time at which it did.
 
-    A line is the event as `core.events.encode` gives it and one more field, `received_at` (UTC, milliseconds), so
+    A line is the event as `core.wire.events.encode` gives it and one more field, `received_at` (UTC, milliseconds), so
     whatever reads events reads recordings. The header has `schema`, `created_at`, `version` (of this program) and
     `node`. Only the user may read the file.
 

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Protocol, Self
 
-from core.events import Event, SinkHealth
+from core.wire.events import Event, SinkHealth
 
 
 class Sink(Protocol):

@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from core.audio import AudioFile
 from core.model import SAMPLE_RATE_HZ
+from core.sound.audio import AudioFile
 from monitor.sources.pace import Pace
 from monitor.sources.source import BACKLOG_S, BLOCK_S, AudioBlock, Speed
 
@@ -29,7 +29,7 @@ class FileSource:
         bad_samples: Samples so far that were not numbers; they were played as silence.
 
     Raises:
-        UsageError, AudioError: See `core.audio.AudioFile`.
+        UsageError, AudioError: See `core.sound.audio.AudioFile`.
     """
 
     def __init__(self, path: Path, *, speed: Speed = 1.0, pace: Pace | None = None) -> None:

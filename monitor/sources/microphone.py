@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audio import ToMono16k
 from core.errors import AudioError
 from core.model import SAMPLE_RATE_HZ
+from core.sound.audio import ToMono16k
 from monitor.sources.backlog import Backlog
 from monitor.sources.gaps import GapMeter
 from monitor.sources.portaudio import Microphone, hold, in_thread, portaudio, release

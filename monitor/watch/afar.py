@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from core.events import (
+from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,

@@ -4,9 +4,9 @@ import asyncio
 import signal
 from dataclasses import replace
 
-from core.commands import WIRE_COMMANDS, Mute, Quit, Unmute
 from core.errors import UsageError
 from core.settings import Settings
+from core.wire.commands import WIRE_COMMANDS, Mute, Quit, Unmute
 from monitor.mqtt.address import BrokerAddress, broker_address
 from monitor.mqtt.messages import Topics
 from monitor.screen import has_screen

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from core.events import (
+from core.wire.events import (
     Event,
     EventError,
     HealthEvent,

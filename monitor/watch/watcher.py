@@ -10,7 +10,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-from core.commands import (
+from core.errors import BrokerError
+from core.settings import MqttSettings
+from core.wire.commands import (
     WIRE_COMMANDS,
     Answer,
     Command,
@@ -21,9 +23,7 @@ from core.commands import (
     decode_answer,
     encode_command,
 )
-from core.errors import BrokerError
-from core.events import ErrorEvent, Event, SinkHealth, timestamp
-from core.settings import MqttSettings
+from core.wire.events import ErrorEvent, Event, SinkHealth, timestamp
 from monitor.dashboard import absence
 from monitor.dashboard.view_model import DashboardState
 from monitor.mqtt.address import BrokerAddress

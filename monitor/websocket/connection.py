@@ -9,8 +9,8 @@ from collections.abc import Callable
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from core.events import Event
 from core.model import SAMPLE_RATE_HZ
+from core.wire.events import Event
 from monitor.sources.backlog import Backlog
 from monitor.sources.source import BACKLOG_S
 from monitor.websocket.messages import ServerMessage, SessionClosed, encode

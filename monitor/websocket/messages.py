@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from annotated_types import Len
 
 from core.errors import EmotionMonitorError
-from core.events import UtteranceEvent
+from core.wire.events import UtteranceEvent
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

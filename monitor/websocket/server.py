@@ -12,8 +12,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from core.errors import UsageError
-from core.events import Event, SinkHealth
 from core.settings import WebSocketSettings
+from core.wire.events import Event, SinkHealth
 from monitor.websocket.address import ListenAddress, allows_origin
 from monitor.websocket.connection import Connection
 from monitor.websocket.protocol import MAX_FRAME_BYTES, CloseCode, Session

@@ -4,9 +4,9 @@ from bisect import bisect_right, insort
 from collections import deque
 from dataclasses import dataclass
 
-from core.events import DropEvent, Event, HealthEvent, LevelEvent, UtteranceEvent
 from core.model import SAMPLE_RATE_HZ
-from core.segmenter import OVERFLOW, PAUSED, TOO_SHORT
+from core.sound.segmenter import OVERFLOW, PAUSED, TOO_SHORT
+from core.wire.events import DropEvent, Event, HealthEvent, LevelEvent, UtteranceEvent
 from monitor.websocket.messages import Drop, Measurement, ServerMessage, UtteranceEnd, UtteranceStart
 
 LOST = "lost"

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audio import read_audio
+from core.sound.audio import read_audio
 from offline_eval.clips import Clip
 
 _TOLD_EVERY = 200

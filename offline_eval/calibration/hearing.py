@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audio import pcm16, read_audio
 from core.errors import UsageError
 from core.ltu_as.abstention import active_sound
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.readout import Kind
 from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ
+from core.sound.audio import pcm16, read_audio
 from offline_eval.calibration.content_free import content_free_by_kind
 from offline_eval.calibration.thresholds import Heard
 from offline_eval.clips import Recording

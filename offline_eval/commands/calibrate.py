@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.command import whole_number
+from core.command_line import whole_number
 from offline_eval.commands.arguments import add_data
 
 

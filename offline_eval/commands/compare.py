@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.command import whole_number
+from core.command_line import whole_number
 from core.errors import UsageError
 from offline_eval.commands.arguments import add_data, add_recipe, names
 from offline_eval.commands.compare_folders import compare_folders

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from core.command import whole_number
+from core.command_line import whole_number
 from core.errors import UsageError
 
 _DRAWS = 2_000

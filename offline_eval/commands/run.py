@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from core.command import whole_number
+from core.command_line import whole_number
 from core.errors import UsageError
 from core.ltu_as.folder import EMBEDDED
 from core.ltu_as.prompt import PROMPTS

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.command import whole_number
+from core.command_line import whole_number
 from core.errors import UsageError
 from offline_eval.commands.arguments import add_data, add_recipe
 

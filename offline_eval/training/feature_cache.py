@@ -15,8 +15,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audio import read_audio
 from core.ltu_as.features import INT16_SCALE, fit_window, log_mel
+from core.sound.audio import read_audio
 from offline_eval.clips import Recording
 from offline_eval.training.augment import AUGMENTATION_VERSION, Augmentation, augment, generator_for
 from offline_eval.training.encoder import Encoder, encode

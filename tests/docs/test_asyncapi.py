@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from core.json_schema import SCHEMA_FOLDER, json_schemas
+from core.wire.json_schema import SCHEMA_FOLDER, json_schemas
 from tests.asyncapi import DOCUMENT, Contract
 from tests.mosquitto import Received
 
@@ -21,7 +21,7 @@ MISTAKES = {
     "no such QoS": ("qos: 1", "qos: 7"),
     "no such property of the binding": ("payloadFormatIndicator: 1", "payloadFormat: 1"),
     "no such version of the binding": ("bindingVersion: 0.2.0", "bindingVersion: 9.9.9"),
-    "no such schema file": ("../core/schemas/utterance-1.json", "../core/schemas/utterance-99.json"),
+    "no such schema file": ("../core/wire/schemas/utterance-1.json", "../core/wire/schemas/utterance-99.json"),
     "no such channel": ("$ref: '#/channels/health'", "$ref: '#/channels/wealth'"),
     "a parameter that no address has": ("address: '{base}/{node}/cmd'", "address: 'cmd'"),
 }
@@ -59,7 +59,7 @@ def test_the_parser_is_not_blind_to(mistake, judged):
 
 def test_every_shipped_schema_of_what_goes_over_mqtt_is_in_it():
     text = DOCUMENT.read_text()
-    named = {path.name for path in SCHEMA_FOLDER.iterdir() if f"core/schemas/{path.name}" in text}
+    named = {path.name for path in SCHEMA_FOLDER.iterdir() if f"core/wire/schemas/{path.name}" in text}
     assert {path.name for path in SCHEMA_FOLDER.iterdir()} == named
 
 

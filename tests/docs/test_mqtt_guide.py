@@ -19,8 +19,8 @@ import jsonschema
 import pytest
 
 from core.errors import BrokerError
-from core.json_schema import json_schemas
 from core.settings import MqttSettings
+from core.wire.json_schema import json_schemas
 from monitor.mqtt import connection
 from monitor.mqtt.address import BrokerAddress, broker_address
 from monitor.mqtt.connection import Connector, PublishRefusedError

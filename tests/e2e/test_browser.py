@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from core.distribution import EMOTIONS, EmotionDistribution
-from core.events import encode, timestamp
+from core.wire.events import encode, timestamp
 from monitor.broker import EmbeddedBroker
 from monitor.dashboard.wording import verdict
 from tests import sample_events

@@ -66,7 +66,7 @@ def test_real_time_gives_the_same_distributions(unpaced):
 
 
 def test_standard_input_gives_the_same_distributions(unpaced):
-    from core.audio import read_audio
+    from core.sound.audio import read_audio
 
     piped = run(
         *("run", "--source", "stdin", "--speed", "max", "--headless", "--sink", "jsonl", "--mqtt", "off"),

@@ -6,7 +6,7 @@ import re
 
 from websockets.asyncio.client import connect
 
-from core.audio import read_audio
+from core.sound.audio import read_audio
 from tests.program import SAMPLE, running
 
 SPEED = 8

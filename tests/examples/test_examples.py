@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from core.distribution import EmotionDistribution
-from core.events import encode
+from core.wire.events import encode
 from tests.certificates import authority
 from tests.mosquitto import PATIENCE_S, Mosquitto
 from tests.program import REPOSITORY, wait_until

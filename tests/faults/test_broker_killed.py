@@ -8,7 +8,7 @@ from itertools import count
 import psutil
 import pytest
 
-from core.events import UtteranceEvent, decode
+from core.wire.events import UtteranceEvent, decode
 from tests.monitor.sinks.publishing import mqtt, until, until_received
 from tests.mosquitto import Received, Wire
 from tests.sample_events import health, state, utterance

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from core.events import UtteranceEvent, decode
+from core.wire.events import UtteranceEvent, decode
 
 log = logging.getLogger(__name__)
 

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from core.claim import Claim, encode_claim
-from core.commands import Answer, Pause, Resume, SetSmoothing, SwitchSource, encode_answer, encode_command
-from core.events import encode
-from core.json_schema import json_schemas
+from core.wire.claim import Claim, encode_claim
+from core.wire.commands import Answer, Pause, Resume, SetSmoothing, SwitchSource, encode_answer, encode_command
+from core.wire.events import encode
+from core.wire.json_schema import json_schemas
 from tests import sample_events
 
 FOLDER = Path(__file__).parent / "wire"

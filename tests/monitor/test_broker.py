@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from core.errors import BrokerError
-from core.events import Event, decode
 from core.settings import MqttSettings
+from core.wire.events import Event, decode
 from monitor import broker as module
 from monitor.broker import EmbeddedBroker, Ports
 from monitor.mqtt import connection

@@ -10,8 +10,10 @@ import numpy as np
 import psutil
 import pytest
 
-from core.audio import read_audio
-from core.commands import (
+from core.errors import AudioError, EmotionMonitorError, UsageError
+from core.settings import RecordSettings, Settings
+from core.sound.audio import read_audio
+from core.wire.commands import (
     Mute,
     Note,
     Pause,
@@ -23,8 +25,7 @@ from core.commands import (
     SetVad,
     SwitchSource,
 )
-from core.errors import AudioError, EmotionMonitorError, UsageError
-from core.events import (
+from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,
@@ -36,7 +37,6 @@ from core.events import (
     UtteranceEvent,
     decode,
 )
-from core.settings import RecordSettings, Settings
 from monitor.pipeline import Pipeline
 from monitor.sinks.recording import RECORDING_SCHEMA, Recorder
 from monitor.sources.opening import SAMPLE

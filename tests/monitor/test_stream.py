@@ -6,11 +6,11 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from core.audio import read_audio
 from core.distribution import EmotionDistribution
-from core.events import LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent
 from core.model import Reading
 from core.settings import Settings
+from core.sound.audio import read_audio
+from core.wire.events import LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent
 from core.worker import FakeModel
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock

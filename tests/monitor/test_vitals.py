@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.settings import Settings
-from core.utterance import Utterance
+from core.sound.utterance import Utterance
 from core.worker import WorkerStatus
 from monitor.tuning import initial_tuning
 from monitor.vitals import Vitals

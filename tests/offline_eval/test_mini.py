@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.audio import read_audio
 from core.distribution import js_divergence
 from core.ltu_as import LTUAS, read_text
 from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
@@ -14,6 +13,7 @@ from core.ltu_as.folder import EMBEDDED, resolve_model
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import CONTEXTS
+from core.sound.audio import read_audio
 from offline_eval.calibration.content_free import content_free_by_kind
 from offline_eval.clips import in_split
 from offline_eval.datasets.kinds import open_dataset

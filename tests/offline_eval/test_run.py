@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio import read_audio
 from core.errors import UsageError
 from core.ltu_as.readout import readout
 from core.ltu_as.tiny import tiny_model
+from core.sound.audio import read_audio
 from offline_eval.asking import Respondent
 from offline_eval.items import read_items
 from offline_eval.merge import merge

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from core.commands import Command
+from core.wire.commands import Command
 from monitor.dashboard.paint import printable
 from monitor.dashboard.view_model import DashboardState
 

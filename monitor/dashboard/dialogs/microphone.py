@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from core.commands import SwitchSource
 from core.errors import EmotionMonitorError
+from core.wire.commands import SwitchSource
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Dialog
 from monitor.dashboard.view_model import DashboardState, Stream

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
-from core.commands import SetModel
+from core.wire.commands import SetModel
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Dialog
 

@@ -4,7 +4,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
-from core.commands import Note
+from core.wire.commands import Note
 from monitor.dashboard.dialogs.dialog import Dialog
 
 LONGEST = 500

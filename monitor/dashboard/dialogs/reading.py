@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, cast
 from textual import on
 from textual.app import ComposeResult
 
-from core.commands import SetReading
 from core.settings import READOUTS
+from core.wire.commands import SetReading
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Dialog
 

@@ -5,7 +5,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from core.commands import SwitchSource
+from core.wire.commands import SwitchSource
 from monitor.dashboard.dialogs.dialog import Dialog
 from monitor.dashboard.view_model import DashboardState, Stream
 

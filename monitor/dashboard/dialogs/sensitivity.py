@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 
-from core.commands import SetVad
+from core.wire.commands import SetVad
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Asked, Dialog
 from monitor.dashboard.paint import lines

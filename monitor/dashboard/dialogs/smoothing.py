@@ -3,7 +3,7 @@
 from textual import on
 from textual.app import ComposeResult
 
-from core.commands import SetSmoothing
+from core.wire.commands import SetSmoothing
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Dialog
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from core.settings import WorkerSettings
-from core.utterance import Utterance
+from core.sound.utterance import Utterance
 from core.worker.queue import OVERLOAD, SUPERSEDED, TOO_LATE, DroppedJob, Job, UtteranceQueue
 
 

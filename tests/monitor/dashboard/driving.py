@@ -7,8 +7,8 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from core.commands import Command
-from core.events import Event
+from core.wire.commands import Command
+from core.wire.events import Event
 from monitor.dashboard import DashboardApp, Session
 from monitor.dashboard.panel import Painted, StreamPanel
 

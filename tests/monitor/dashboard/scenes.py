@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from core.distribution import EMOTIONS, EmotionDistribution
-from core.events import (
+from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from core.commands import Pause, Quit, Resume
-from core.events import DropEvent
+from core.wire.commands import Pause, Quit, Resume
+from core.wire.events import DropEvent
 from monitor.dashboard import DashboardApp, DashboardSink, wording
 from monitor.dashboard.app import REPAINT_S
 from monitor.dashboard.help import HelpScreen

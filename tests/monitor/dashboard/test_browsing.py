@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.events import Event
+from core.wire.events import Event
 from monitor.dashboard import browsing, wording
 from monitor.dashboard.details import DetailsScreen
 from monitor.dashboard.heat_map import HeatMap

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.commands import Quit, SetReading
 from core.distribution import EMOTIONS, EmotionDistribution
-from core.events import LatencyMs, TokensEvent
+from core.wire.commands import Quit, SetReading
+from core.wire.events import LatencyMs, TokensEvent
 from monitor.dashboard import details_paint, heat_map, wording
 from monitor.dashboard.details import DetailsScreen
 from monitor.dashboard.heat_map import HeatMap

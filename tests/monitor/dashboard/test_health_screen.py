@@ -4,8 +4,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from core.commands import Quit
-from core.events import HealthEvent
+from core.wire.commands import Quit
+from core.wire.events import HealthEvent
 from monitor.dashboard import health_paint
 from monitor.dashboard.health_paint import Checkup
 from monitor.dashboard.health_screen import HealthScreen

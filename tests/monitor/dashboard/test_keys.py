@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.commands import Pause, Quit
 from core.errors import UsageError
+from core.wire.commands import Pause, Quit
 from monitor.dashboard import keys
 from monitor.dashboard.look import Look
 from tests.monitor.dashboard import scenes

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from core.events import LatencyMs, UtteranceEvent
+from core.wire.events import LatencyMs, UtteranceEvent
 from monitor.dashboard.latencies import KEPT, Latencies, Wait
 from tests.monitor.dashboard.scenes import Script
 

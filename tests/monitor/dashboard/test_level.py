@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from core.events import LevelEvent
+from core.wire.events import LevelEvent
 from monitor.dashboard.level import CLIP_HOLD_S, Level, hear
 
 

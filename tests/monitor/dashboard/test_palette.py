@@ -2,7 +2,7 @@
 
 from textual.command import CommandPalette
 
-from core.commands import Pause
+from core.wire.commands import Pause
 from monitor.dashboard import keys, themes
 from monitor.dashboard.controls import asked
 from monitor.dashboard.dialogs.note import NoteDialog

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.events import DropEvent, LevelEvent, UtteranceEvent
+from core.wire.events import DropEvent, LevelEvent, UtteranceEvent
 from monitor.dashboard import past as pasts
 from monitor.dashboard.past import Past
 from tests.monitor.dashboard.scenes import Script, Shares

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import Command, Quit
+from core.wire.commands import Command, Quit
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import NEEDED, Backend, PlaybackFacts
 from monitor.dashboard.details import Block

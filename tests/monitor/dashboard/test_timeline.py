@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from core.events import DropEvent, LevelEvent, UtteranceEvent
+from core.wire.events import DropEvent, LevelEvent, UtteranceEvent
 from monitor.dashboard import wording
 from monitor.dashboard.columns import Column, Window, cut
 from monitor.dashboard.past import Past

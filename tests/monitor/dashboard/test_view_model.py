@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from core.distribution import EmotionDistribution
-from core.events import (
+from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from core.events import Event
+from core.wire.events import Event
 from monitor.export.session import Session, Spool
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.scenes import Script

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from core.events import decode, encode
+from core.wire.events import decode, encode
 from monitor.cli import main
 from monitor.export.command import read_session
 from monitor.export.formats import FORMATS, export

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.events import DropEvent, ErrorEvent, HealthEvent, LevelEvent, NoteEvent, UtteranceEvent
+from core.wire.events import DropEvent, ErrorEvent, HealthEvent, LevelEvent, NoteEvent, UtteranceEvent
 from monitor.export.session import Session, Spool, epoch_s, spoken
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.scenes import EPOCH

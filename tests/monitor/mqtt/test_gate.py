@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.commands import CommandError, Pause
+from core.wire.commands import CommandError, Pause
 from monitor.mqtt.gate import Gate
 
 PAUSE = b'{"command": "pause"}'

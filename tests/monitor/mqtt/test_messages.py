@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
 from core.errors import UsageError
-from core.events import SinkHealth, decode
+from core.wire.events import SinkHealth, decode
 from monitor.mqtt.messages import Topics, availability_message, availability_of, message_of, topic_level
 from tests.sample_events import drop, error, health, level, note, state, tokens, utterance
 

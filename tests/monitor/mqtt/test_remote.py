@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import aiomqtt
 import pytest
 
-from core.commands import Mute, Pause, WireCommand
 from core.errors import UsageError
+from core.wire.commands import Mute, Pause, WireCommand
 from monitor.mqtt.messages import Topics
 from monitor.mqtt.remote import RemoteControl
 

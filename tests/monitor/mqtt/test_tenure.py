@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.claim import Claim, ClaimError, decode_claim, encode_claim
+from core.wire.claim import Claim, ClaimError, decode_claim, encode_claim
 from monitor.mqtt.tenure import Tenure
 
 EARLY, LATE = "2026-01-01T10:00:00.000Z", "2026-01-01T11:00:00.000Z"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from core.events import Event, encode, timestamp
+from core.wire.events import Event, encode, timestamp
 from monitor.sinks.recording import RECORDING_SCHEMA
 from tests.monitor.dashboard.scenes import EPOCH, TALK, Script
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.events import encode
+from core.wire.events import encode
 from monitor.replay.emission import emit
 from monitor.replay.tape import Place, Step, Tape
 from tests.monitor.dashboard import scenes

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.events import Event
+from core.wire.events import Event
 from monitor.dashboard.view_model import DashboardState
 from monitor.replay.playback import TapePlayback
 from monitor.replay.tape import Tape

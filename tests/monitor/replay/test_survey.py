@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.events import Event
+from core.wire.events import Event
 from monitor.dashboard.view_model import DashboardState, Session
 from monitor.replay.checkpoints import Checkpoint, Checkpoints
 from monitor.replay.survey import Survey

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
-from core.events import UtteranceEvent, encode
+from core.wire.events import UtteranceEvent, encode
 from monitor.replay.tape import Tape
 from monitor.sinks.recording import Recording
 from tests.monitor.dashboard import scenes

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.events import SinkHealth, UtteranceEvent, decode
 from core.settings import MqttSettings
+from core.wire.events import SinkHealth, UtteranceEvent, decode
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.incoming import CommandHandler
 from monitor.mqtt.messages import Message

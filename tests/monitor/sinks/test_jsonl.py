@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from core.errors import UsageError
-from core.events import Event, UtteranceEvent, decode, encode
 from core.settings import OutputSettings
+from core.wire.events import Event, UtteranceEvent, decode, encode
 from monitor.sinks import jsonl
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
 from tests.sample_events import drop, error, health, level, note, state, tokens, utterance

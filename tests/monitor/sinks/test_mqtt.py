@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
-from core.events import SinkHealth, decode
+from core.wire.events import SinkHealth, decode
 from monitor.broker import EmbeddedBroker
 from monitor.mqtt import connection
 from monitor.mqtt.address import BrokerAddress

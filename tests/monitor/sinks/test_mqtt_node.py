@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.errors import UsageError
-from core.events import decode
+from core.wire.events import decode
 from monitor.mqtt import connection
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Message

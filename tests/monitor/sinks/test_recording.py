@@ -12,8 +12,8 @@ from textwrap import dedent
 import pytest
 
 from core.errors import UsageError
-from core.events import Event, decode, timestamp
 from core.settings import RecordSettings
+from core.wire.events import Event, decode, timestamp
 from monitor.sinks import recording
 from monitor.sinks.recording import RECORDING_SCHEMA, Recorder, Recording
 from tests.program import SAMPLE, run

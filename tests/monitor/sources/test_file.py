@@ -8,8 +8,8 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.audio import read_audio
 from core.errors import AudioError, UsageError
+from core.sound.audio import read_audio
 from monitor.sources.file import FileSource
 from monitor.sources.pace import Pace
 from tests.monitor.sources.hand_clock import HandClock

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio import read_audio
+from core.sound.audio import read_audio
 from monitor.sources.microphone import MicrophoneSource
 from monitor.sources.opening import SAMPLE
 from monitor.sources.portaudio import Microphone, matching

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.events import Event, HealthEvent, LevelEvent, NoteEvent, SinkHealth, StateEvent, encode
+from core.wire.events import Event, HealthEvent, LevelEvent, NoteEvent, SinkHealth, StateEvent, encode
 from monitor.dashboard import absence, health_lines
 from monitor.dashboard.troubles import troubles
 from monitor.dashboard.view_model import DashboardState, Session

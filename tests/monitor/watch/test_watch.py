@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import pytest
 from textual.pilot import Pilot
 
-from core.commands import WIRE_COMMANDS, Quit
 from core.settings import MqttSettings
+from core.wire.commands import WIRE_COMMANDS, Quit
 from monitor.dashboard import DashboardApp, Session
 from monitor.dashboard.backend import Backend
 from monitor.mqtt.address import BrokerAddress

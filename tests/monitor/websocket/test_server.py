@@ -12,12 +12,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from core.audio import read_audio
 from core.distribution import EmotionDistribution
 from core.errors import UsageError
-from core.events import HealthEvent, ModelStamp
 from core.model import Reading
 from core.settings import Settings, WebSocketSettings
+from core.sound.audio import read_audio
+from core.wire.events import HealthEvent, ModelStamp
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 from monitor.sources.websocket import WebSocketSource

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.distribution import EmotionDistribution
-from core.events import DropEvent, HealthEvent, LevelEvent, ModelStamp, StreamHealth
 from core.model import Reading
 from core.settings import Settings
+from core.wire.events import DropEvent, HealthEvent, LevelEvent, ModelStamp, StreamHealth
 from core.worker.queue import DroppedJob
 from monitor.sources.source import AudioBlock
 from monitor.stream import Stream

@@ -3,9 +3,9 @@
 import pytest
 from textual.widgets import Input
 
-from core.commands import Note, Quit, Record, SetModel, SetReading, SetSmoothing, SetVad, SwitchSource
 from core.errors import AudioError
 from core.settings import READOUTS
+from core.wire.commands import Note, Quit, Record, SetModel, SetReading, SetSmoothing, SetVad, SwitchSource
 from monitor.dashboard.dialogs.choices import Choices
 from monitor.dashboard.dialogs.dialog import Dialog
 from monitor.dashboard.dialogs.reading import READOUT_TEXTS

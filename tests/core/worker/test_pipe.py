@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from core.distribution import EmotionDistribution
 from core.errors import ModelError, UsageError
 from core.model import Reading
-from core.worker.frames import MAX_PAYLOAD_BYTES, FrameError, pack, read_frame, receive_header
 from core.worker.messages import (
     error_from_json,
     error_to_json,
@@ -20,6 +19,7 @@ from core.worker.messages import (
     waveforms_from_payload,
     waveforms_to_payload,
 )
+from core.worker.pipe import MAX_PAYLOAD_BYTES, FrameError, pack, read_frame, receive_header
 
 
 def frame(header: bytes, payload: bytes = b"") -> bytes:

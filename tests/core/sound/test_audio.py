@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from core.audio import AudioFile, decode_blocks, pcm16, read_audio
 from core.errors import AudioError, UsageError
+from core.sound.audio import AudioFile, decode_blocks, pcm16, read_audio
 
 PHRASE_S = 1.5
 
@@ -126,7 +126,7 @@ class TestBlocks:
         path.write_bytes(wav_header(rate_hz=192_000, channels=8, data_bytes=data_bytes))
         os.truncate(path, 44 + data_bytes)  # half a minute of silence that take no room on disk
         program = (
-            "import resource, sys; from core.audio import decode_blocks\n"
+            "import resource, sys; from core.sound.audio import decode_blocks\n"
             "peak_mb = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
             "blocks = decode_blocks(sys.argv[1]); length = len(next(blocks)); before = peak_mb()\n"
             "length += sum(map(len, blocks)); print(length, peak_mb() - before)"

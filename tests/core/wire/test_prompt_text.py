@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.distribution import EmotionDistribution
-from core.prompt_text import as_prompt_text
+from core.wire.prompt_text import as_prompt_text
 
 weights = st.lists(st.floats(0.001, 1), min_size=4, max_size=4)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.model import SAMPLE_RATE_HZ
 from core.settings import VadSettings
-from core.vad import Vad
+from core.sound.vad import Vad
 
 FRAME_MS = (10, 20, 30)
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UsageError
-from core.frames import Frame, HeldFrames
 from core.model import SAMPLE_RATE_HZ
 from core.settings import SegmenterSettings, VadSettings
-from core.utterance import Utterance
-from core.vad import Vad, VoiceActivityDetector
+from core.sound.frames import Frame, HeldFrames
+from core.sound.utterance import Utterance
+from core.sound.vad import Vad, VoiceActivityDetector
 
 TOO_SHORT = "too_short"
 """Reason of a drop: speech began, but less than min_utterance_s of it was voiced."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.noise_floor import KNOWN_AFTER_S, WINDOW_S, NoiseFloor
+from core.sound.noise_floor import KNOWN_AFTER_S, WINDOW_S, NoiseFloor
 
 levels = st.floats(-120, 0)
 durations = st.floats(0.005, 0.5)

@@ -2,7 +2,6 @@ import csv
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +10,17 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.audio import read_audio
 from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
-from core.segmenter import OVERFLOW, PAUSED, TOO_SHORT, Dropped, Output, Segmenter, SpeechSegmenter, SpeechStarted
 from core.settings import SegmenterSettings, VadSettings
-from core.utterance import Utterance
+from core.sound.audio import read_audio
+from core.sound.segmenter import OVERFLOW, PAUSED, TOO_SHORT, Dropped, Output, Segmenter, SpeechSegmenter, SpeechStarted
+from core.sound.utterance import Utterance
+from tests.program import SAMPLE
 
 FRAME = 480
 NO_INTERIM = SegmenterSettings(interim_every_s=0)
-TALK = read_audio(Path(__file__).parents[2] / "monitor" / "samples" / "two_cities.flac", max_s=None)[: 16_000 * 12]
+TALK = read_audio(SAMPLE, max_s=None)[: 16_000 * 12]
 
 
 class LoudIsVoiced:

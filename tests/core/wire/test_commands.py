@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.commands import (
+from core.wire.commands import (
     COMMAND_SCHEMA,
     MAX_COMMAND_BYTES,
     WIRE_COMMANDS,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.level import FLOOR_DBFS, Level, is_clipped, measure_level
+from core.sound.level import FLOOR_DBFS, Level, is_clipped, measure_level
 
 
 @pytest.mark.parametrize("samples", [np.zeros(320, np.int16), np.zeros(0, np.int16)], ids=["zeros", "nothing"])

@@ -9,9 +9,9 @@ import sys
 import jsonschema
 import pytest
 
-from core.commands import COMMAND_SCHEMA, WIRE_COMMANDS, CommandError, SetSmoothing, decode_command, encode_command
-from core.events import EVENT_TYPES, encode, schema_name
-from core.json_schema import SCHEMA_FOLDER, json_schemas, schema_file, write_schemas
+from core.wire.commands import COMMAND_SCHEMA, WIRE_COMMANDS, CommandError, SetSmoothing, decode_command, encode_command
+from core.wire.events import EVENT_TYPES, encode, schema_name
+from core.wire.json_schema import SCHEMA_FOLDER, json_schemas, schema_file, write_schemas
 from tests import sample_events
 
 SCHEMAS = json_schemas()

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from core.claim import Claim
-from core.commands import COMMAND_SCHEMA, Answer, WireCommand
-from core.events import EVENT_TYPES, schema_name
+from core.wire.claim import Claim
+from core.wire.commands import COMMAND_SCHEMA, Answer, WireCommand
+from core.wire.events import EVENT_TYPES, schema_name
 
 SCHEMA_FOLDER = Path(__file__).parent / "schemas"
 """The schemas as files: `emotion-monitor/utterance/1` is utterance-1.json."""

@@ -1,7 +1,7 @@
 """Wire events: what sinks, MQTT subscribers and the dashboard receive.
 
-Every event is a frozen dataclass whose `schema` field names its JSON Schema, which core.json_schema makes from it, the
-strings below the fields included. `encode` and `decode` are the only way to and from JSON.
+Every event is a frozen dataclass whose `schema` field names its JSON Schema, which core.wire.json_schema makes from
+it, the strings below the fields included. `encode` and `decode` are the only way to and from JSON.
 
 How the contract may change. The schema's name ends in a version, and consumers written for a version must keep working:
 
@@ -12,7 +12,7 @@ How the contract may change. The schema's name ends in a version, and consumers 
   published for at least one release, on topics of their own.
 * A new event type is a new schema; readers skip messages whose schema they do not know.
 
-tests/core/test_schema_evolution.py holds every schema to the one that was published before.
+tests/core/wire/test_schema_evolution.py holds every schema to the one that was published before.
 """
 
 import functools

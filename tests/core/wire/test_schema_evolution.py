@@ -1,4 +1,4 @@
-"""The contract changes only as core/events.py says, so that readers of a version keep working.
+"""The contract changes only as core/wire/events.py says, so that readers of a version keep working.
 
 tests/golden/wire holds the contract as it was published last: schemas, and a message of each kind. Whoever publishes a
 release writes it anew with `python -m tests.golden.make_wire`; between releases nothing in it may be broken.
@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.claim import decode_claim
-from core.commands import CommandError, decode_command
-from core.events import EventError, decode, encode
-from core.json_schema import json_schemas
+from core.wire.claim import decode_claim
+from core.wire.commands import CommandError, decode_command
+from core.wire.events import EventError, decode, encode
+from core.wire.json_schema import json_schemas
 from tests import sample_events
 from tests.program import REPOSITORY
 
@@ -51,7 +51,7 @@ def breaks(old: Schema, new: Schema) -> set[str]:
 @pytest.mark.parametrize("name", OLD)
 def test_what_was_published_is_not_broken(name):
     assert name in NEW, "a version that was published stays for at least one more release"
-    assert breaks(OLD[name], NEW[name]) == set(), "this is a new version: see the top of core/events.py"
+    assert breaks(OLD[name], NEW[name]) == set(), "this is a new version: see the top of core/wire/events.py"
 
 
 def _remove(schema: Schema) -> None:

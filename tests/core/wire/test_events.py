@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.distribution import EmotionDistribution
-from core.events import (
+from core.wire.events import (
     EVENT_TYPES,
     DropEvent,
     ErrorEvent,
@@ -25,7 +25,7 @@ from core.events import (
     schema_name,
     timestamp,
 )
-from core.json_schema import json_schemas
+from core.wire.json_schema import json_schemas
 
 SCHEMAS = json_schemas()
 NAMES = [schema_name(event_type) for event_type in EVENT_TYPES]

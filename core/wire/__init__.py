@@ -1,0 +1,1 @@
+"""What goes over the wire: events and commands, their codec, their JSON Schemas."""
