@@ -29,7 +29,7 @@ from core.wire.events import Event, encode, timestamp
 from monitor import dashboard
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import Backend
-from monitor.dashboard.view_model import DashboardState
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.replay.playback import TapePlayback
 from monitor.replay.tape import Tape
 from tests.monitor.dashboard.scenes import EPOCH, Script

@@ -2,6 +2,6 @@
 
 from monitor.dashboard.app import DashboardApp
 from monitor.dashboard.sink import DashboardSink
-from monitor.dashboard.view_model import DashboardState, Session
+from monitor.dashboard.state.view_model import DashboardState, Session
 
 __all__ = ["DashboardApp", "DashboardSink", "DashboardState", "Session"]

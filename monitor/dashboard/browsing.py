@@ -10,14 +10,14 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding
 
 from core.wire.commands import Command, SetReading
-from monitor.dashboard.columns import Span
-from monitor.dashboard.details import DetailsScreen
-from monitor.dashboard.history import History, HistoryRows, Table
 from monitor.dashboard.layout import Layout
-from monitor.dashboard.rows import ReadingRow, Row
-from monitor.dashboard.timeline import Scene, Timeline
-from monitor.dashboard.view import View
-from monitor.dashboard.view_model import DashboardState, Session
+from monitor.dashboard.state.columns import Span
+from monitor.dashboard.state.rows import ReadingRow, Row
+from monitor.dashboard.state.view import View
+from monitor.dashboard.state.view_model import DashboardState, Session
+from monitor.dashboard.widgets.details import DetailsScreen
+from monitor.dashboard.widgets.history import History, HistoryRows, Table
+from monitor.dashboard.widgets.timeline import Scene, Timeline
 
 if TYPE_CHECKING:
     from textual.screen import Screen

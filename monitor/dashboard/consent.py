@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from monitor.consent import Disclosure
-from monitor.dashboard.paint import NARROW, printable
+from monitor.dashboard.paint.reading import NARROW, printable
 
 if TYPE_CHECKING:
     from monitor.dashboard.app import DashboardApp

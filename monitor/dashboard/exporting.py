@@ -10,7 +10,7 @@ from core.wire.commands import Command
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.dialogs.export import ExportDialog
 from monitor.dashboard.playing import Playing
-from monitor.dashboard.view_model import Session as Known
+from monitor.dashboard.state.view_model import Session as Known
 from monitor.export.formats import Format, export
 from monitor.export.session import Session, Spool
 

@@ -11,9 +11,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from monitor.dashboard import keys
-from monitor.dashboard.details import Block
 from monitor.dashboard.look import Look
-from monitor.dashboard.paint import NARROW
+from monitor.dashboard.paint.reading import NARROW
+from monitor.dashboard.widgets.details import Block
 
 HEARD = """\
 For every utterance, one stretch of speech between pauses, four bars say how likely anger, happiness, sadness and \

@@ -10,9 +10,9 @@ from textual.keys import Keys, format_key
 
 from core.errors import UsageError
 from monitor.dashboard import browsing, playing
-from monitor.dashboard.details import DetailsScreen
-from monitor.dashboard.health_screen import HealthScreen
-from monitor.dashboard.heat_map import HeatMap
+from monitor.dashboard.widgets.details import DetailsScreen
+from monitor.dashboard.widgets.health_screen import HealthScreen
+from monitor.dashboard.widgets.heat_map import HeatMap
 
 PROGRAM: tuple[Binding, ...] = (
     Binding("q", "quit", "quit", id="quit", tooltip="End listening and the program"),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from monitor.dashboard.paint import Density
+from monitor.dashboard.paint.reading import Density
 
 BORDERS = {Density.ROOMY: 2, Density.PLAIN: 2, Density.COMPACT: 1}
 TIMELINE_FLAT = 6

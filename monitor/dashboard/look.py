@@ -9,7 +9,8 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from core.settings import DashboardSettings
-from monitor.dashboard import keys, themes
+from monitor.dashboard import keys
+from monitor.dashboard.paint import themes
 
 ASCII_TERMINALS = ("dumb", "linux", "vt", "unknown")
 """Beginnings of TERM's value where blocks finer than a cell cannot be hoped for."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from monitor.dashboard import keys, themes
+from monitor.dashboard import keys
+from monitor.dashboard.paint import themes
 
 if TYPE_CHECKING:
     from textual.types import IgnoreReturnCallbackType

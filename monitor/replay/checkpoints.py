@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from monitor.dashboard.view_model import DashboardState
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.replay.tape import Place
 
 EVERY = 200

@@ -53,8 +53,8 @@ async def _show(tape: Tape, settings: Settings, *, speed: float, from_s: float) 
     from monitor.dashboard import DashboardApp
     from monitor.dashboard.backend import Backend
     from monitor.dashboard.look import chosen_look
+    from monitor.dashboard.state.view_model import DashboardState
     from monitor.dashboard.terminal import own_terminal
-    from monitor.dashboard.view_model import DashboardState
     from monitor.replay.playback import TapePlayback
 
     def ignore(command: Command) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from core.wire.events import Event
 from monitor.dashboard.backend import PlaybackFacts
-from monitor.dashboard.view_model import DashboardState
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.replay.player import FASTEST, SLOWEST, Player
 from monitor.replay.survey import Survey
 from monitor.replay.tape import Place, Tape

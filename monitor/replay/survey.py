@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Callable
 
 from core.wire.events import UtteranceEvent
-from monitor.dashboard.view_model import DashboardState
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.replay.checkpoints import Checkpoint, Checkpoints
 from monitor.replay.tape import Place, Tape
 

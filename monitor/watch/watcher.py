@@ -24,8 +24,8 @@ from core.wire.commands import (
     encode_command,
 )
 from core.wire.events import ErrorEvent, Event, SinkHealth, timestamp
-from monitor.dashboard import absence
-from monitor.dashboard.view_model import DashboardState
+from monitor.dashboard.state import absence
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.connection import Connection, Connector, LoginRefusedError
 from monitor.mqtt.messages import Message

@@ -18,7 +18,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.wire.events import encode, timestamp
 from monitor.broker import EmbeddedBroker
-from monitor.dashboard.wording import verdict
+from monitor.dashboard.paint.wording import verdict
 from tests import sample_events
 from tests.chromium import browsing, chromium, serving
 from tests.mosquitto import free_port, make_mosquitto

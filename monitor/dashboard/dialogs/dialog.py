@@ -12,8 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.wire.commands import Command
-from monitor.dashboard.paint import printable
-from monitor.dashboard.view_model import DashboardState
+from monitor.dashboard.paint.reading import printable
+from monitor.dashboard.state.view_model import DashboardState
 
 
 class Asked(Message):

@@ -15,8 +15,8 @@ from textual.widgets.option_list import Option
 from core.errors import EmotionMonitorError
 from monitor.dashboard.dialogs.dialog import Dialog
 from monitor.dashboard.dialogs.model import Folders
-from monitor.dashboard.paint import printable
-from monitor.dashboard.view_model import DashboardState
+from monitor.dashboard.paint.reading import printable
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.export.formats import FORMATS, TEXTS, Format
 
 MADE = "Enter or Esc closes"

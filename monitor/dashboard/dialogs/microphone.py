@@ -12,7 +12,7 @@ from core.errors import EmotionMonitorError
 from core.wire.commands import SwitchSource
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Dialog
-from monitor.dashboard.view_model import DashboardState, Stream
+from monitor.dashboard.state.view_model import DashboardState, Stream
 from monitor.sources.portaudio import Microphone, in_thread
 
 

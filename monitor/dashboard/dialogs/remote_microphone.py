@@ -7,7 +7,7 @@ from textual.widgets import Input, Static
 
 from core.wire.commands import SwitchSource
 from monitor.dashboard.dialogs.dialog import Dialog
-from monitor.dashboard.view_model import DashboardState, Stream
+from monitor.dashboard.state.view_model import DashboardState, Stream
 
 LONGEST = 252
 

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from core.wire.commands import Command
 from core.wire.events import Event
 from monitor.dashboard import DashboardApp, Session
-from monitor.dashboard.panel import Painted, StreamPanel
+from monitor.dashboard.widgets.panel import Painted, StreamPanel
 
 DESIGN = (120, 40)
 SMALL = (80, 24)

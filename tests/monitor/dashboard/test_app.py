@@ -8,11 +8,12 @@ import pytest
 
 from core.wire.commands import Pause, Quit, Resume
 from core.wire.events import DropEvent
-from monitor.dashboard import DashboardApp, DashboardSink, wording
+from monitor.dashboard import DashboardApp, DashboardSink
 from monitor.dashboard.app import REPAINT_S
 from monitor.dashboard.help import HelpScreen
-from monitor.dashboard.panel import StreamPanel
-from monitor.dashboard.view_model import NOTICE_S
+from monitor.dashboard.paint import wording
+from monitor.dashboard.state.view_model import NOTICE_S
+from monitor.dashboard.widgets.panel import StreamPanel
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, dashboard, running, settle
 from tests.monitor.dashboard.scenes import Script

@@ -3,12 +3,13 @@
 import pytest
 
 from core.wire.events import Event
-from monitor.dashboard import browsing, wording
-from monitor.dashboard.details import DetailsScreen
-from monitor.dashboard.heat_map import HeatMap
-from monitor.dashboard.history import HistoryRows
-from monitor.dashboard.timeline import Timeline
-from monitor.dashboard.timeline_paint import RICH
+from monitor.dashboard import browsing
+from monitor.dashboard.paint import wording
+from monitor.dashboard.paint.timeline import RICH
+from monitor.dashboard.widgets.details import DetailsScreen
+from monitor.dashboard.widgets.heat_map import HeatMap
+from monitor.dashboard.widgets.history import HistoryRows
+from monitor.dashboard.widgets.timeline import Timeline
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, running, settle
 from tests.monitor.dashboard.scenes import Script

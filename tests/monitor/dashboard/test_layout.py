@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from monitor.dashboard.layout import BORDERS, TABLE_FLAT, TIMELINE_FLAT, fit
-from monitor.dashboard.paint import Density
+from monitor.dashboard.paint.reading import Density
 
 
 @given(st.integers(1, 200), st.integers(0, 8))

@@ -3,10 +3,11 @@
 from textual.command import CommandPalette
 
 from core.wire.commands import Pause
-from monitor.dashboard import keys, themes
+from monitor.dashboard import keys
 from monitor.dashboard.controls import asked
 from monitor.dashboard.dialogs.note import NoteDialog
 from monitor.dashboard.look import Look
+from monitor.dashboard.paint import themes
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import running
 

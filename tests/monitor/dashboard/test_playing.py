@@ -10,10 +10,10 @@ import pytest
 from core.wire.commands import Command, Quit
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import NEEDED, Backend, PlaybackFacts
-from monitor.dashboard.details import Block
-from monitor.dashboard.playback_paint import playback as paint_playback
-from monitor.dashboard.view_model import DashboardState
-from monitor.dashboard.wording import TIMES
+from monitor.dashboard.paint.playback import playback as paint_playback
+from monitor.dashboard.paint.wording import TIMES
+from monitor.dashboard.state.view_model import DashboardState
+from monitor.dashboard.widgets.details import Block
 from monitor.replay.command import REFUSAL
 from monitor.replay.playback import TapePlayback
 from monitor.replay.tape import Tape

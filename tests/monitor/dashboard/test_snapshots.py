@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import Backend
-from monitor.dashboard.themes import THEMES
-from monitor.dashboard.view_model import DashboardState
+from monitor.dashboard.paint.themes import THEMES
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.replay.playback import TapePlayback
 from monitor.replay.tape import Tape
 from tests.monitor.dashboard import scenes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitor.dashboard import wording
+from monitor.dashboard.paint import wording
 from monitor.export.session import Session
 from monitor.export.summary import Lost, summarised
 from tests.monitor.export.sessions import hour, session

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.wire.events import Event
-from monitor.dashboard.view_model import DashboardState
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.replay.playback import TapePlayback
 from monitor.replay.tape import Tape
 from tests.monitor.replay.files import conversation, recording

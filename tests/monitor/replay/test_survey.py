@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.wire.events import Event
-from monitor.dashboard.view_model import DashboardState, Session
+from monitor.dashboard.state.view_model import DashboardState, Session
 from monitor.replay.checkpoints import Checkpoint, Checkpoints
 from monitor.replay.survey import Survey
 from monitor.replay.tape import Place, Tape

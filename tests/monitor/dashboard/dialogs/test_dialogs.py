@@ -9,7 +9,7 @@ from core.wire.commands import Note, Quit, Record, SetModel, SetReading, SetSmoo
 from monitor.dashboard.dialogs.choices import Choices
 from monitor.dashboard.dialogs.dialog import Dialog
 from monitor.dashboard.dialogs.reading import READOUT_TEXTS
-from monitor.dashboard.voicing import KEPT, Voicing
+from monitor.dashboard.state.voicing import KEPT, Voicing
 from monitor.sources.portaudio import Microphone
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import SMALL, running

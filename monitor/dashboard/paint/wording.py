@@ -1,0 +1,278 @@
+"""What the dashboard says, in words for people: always what is heard in a voice, never what anyone feels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+
+from core.distribution import MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
+from core.wire.events import SinkHealth, WorkerHealth
+from monitor.dashboard.state.rows import LostRow
+from monitor.dashboard.state.view_model import DashboardState, Stream
+from monitor.losses import Lost, reason_words
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+"""Stands where a number is not known."""
+
+LEANING_SHARE = 0.5
+"""Below this, the most likely emotion is only a tendency."""
+NOTED_SHARE = 0.2
+"""From this share on, the second emotion is mentioned."""
+
+SHORT = {"anger": "ang", "happiness": "hap", "sadness": "sad", "neutral": "neu"}
+"""Abbreviations, as papers on speech emotion use them."""
+STILL_SPEAKING = "still speaking: not final"
+SPEAKS_AGAIN = "someone speaks again: not read yet"
+OLD_S = 30.0
+"""A reading of so long ago says nothing about the present."""
+
+NO_READING = {
+    "too short": ("too short", "Less than a second of sound says too little; whole sentences are read."),
+    "too quiet": ("too quiet", "Speak up or come closer, or raise the input level of the microphone."),
+    "not speech": ("it did not sound like speech", "Noise, music and coughs are not read; speech is."),
+    "unlike training": (
+        "unlike the voices the model learned from",
+        "Noise or music in the background is the usual cause.",
+    ),
+    "worker failed": ("the model failed on it", "A fresh one is started by itself and reads what comes next."),
+    "model unavailable": ("the model was not running", "It is started again by itself."),
+    "worker stopped": ("the program was ending", ""),
+    "out of memory": ("memory ran out", "Close other programs, or choose a smaller model (d)."),
+}
+"""The model's reason for no reading, in words, and what to do."""
+NO_READING_HINT = "The bars stay empty: no guess is shown. The next utterance is read anew."
+
+CONTINUOUS = frozenset({"overflow", "paused"})
+"""Reasons that are told in seconds, not in times."""
+EXPECTED = frozenset({"too_short", "paused", "superseded"})
+"""Reasons that are no cause for worry."""
+
+ABOUT = (
+    "A reading is how likely each emotion is to be heard in a voice. It is not what anyone feels, and it can be wrong.",
+    "How likely each emotion is to be heard in the voice; not what anyone feels.",
+    "What is heard in a voice, not what anyone feels.",
+    "Heard, not felt.",
+)
+"""What a reading is and is not, from long to short."""
+
+
+def verdict(distribution: EmotionDistribution) -> str:
+    """A distribution in a few words: clear, mostly, leaning, mixed, or no clear emotion."""
+    (first, share), (second, runner_up), *_ = distribution.ranked
+    if distribution.entropy >= UNCLEAR_ENTROPY:
+        return "no clear emotion heard"
+    if distribution.margin < MIXED_MARGIN:
+        return f"mixed: {_either([name for name, p in distribution.ranked if share - p < MIXED_MARGIN])}"
+    if share < LEANING_SHARE:
+        return f"leaning to {first}"
+    if runner_up >= NOTED_SHARE:
+        return f"mostly {first}, some {second}"
+    return f"clear: {first}"
+
+
+def position(seconds: float) -> str:
+    """A place in a stream: 0:41, 12:05, 1:02:03."""
+    whole = max(int(seconds), 0)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def duration(seconds: float) -> str:
+    """How long: 12 s, 3 min."""
+    return f"{max(seconds, 0):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"  # noqa: PLR2004 - reads easily
+
+
+def age(seconds: float) -> str:
+    """How long ago something was: just now, 4 s ago, 3 min ago."""
+    if seconds < 1:
+        return "just now"
+    return f"{int(seconds)} s ago" if seconds < 60 else f"{int(seconds // 60)} min ago"  # noqa: PLR2004 - a minute
+
+
+def milliseconds(value: float) -> str:
+    """A latency: 182 ms, 1.2 s."""
+    return f"{value:.0f} ms" if value < 999.5 else f"{value / 1000:.1f} s"  # noqa: PLR2004 - rounds to a second
+
+
+def percent(share: float) -> str:
+    """A probability as a whole percentage, without the sign."""
+    return f"{share * 100:.0f}"
+
+
+def decibels(dbfs: float) -> str:
+    """A level, with a real minus sign."""
+    return f"{dbfs:.0f} dBFS".replace("-", MINUS)
+
+
+def ended(source: str) -> str:
+    """What to say when a source has no more sound."""
+    kind = {"file": "The file has ended", "stdin": "The input has ended"}.get(source.partition(":")[0], "It has ended")
+    return f"{kind}; q quits."
+
+
+def expectation(state: DashboardState, stream: Stream | None) -> tuple[str, str]:
+    """What stands in place of a reading while there is none: a headline and a line below it."""
+    worker = state.worker.state if state.worker else "starting"
+    match stream.state if stream else "opening", worker:
+        case "ended" | "failed" | "offline", _:
+            return "Nothing was heard", "There was no utterance to read."
+        case _, "starting":
+            return f"Loading the model {model_name(state)}".rstrip(), "Readings begin as soon as it is ready."
+        case _, "failed" | "stopped":
+            again = (
+                "It is tried again by itself; d: another one." if worker == "failed" else "q quits; then start again."
+            )
+            return "No model is running", f"There are no readings without it. {again}"
+        case "opening", _:
+            return "Opening the source", "Listening begins in a moment."
+    paused = state.is_paused(stream) if stream else state.paused
+    if stream and stream.level and stream.level.speaking and not paused:
+        return "Someone is speaking", "A reading follows in a moment."
+    hint = "Paused; p goes on." if paused else "Say something: a reading follows each utterance."
+    return "Nothing heard yet", hint
+
+
+def model_name(state: DashboardState) -> str:
+    """The model as people call it: its name, or that of its folder."""
+    worker = state.worker.model if state.worker else ""
+    return PurePath((state.stamp.name if state.stamp else "") or worker or state.session.model).name
+
+
+def headline(state: DashboardState, stream: Stream) -> str:
+    """The current reading of a stream in words, or what stands in its place."""
+    heard = stream.heard
+    if heard is None:
+        return expectation(state, stream)[0]
+    words = no_reading(heard.reason or "")[0] if heard.raw is None else verdict(heard.raw)
+    if not heard.final:
+        return f"so far: {words}"
+    if stream.speaks_again:
+        return f"before: {words}"
+    return f"last heard: {words}" if is_old(stream) else words
+
+
+def no_reading(reason: str) -> tuple[str, str]:
+    """That there is no reading and why, and what to do about it."""
+    words, hint = NO_READING.get(reason, (reason.replace("_", " ") or "the model gave none", NO_READING_HINT))
+    return f"no reading: {words}", hint
+
+
+def is_old(stream: Stream) -> bool:
+    """Whether the reading on screen is of long ago, or nothing more is heard."""
+    over = stream.state in {"paused", "ended", "failed"}
+    return over or (stream.age_s is not None and stream.age_s >= OLD_S)
+
+
+def is_past(stream: Stream) -> bool:
+    """Whether the reading on screen is not, or no longer, the final word on what was heard last."""
+    heard = stream.heard
+    return heard is not None and (not heard.final or stream.speaks_again or is_old(stream))
+
+
+def when(stream: Stream) -> list[str]:
+    """Which stretch of speech the current reading is about, in parts, the more important ones last."""
+    heard = stream.heard
+    if heard is None:
+        return []
+    parts = []
+    if heard.length_s is not None and heard.start_s is not None:
+        parts.append(f"{heard.length_s:.1f} s of speech at {position(heard.start_s)}")
+    if not heard.final:
+        parts.append(STILL_SPEAKING)
+    elif stream.speaks_again:
+        parts.append(SPEAKS_AGAIN)
+    elif stream.age_s is not None and stream.state == "listening":
+        parts.append(age(stream.age_s))
+    return parts
+
+
+def certainty(state: DashboardState, stream: Stream) -> list[str]:
+    """How sure the current reading is, in parts, or what to do where there is none."""
+    heard = stream.heard
+    if heard is None:
+        return [expectation(state, stream)[1]]
+    if heard.raw is None:
+        return [no_reading(heard.reason or "")[1]]
+    return [
+        f"{margin_words(heard.raw)}, margin {heard.raw.margin:.2f}",
+        f"{entropy_words(heard.raw)}, entropy {heard.raw.entropy:.2f}",
+    ]
+
+
+def entropy_words(reading: EmotionDistribution) -> str:
+    """How much listeners would disagree."""
+    words = ((0.3, "few would disagree"), (0.6, "most would agree"), (0.85, "many would disagree"))
+    return next((text for limit, text in words if reading.entropy < limit), "all four possible")
+
+
+def margin_words(reading: EmotionDistribution) -> str:
+    """How far the first is ahead."""
+    words = ((0.05, "a tie"), (MIXED_MARGIN, "nearly tied"), (0.4, "a lead"))
+    return next((text for limit, text in words if reading.margin < limit), "a clear lead")
+
+
+def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
+    """Why there is no level to show, in one line; None when there is one."""
+    instead = {
+        "opening": "Opening the source",
+        "ended": ended(stream.source),
+        "failed": f"No sound any more: {(stream.trouble or 'the source failed').partition(' (')[0]}",
+        "offline": "The monitor is offline.",
+    }
+    if stream.state in instead:
+        return instead[stream.state]
+    if state.is_paused(stream):
+        return "Paused: not listening. p goes on."
+    if stream.sound_stopped(now_s):
+        return f"No sound has come for {duration(stream.sound_age_s(now_s))}."
+    if stream.level is None:
+        return "No levels are sent (mqtt.details is off there)." if state.session.watched else "Waiting for sound"
+    return None
+
+
+def worker_state(worker: WorkerHealth) -> str:
+    """The inference process in two words."""
+    words = {"starting": "loading", "ready": "ready", "busy": "reading", "restarting": "restarting"}
+    return words.get(worker.state, worker.state)
+
+
+def mqtt_state(sink: SinkHealth | None) -> str:
+    """The MQTT connection in a word."""
+    if sink is None:
+        return "off"
+    return {"starting": "connecting", "ok": "connected", "degraded": "lost"}.get(sink.state, sink.state)
+
+
+def losses(lost: Mapping[str, Lost]) -> str:
+    """What got no reading, by reason: too short x2, sound lost 0.4 s; or nothing."""
+    parts = [
+        f"{reason_words(reason)} {count.seconds:.1f} s"
+        if reason in CONTINUOUS or not count.times
+        else f"{reason_words(reason)} {TIMES}{count.times}"
+        for reason, count in lost.items()
+    ]
+    return ", ".join(parts) or "nothing"
+
+
+def loss(row: LostRow) -> str:
+    """One row of sound without a reading."""
+    words = reason_words(row.reason)
+    if row.reason in CONTINUOUS:
+        return f"{words}, {row.length_s:.1f} s"
+    return f"not read: {words}" + (f" {TIMES}{row.times}" if row.times > 1 else "")
+
+
+def worrying(lost: Mapping[str, Lost]) -> bool:
+    """Whether speech was lost that should have been read."""
+    return not lost.keys() <= EXPECTED
+
+
+def fitting(width: int, choices: Sequence[str]) -> str:
+    """The first choice that fits, else the last one."""
+    return next((choice for choice in choices if len(choice) <= width), choices[-1])
+
+
+def _either(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

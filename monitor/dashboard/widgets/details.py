@@ -1,0 +1,142 @@
+"""The screen with all that is known of one utterance."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.screen import ModalScreen
+
+from core.wire.events import LatencyMs
+from monitor.dashboard.paint import details as painters
+from monitor.dashboard.paint import reading
+from monitor.dashboard.state.rows import Row
+from monitor.dashboard.state.view_model import DashboardState
+from monitor.dashboard.widgets.heat_map import HeatMap
+from monitor.dashboard.widgets.panel import Painted
+
+BESIDE = 100
+"""From this width on, the two halves stand side by side."""
+KEYS = ("Esc closes · ←→ older, newer · Tab tokens", "Esc closes · ←→ older, newer", "Esc closes")
+
+
+class Block(Painted):
+    """A painted block that is as high as its text, and not there when it is empty."""
+
+    def show(self, painter: Callable[..., Content], *facts: object) -> None:
+        """Shows `painter(*facts, width)`; the page is laid out again only where the height differs."""
+        super().show(painter, *facts)
+        if not self.is_attached or self._height(self.size.width) != self.size.height:
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
+        """Lines of the text at a width."""
+        return self._height(width)
+
+    def _height(self, width: int) -> int:
+        text = self._painter(*self._facts, width)
+        return text.plain.count("\n") + 1 if text else 0
+
+
+class DetailsScreen(ModalScreen[None]):
+    """When, where and how an utterance was read: distributions, latency, read-outs, and the answer token by token."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (BESIDE, "-beside")]  # noqa: RUF012 - declared by Textual
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter", "dismiss", "close", id="close-details", tooltip="Back to the dashboard"),
+        Binding("left", "app.choose('down')", "older", id="details-older", tooltip="The utterance before"),
+        Binding("right", "app.choose('up')", "newer", id="details-newer", tooltip="The utterance after"),
+        Binding("up,k", "scroll(-1)", "up", id="details-up", show=False, tooltip="Scroll up"),
+        Binding("down,j", "scroll(1)", "down", id="details-down", show=False, tooltip="Scroll down"),
+        Binding("pageup", "scroll(-10)", "page up", id="details-page-up", show=False, tooltip="Scroll up by a page"),
+        Binding(
+            "pagedown", "scroll(10)", "page down", id="details-page-down", show=False, tooltip="Scroll down by a page"
+        ),
+        Binding("x", "explain", "write answers", id="explain", tooltip="Let the model write its answers out"),
+        Binding("q,ctrl+c,ctrl+q", "app.quit", "quit", id="quit-from-details", tooltip="End the program"),
+    ]
+
+    class Explain(Message):
+        """Someone wants the model to write its answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._account: painters.Account | None = None
+        self._plain = False
+
+    def show(self, state: DashboardState, row: Row | None, *, plain: bool) -> None:
+        """Shows a row, or what became known of it since; `plain`: in letters, without colour."""
+        known = painters.account(state, row) if row else None
+        if (known, plain) != (self._account, self._plain):
+            self._account, self._plain = known, plain
+            if self.is_mounted:
+                self._paint()
+
+    def compose(self) -> ComposeResult:
+        """Two halves on one page that scrolls."""
+        with VerticalScroll(id="details", can_focus=False), Container(id="details-halves"):
+            with Container(classes="half"):
+                yield Block(id="details-facts")
+                yield Block(id="details-heard")
+                yield Block(id="details-latency")
+            with Container(classes="half"):
+                yield Block(id="details-readouts")
+                yield Block(id="details-answer")
+                yield HeatMap()
+                yield Block(id="details-transcript")
+
+    def on_mount(self) -> None:
+        """Shows what is known."""
+        self._paint()
+
+    def on_resize(self) -> None:
+        """Fits the keys into the frame."""
+        self._frame()
+
+    def _paint(self) -> None:
+        known = self._account
+        if known is None:
+            return
+        spent = known.reading.latency_ms if known.reading else None
+        for name, painter in (
+            ("facts", painters.facts),
+            ("heard", painters.heard),
+            ("answer", painters.answer),
+            ("transcript", painters.transcript),
+        ):
+            self.query_one(f"#details-{name}", Block).show(painter, known)
+        latency = self.query_one("#details-latency", Block)
+        if spent:
+            latency.show(_latency_plain if self._plain else painters.latency, spent)
+        else:
+            latency.show(reading.line, "", "")
+        self.query_one("#details-readouts", Block).show(_readouts_plain if self._plain else painters.readouts, known)
+        self.query_one(HeatMap).show(known.tokens)
+        self._frame()
+
+    def _frame(self) -> None:
+        page = self.query_one("#details", VerticalScroll)
+        page.border_title = reading.printable(Content(self._account.title if self._account else ""))
+        room = self.size.width - 6
+        page.border_subtitle = next((keys for keys in KEYS if len(keys) <= room), "Esc")
+
+    def action_scroll(self, lines: int) -> None:
+        """Scrolls the page."""
+        self.query_one("#details", VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def action_explain(self) -> None:
+        """Asks for written answers."""
+        self.post_message(self.Explain())
+
+
+def _latency_plain(spent: LatencyMs, width: int) -> Content:
+    return painters.latency(spent, width, plain=True)
+
+
+def _readouts_plain(known: painters.Account, width: int) -> Content:
+    return painters.readouts(known, width, plain=True)
