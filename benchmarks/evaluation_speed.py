@@ -13,9 +13,9 @@ import time
 import numpy as np
 
 from core.distribution import EmotionDistribution
-from offline_eval.annotation import AnnotatedUtterance
-from offline_eval.evaluation import SystemOutput, evaluate
-from offline_eval.rated import Agreement, RatedUtterance
+from offline_eval.labels.annotation import AnnotatedUtterance
+from offline_eval.labels.rated import Agreement, RatedUtterance
+from offline_eval.scoring.evaluation import SystemOutput, evaluate
 
 DIALOGUES, SESSIONS, RATERS = 151, 5, 3
 

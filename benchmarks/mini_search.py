@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from offline_eval.comparison.predictions import out_of_fold
+from offline_eval.comparison.systems import Workshop, make_systems
 from offline_eval.datasets.kinds import open_dataset
-from offline_eval.folds import speaker_folds
-from offline_eval.predictions import out_of_fold
-from offline_eval.scores import OVERALL, Score, per_corpus
-from offline_eval.systems import Workshop, make_systems
+from offline_eval.labels.folds import speaker_folds
+from offline_eval.scoring.scores import OVERALL, Score, per_corpus
 
 FOLDS = 5
 CHOICES: dict[str, tuple[str, ...]] = {

@@ -8,8 +8,8 @@ from scipy.optimize import minimize
 from scipy.special import entr
 
 from core.distribution import EMOTIONS, EmotionDistribution
-from offline_eval.annotation import AnnotatedUtterance
-from offline_eval.rated import Agreement, RatedUtterance
+from offline_eval.labels.annotation import AnnotatedUtterance
+from offline_eval.labels.rated import Agreement, RatedUtterance
 
 UTTERANCES, UNANIMOUS, TIES = 4_420, 2_351, 300
 SHARES = {"anger": 0.109, "happiness": 0.458, "sadness": 0.159, "neutral": 0.274}

@@ -15,9 +15,9 @@ from core.ltu_as.readout import Kind
 from offline_eval.calibration.hearing import Sound, content_free, disturbed, feature_means, hear, marked, recorded
 from offline_eval.calibration.thresholds import Heard, fit_abstention, fit_outlier
 from offline_eval.calibration.worth import Fitted, Refused, fit_readout, refused
-from offline_eval.clips import Clip, in_split, require_distinct
 from offline_eval.datasets.dataset import hold_out
 from offline_eval.datasets.kinds import open_dataset
+from offline_eval.labels.clips import Clip, in_split, require_distinct
 
 READOUTS: tuple[Kind, ...] = (
     "seq_logprob", "first_piece", "softmax_mean", "mean_softmax", "vocab_prob", "paper_linear",

@@ -13,11 +13,11 @@ from core.ltu_as.readout import Kind
 from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ
 from core.sound.audio import pcm16, read_audio
-from offline_eval.calibration.content_free import content_free_by_kind
 from offline_eval.calibration.thresholds import Heard
-from offline_eval.clips import Recording
 from offline_eval.datasets.files import Row, existing, read_table
-from offline_eval.training.augment import augment, generator_for
+from offline_eval.labels.clips import Recording
+from offline_eval.sounds.augment import augment, generator_for
+from offline_eval.sounds.content_free import content_free_by_kind
 
 LEAST_MARKED_S = 0.5
 """Marked stretches shorter than this are left out: the segmenter would not pass them on."""

@@ -12,9 +12,9 @@ from core.ltu_as.calibration import Correction, Entry, log_of
 from core.ltu_as.readout import InvalidReading, Kind, readout
 from offline_eval.calibration.temperature import fit_temperature_and_prior
 from offline_eval.calibration.thresholds import Heard, reason_not_to_read
-from offline_eval.clips import Clip
-from offline_eval.metrics.sums import bin_of
-from offline_eval.scores import Values, measures, summands, targets_of
+from offline_eval.labels.clips import Clip
+from offline_eval.scoring.metrics.sums import bin_of
+from offline_eval.scoring.scores import Values, measures, summands, targets_of
 
 LEAST_VALID = 0.9
 """A read-out that gives a distribution for fewer of the clips is not calibrated."""
@@ -29,7 +29,7 @@ class Quality:
 
     Attributes:
         nll: In nats.
-        ece: See `offline_eval.scores.Score`.
+        ece: See `offline_eval.scoring.scores.Score`.
         confidence: Mean top probability in those of its bins that hold clips.
         accuracy: Share of the clips of each whose likeliest emotion is the label.
         share: Of all clips, those of each.

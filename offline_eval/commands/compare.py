@@ -14,9 +14,9 @@ from offline_eval.commands.compare_folders import compare_folders
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from offline_eval.comparison.predictions import Fold
+    from offline_eval.comparison.system import System
     from offline_eval.datasets.dataset import Dataset
-    from offline_eval.predictions import Fold
-    from offline_eval.system import System
 
 _FOLDS = 5
 
@@ -93,9 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
         msg = "there is nothing to compare"
         raise UsageError(msg, hint="give --data, or the folders of two runs")
     try:
-        from offline_eval.compare import compare
-        from offline_eval.compare_report import as_json, as_markdown
-        from offline_eval.predictions import out_of_fold, read_predictions, write_predictions
+        from offline_eval.comparison.compare import compare
+        from offline_eval.comparison.predictions import out_of_fold, read_predictions, write_predictions
+        from offline_eval.comparison.report import as_json, as_markdown
 
         datasets = _datasets(arguments)
         folds, about = _folds(arguments, datasets)
@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     answer = partial(out_of_fold, clips=clips, folds=folds, cache=arguments.cache / "folds", progress=_say)
     predictions = [*map(answer, finished), *predictions, *map(answer, others)]
     if arguments.temper:
-        from offline_eval.crossfit import tempered
+        from offline_eval.comparison.crossfit import tempered
 
         predictions = [tempered(clips, made) for made in predictions]
         about += " Each fold's answers at a temperature fitted on the other folds, for every system."
@@ -137,8 +137,8 @@ def _datasets(arguments: argparse.Namespace) -> "list[Dataset]":
 
 def _folds(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tuple[list[Fold], str]":
     """What is learned from and what is held out, and that in words."""
-    from offline_eval.clips import in_split, require_distinct, require_trainable
-    from offline_eval.folds import speaker_folds
+    from offline_eval.labels.clips import in_split, require_distinct, require_trainable
+    from offline_eval.labels.folds import speaker_folds
 
     clips = [clip for dataset in datasets for clip in dataset.clips]
     if arguments.split:
@@ -152,7 +152,7 @@ def _folds(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tup
 
 def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tuple[list[System], list[System]]":
     """The finished model, if one is given, and the named systems."""
-    from offline_eval.systems import BASELINES, Workshop, make_systems
+    from offline_eval.comparison.systems import BASELINES, Workshop, make_systems
 
     workshop = Workshop(
         cache=arguments.cache,
@@ -168,7 +168,7 @@ def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "t
             msg = "--model is a model that has learned already, perhaps from speakers of every fold"
             raise UsageError(msg, hint="add --split, or give predictions made fold by fold with --predictions")
         from core.ltu_as.folder import resolve_model
-        from offline_eval.finished_model import FinishedModel
+        from offline_eval.comparison.finished_model import FinishedModel
 
         finished = [FinishedModel(resolve_model(arguments.model))]
     return finished, make_systems(BASELINES if arguments.systems is None else arguments.systems, workshop)

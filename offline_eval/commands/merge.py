@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Merges, and says what there is."""
     try:
-        from offline_eval.merge import merge
+        from offline_eval.runs.merge import merge
     except ModuleNotFoundError as error:
         msg = f"merging needs {error.name}, which is not installed"
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import fields
 from typing import get_args
 
-from offline_eval.label_policy import LabelPolicy
+from offline_eval.labels.policy import LabelPolicy
 
 _TEXTS = {
     "subset": "which utterances count",

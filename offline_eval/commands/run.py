@@ -13,11 +13,11 @@ from core.ltu_as.readout import Kind, Pool, Scope
 from offline_eval.commands.arguments import names, some_of
 from offline_eval.commands.policy import add_policy, policy_of
 from offline_eval.commands.progress import answers_bar
-from offline_eval.presets import PRESETS
-from offline_eval.views import INPUTS, LEVELS, View, all_views
+from offline_eval.runs.presets import PRESETS
+from offline_eval.runs.views import INPUTS, LEVELS, View, all_views
 
 if TYPE_CHECKING:
-    from offline_eval.run_folder import RunFolder
+    from offline_eval.runs.folder import RunFolder
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "prompt": tuple(PROMPTS),
@@ -114,8 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
         if any(folder.missing(question) for question in folder.record.questions):
             print(f"\n{folder.path}: shard {arguments.shard} is done; `emotion-eval merge` joins the folders of all")
             return 0
-        from offline_eval.outputs import read_views
-        from offline_eval.run_summary import summary
+        from offline_eval.runs.outputs import read_views
+        from offline_eval.runs.summary import summary
 
         print(f"\n{summary(folder.rated, read_views(folder, folder.record.views))}")
     except ModuleNotFoundError as error:
@@ -127,9 +127,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
     from offline_eval.datasets.evaluation import read_corpus
-    from offline_eval.items import items_of
-    from offline_eval.run import RunJob, Shard, carry_out, model_folder
-    from offline_eval.run_summary import contamination
+    from offline_eval.runs.items import items_of
+    from offline_eval.runs.run import RunJob, Shard, carry_out, model_folder
+    from offline_eval.runs.summary import contamination
 
     shard, views = Shard.parse(arguments.shard), _views(arguments)
     with model_folder(arguments.model) as weights:  # first of all: a wrong name is told at once

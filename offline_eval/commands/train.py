@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         from core.ltu_as.folder import resolve_model
-        from offline_eval.scores import table
+        from offline_eval.scoring.scores import table
         from offline_eval.training.recipe import Recipe, chosen
         from offline_eval.training.train import Job, train
     except ModuleNotFoundError as error:

@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from offline_eval.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
 from offline_eval.datasets.dataset import Entry, Found
-from offline_eval.datasets.votes import NO_VOTES, Votes
+from offline_eval.labels.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
+from offline_eval.labels.votes import NO_VOTES, Votes
 
 INTENDED = "intended"
 """The rater of an acted corpus: what the actor was asked for."""

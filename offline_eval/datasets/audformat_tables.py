@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UsageError
-from offline_eval.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
-from offline_eval.datasets.labels import normalised
+from offline_eval.labels.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
+from offline_eval.labels.spelling import normalised
 
 if TYPE_CHECKING:
     import audformat

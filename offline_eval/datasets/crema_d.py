@@ -12,7 +12,7 @@ from pathlib import Path
 from core.errors import UsageError
 from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import Row, Table, named_files, read_table
-from offline_eval.datasets.votes import NO_VOTES, Votes
+from offline_eval.labels.votes import NO_VOTES, Votes
 
 CORPUS = "crema-d"
 LICENCE = "ODbL 1.0, contents DbCL 1.0"

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from core.errors import UsageError
-from offline_eval.annotation import AnnotatedCorpus, AnnotatedUtterance
 from offline_eval.datasets.annotated import ratings_of
 from offline_eval.datasets.crema_d import CORPUS, LICENCE, SENTENCES
 from offline_eval.datasets.files import Row, existing, read_table
-from offline_eval.datasets.votes import Votes
+from offline_eval.labels.annotation import AnnotatedCorpus, AnnotatedUtterance
+from offline_eval.labels.votes import Votes
 
 TABLE = "cremad_voice_votes.csv"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from core.distribution import EMOTIONS
-from offline_eval.clips import SPLITS, AnyRecording, Clip, OtherClip, Recording, Split, in_split
-from offline_eval.datasets.votes import Votes
-from offline_eval.splits import dev_speakers, find_speakers
+from offline_eval.labels.clips import SPLITS, AnyRecording, Clip, OtherClip, Recording, Split, in_split
+from offline_eval.labels.splits import dev_speakers, find_speakers
+from offline_eval.labels.votes import Votes
 
 _NAMED_SPEAKERS = 8
 """A summary names the speakers of a side if there are no more."""

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from core.errors import UsageError
-from offline_eval.annotation import AnnotatedCorpus
 from offline_eval.datasets import crema_d, emodb, iemocap, msp_podcast, nemo, ravdess, tess
 from offline_eval.datasets.annotated import annotated
 from offline_eval.datasets.crema_d import CremaDDataset
@@ -20,6 +19,7 @@ from offline_eval.datasets.nemo import NemoDataset
 from offline_eval.datasets.ravdess import RavdessDataset
 from offline_eval.datasets.table import CsvDataset
 from offline_eval.datasets.tess import TessDataset
+from offline_eval.labels.annotation import AnnotatedCorpus
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_ROOT = Path(".cache/synthetic")

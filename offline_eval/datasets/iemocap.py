@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import UsageError
-from offline_eval.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
 from offline_eval.datasets.files import COPY, refuse_pointer, sound_files
 from offline_eval.datasets.iemocap_grammar import (
     DIALOGUE,
@@ -22,6 +21,7 @@ from offline_eval.datasets.iemocap_grammar import (
     parse_summary,
     parse_transcript,
 )
+from offline_eval.labels.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
 
 CORPUS = "iemocap"
 LICENCE = "IEMOCAP release agreement: research, no redistribution"

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from offline_eval.annotation import Rating
-from offline_eval.datasets.labels import normalised
+from offline_eval.labels.annotation import Rating
+from offline_eval.labels.spelling import normalised
 
 _SCENE = r"(?:impro|script)\d{2}[a-z]?(?:_\d[a-z]?)?"
 """Some scenes have letters, as in Ses05M_script01_1b and Ses03M_impro05a."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from offline_eval.datasets import ravdess
 from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import existing, read_table
-from offline_eval.datasets.labels import normalised
 from offline_eval.datasets.table import stated_split
-from offline_eval.datasets.votes import Votes
+from offline_eval.labels.spelling import normalised
+from offline_eval.labels.votes import Votes
 
 TABLE = "manifest.csv"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UsageError
-from offline_eval.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
 from offline_eval.datasets.files import read_table, refuse_pointer, sound_files
-from offline_eval.datasets.labels import normalised
+from offline_eval.labels.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
+from offline_eval.labels.spelling import normalised
 
 CORPUS = "msp-podcast"
 LICENCE = "MSP-Podcast agreement: research, no redistribution"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from core.distribution import EMOTIONS
 from core.errors import UsageError
-from offline_eval.clips import SPLITS, Split
 from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import Row, Table, existing, read_table
-from offline_eval.datasets.labels import LABELS, normalised
-from offline_eval.datasets.votes import Votes
+from offline_eval.labels.clips import SPLITS, Split
+from offline_eval.labels.spelling import LABELS, normalised
+from offline_eval.labels.votes import Votes
 
 _PREFIX = "votes_"
 _SHARES_UP_TO = 1.01

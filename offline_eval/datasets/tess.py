@@ -9,7 +9,7 @@ from pathlib import Path
 
 from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
 from offline_eval.datasets.files import named_files
-from offline_eval.datasets.votes import Votes
+from offline_eval.labels.votes import Votes
 
 CORPUS = "tess"
 LICENCE = "CC BY-NC-ND 4.0"

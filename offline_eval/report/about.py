@@ -5,13 +5,13 @@ from collections import Counter
 import numpy as np
 
 from core.distribution import EMOTIONS
-from offline_eval.evaluation import Estimate
-from offline_eval.reference_points import VOTE_PRIOR
 from offline_eval.report.differences import verdict
 from offline_eval.report.document import Block, Facts, Listing, Paragraph, Section
 from offline_eval.report.findings import Findings
 from offline_eval.report.words import AGREEMENT, SHORT, interval, number, share
-from offline_eval.run_folder import Question
+from offline_eval.runs.folder import Question
+from offline_eval.scoring.evaluation import Estimate
+from offline_eval.scoring.reference_points import VOTE_PRIOR
 
 
 def in_short(findings: Findings) -> Section:

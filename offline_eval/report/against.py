@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UsageError
-from offline_eval.evaluation import DRAWS, Difference, Evaluation, SystemOutput, evaluate
-from offline_eval.outputs import read_views
-from offline_eval.rated import RatedUtterance
+from offline_eval.labels.rated import RatedUtterance
 from offline_eval.report.differences import difference_notes, difference_table
 from offline_eval.report.document import Block, Document, Facts, Paragraph, Section
 from offline_eval.report.findings import answered_questions, readable
 from offline_eval.report.markdown import as_markdown
 from offline_eval.report.plain import difference_of, dumped, scores_of
 from offline_eval.report.scores import score_table
-from offline_eval.resampling import holm
-from offline_eval.run_folder import RunFolder, RunRecord
-from offline_eval.views import View
+from offline_eval.runs.folder import RunFolder, RunRecord
+from offline_eval.runs.outputs import read_views
+from offline_eval.runs.views import View
+from offline_eval.scoring.evaluation import DRAWS, Difference, Evaluation, SystemOutput, evaluate
+from offline_eval.scoring.resampling import holm
 
 SCHEMA = "emotion-eval/compare-runs/1"
 

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from offline_eval.evaluation import Difference
-from offline_eval.metrics.measures import MEASURE
 from offline_eval.report.document import Cell, Group, Listing, Row, Table
 from offline_eval.report.words import NOTHING, column, interval, number
+from offline_eval.scoring.evaluation import Difference
+from offline_eval.scoring.metrics.measures import MEASURE
 
 LEVEL = 0.05
 """Of the corrected p-value, below which a difference is told from none."""

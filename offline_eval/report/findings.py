@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 
 from core.errors import UsageError
 from core.ltu_as.folder import EMBEDDED
-from offline_eval.evaluation import DRAWS, Difference, Evaluation, SystemOutput, evaluate
-from offline_eval.items import Item
-from offline_eval.metrics.divergence import kl_divergence
-from offline_eval.metrics.sample import Sample, Values
-from offline_eval.outputs import Readings, read_views
-from offline_eval.presets import PRESETS
-from offline_eval.rated import RatedUtterance, humans_of
-from offline_eval.reference_points import LeaveOneOut, constant_outputs, leave_one_out
-from offline_eval.run_folder import Question, RunFolder, RunRecord
-from offline_eval.run_summary import contamination
-from offline_eval.views import View
+from offline_eval.labels.rated import RatedUtterance, humans_of
+from offline_eval.runs.folder import Question, RunFolder, RunRecord
+from offline_eval.runs.items import Item
+from offline_eval.runs.outputs import Readings, read_views
+from offline_eval.runs.presets import PRESETS
+from offline_eval.runs.summary import contamination
+from offline_eval.runs.views import View
+from offline_eval.scoring.evaluation import DRAWS, Difference, Evaluation, SystemOutput, evaluate
+from offline_eval.scoring.metrics.divergence import kl_divergence
+from offline_eval.scoring.metrics.sample import Sample, Values
+from offline_eval.scoring.reference_points import LeaveOneOut, constant_outputs, leave_one_out
 
 WORST_EPSILON = 1e-2
 """Of the divergence that utterances are ranked by: a smaller one would rank the zeros of a reading."""

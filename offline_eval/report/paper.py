@@ -1,11 +1,11 @@
 """The paper's tables: what was published, what the same reading comes to here, and why they may differ."""
 
-from offline_eval.evaluation import Evaluation
-from offline_eval.presets import PRESETS, Preset
-from offline_eval.presets import Row as Published
 from offline_eval.report.document import Block, Cell, Group, Listing, Paragraph, Row, Section, Table
 from offline_eval.report.findings import Findings
 from offline_eval.report.words import NOTHING, column, interval, legend, number
+from offline_eval.runs.presets import PRESETS, Preset
+from offline_eval.runs.presets import Row as Published
+from offline_eval.scoring.evaluation import Evaluation
 
 _COLUMNS = ("paper", "ours", "difference", "95 % interval", "chance", "vote prior", "not comparable because")
 _NOT_RUN = "not asked"

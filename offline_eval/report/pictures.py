@@ -3,10 +3,7 @@
 import numpy as np
 
 from core.distribution import EMOTIONS
-from offline_eval.metrics.measures import MEASURE
-from offline_eval.metrics.sums import ratio
-from offline_eval.rated import AGREEMENTS
-from offline_eval.reference_points import UNIFORM, VOTE_PRIOR
+from offline_eval.labels.rated import AGREEMENTS
 from offline_eval.report.document import Block, Cell, Figure, Paragraph, Row, Section, Table
 from offline_eval.report.figures.bars import bars
 from offline_eval.report.figures.curves import entropy_panel, reliability_panel
@@ -15,6 +12,9 @@ from offline_eval.report.figures.maps import density, matrix
 from offline_eval.report.findings import Findings
 from offline_eval.report.scores import CONSTANT, DEAF, HEARD, by_agreement, grouped
 from offline_eval.report.words import SHORT, number
+from offline_eval.scoring.metrics.measures import MEASURE
+from offline_eval.scoring.metrics.sums import ratio
+from offline_eval.scoring.reference_points import UNIFORM, VOTE_PRIOR
 
 _WORST = 20
 _OVERVIEW = ("kl_smoothed", "macro_f1", "entropy_spearman")

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from core.distribution import EMOTIONS
-from offline_eval.evaluation import Difference, Estimate, Scores, SystemScores
-from offline_eval.presets import PRESETS, Preset
 from offline_eval.report.findings import Findings
+from offline_eval.runs.presets import PRESETS, Preset
+from offline_eval.scoring.evaluation import Difference, Estimate, Scores, SystemScores
 
 SCHEMA = "emotion-eval/report/1"
 _WORST = 20

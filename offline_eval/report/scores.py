@@ -3,9 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from offline_eval.evaluation import Estimate, Evaluation, Scores
-from offline_eval.metrics.measures import MEASURES
-from offline_eval.reference_points import LeaveOneOut
 from offline_eval.report.document import Block, Cell, Fold, Group, Listing, Paragraph, Row, Section, Table
 from offline_eval.report.findings import Findings
 from offline_eval.report.words import (
@@ -19,6 +16,9 @@ from offline_eval.report.words import (
     legend,
     number,
 )
+from offline_eval.scoring.evaluation import Estimate, Evaluation, Scores
+from offline_eval.scoring.metrics.measures import MEASURES
+from offline_eval.scoring.reference_points import LeaveOneOut
 
 HEARD, DEAF, CONSTANT = "The recording is heard", "The same questions without the sound", "No model at all"
 _CHANCE = "chance"

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping
 
-from offline_eval.evaluation import Estimate
-from offline_eval.metrics.measures import MEASURE, Measure
-from offline_eval.rated import Agreement
+from offline_eval.labels.rated import Agreement
 from offline_eval.report.document import Cell
+from offline_eval.scoring.evaluation import Estimate
+from offline_eval.scoring.metrics.measures import MEASURE, Measure
 
 HEADLINE = (
     "kl",

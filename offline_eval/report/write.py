@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from offline_eval.durable import write_text
-from offline_eval.evaluation import DRAWS
 from offline_eval.report import about, pictures, scores
 from offline_eval.report.differences import difference_notes, difference_table
 from offline_eval.report.document import Document, Section
@@ -12,7 +10,9 @@ from offline_eval.report.markdown import as_markdown
 from offline_eval.report.page import as_page
 from offline_eval.report.paper import paper
 from offline_eval.report.plain import as_json
-from offline_eval.run_folder import RunFolder
+from offline_eval.runs.durable import write_text
+from offline_eval.runs.folder import RunFolder
+from offline_eval.scoring.evaluation import DRAWS
 
 PAGE, MARKDOWN, JSON = "report.html", "report.md", "report.json"
 

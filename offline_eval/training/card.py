@@ -7,9 +7,9 @@ from pathlib import Path
 
 from core.distribution import EMOTIONS
 from core.ltu_as.config import AudioConfig, LTUASConfig
-from offline_eval.clips import SPLITS, Clip, in_split
 from offline_eval.datasets.dataset import Dataset
-from offline_eval.scores import Score, table
+from offline_eval.labels.clips import SPLITS, Clip, in_split
+from offline_eval.scoring.scores import Score, table
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.trainer import Epoch
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from core.ltu_as.features import INT16_SCALE, fit_window, log_mel
 from core.sound.audio import read_audio
-from offline_eval.clips import Recording
-from offline_eval.training.augment import AUGMENTATION_VERSION, Augmentation, augment, generator_for
+from offline_eval.labels.clips import Recording
+from offline_eval.sounds.augment import AUGMENTATION_VERSION, Augmentation, augment, generator_for
 from offline_eval.training.encoder import Encoder, encode
 
 Waveform = NDArray[np.float32]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from core.ltu_as.features import INT16_SCALE
 from core.ltu_as.model import LTUAS
 from core.ltu_as.tokenizer import Tokenizer
-from offline_eval.calibration.content_free import content_free_sounds
-from offline_eval.clips import Clip, OtherClip, Recording
+from offline_eval.labels.clips import Clip, OtherClip, Recording
+from offline_eval.sounds.content_free import content_free_sounds
 from offline_eval.training.answers import OPEN_ANSWERS
 from offline_eval.training.encoder import Encoder
 from offline_eval.training.feature_cache import FeatureCache, Features

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from offline_eval.scores import MEASURES
+from offline_eval.scoring.scores import MEASURES
 from offline_eval.training.trainer import Epoch
 
 

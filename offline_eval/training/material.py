@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from offline_eval.clips import Clip, OtherClip
+from offline_eval.labels.clips import Clip, OtherClip
 from offline_eval.training.feature_cache import Features
 
 _SORTED_TOGETHER = 4

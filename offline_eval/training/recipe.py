@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from core.errors import UsageError
 from core.ltu_as.config import AudioConfig
-from offline_eval.training.augment import Augmentation
+from offline_eval.sounds.augment import Augmentation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

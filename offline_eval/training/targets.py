@@ -7,9 +7,9 @@ import numpy as np
 
 from core.distribution import EMOTIONS
 from core.errors import UsageError
-from offline_eval.clips import Clip
 from offline_eval.datasets.files import read_table
-from offline_eval.scores import Values, targets_of
+from offline_eval.labels.clips import Clip
+from offline_eval.scoring.scores import Values, targets_of
 
 
 def soft_targets(clips: Sequence[Clip], *, smoothing: float, listeners: Path | None) -> Values:

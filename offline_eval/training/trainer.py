@@ -17,7 +17,7 @@ from core.distribution import EMOTIONS
 from core.errors import EmotionMonitorError
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import PROMPTS
-from offline_eval.scores import OVERALL, Score, per_corpus
+from offline_eval.scoring.scores import OVERALL, Score, per_corpus
 from offline_eval.training.answers import NO_SPEECH, OPEN_QUESTION, open_answer
 from offline_eval.training.feature_cache import Features
 from offline_eval.training.material import Draw, Drawn, Material, balanced, cut_alike

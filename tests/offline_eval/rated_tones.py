@@ -7,12 +7,12 @@ import numpy as np
 import soundfile
 
 from core.distribution import EMOTIONS, EmotionDistribution
-from offline_eval.annotation import AnnotatedCorpus, AnnotatedUtterance
-from offline_eval.items import items_of
-from offline_eval.rated import RatedUtterance
-from offline_eval.run import RunJob, carry_out, model_folder
-from offline_eval.run_folder import RunFolder
-from offline_eval.views import INPUTS, View, all_views
+from offline_eval.labels.annotation import AnnotatedCorpus, AnnotatedUtterance
+from offline_eval.labels.rated import RatedUtterance
+from offline_eval.runs.folder import RunFolder
+from offline_eval.runs.items import items_of
+from offline_eval.runs.run import RunJob, carry_out, model_folder
+from offline_eval.runs.views import INPUTS, View, all_views
 
 
 def rated_tones(folder: Path, number: int, *, seed: int = 0) -> list[RatedUtterance]:

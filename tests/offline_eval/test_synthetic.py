@@ -11,7 +11,7 @@ from offline_eval.cli import main
 from offline_eval.datasets import iemocap, iemocap_grammar
 from offline_eval.datasets.evaluation import read_corpus
 from offline_eval.datasets.iemocap import read_iemocap
-from offline_eval.label_policy import LabelPolicy
+from offline_eval.labels.policy import LabelPolicy
 from offline_eval.synthetic.tree import LONGEST_S, SHORTEST_S, write_tree
 
 

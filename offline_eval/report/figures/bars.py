@@ -5,9 +5,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.distribution import EMOTIONS
-from offline_eval.metrics.sample import Values
 from offline_eval.report.document import Panel
 from offline_eval.report.figures.canvas import CARD, EMOTION_COLORS, drawn
+from offline_eval.scoring.metrics.sample import Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

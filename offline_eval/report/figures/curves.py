@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offline_eval.metrics.calibration import reliability
-from offline_eval.metrics.divergence import entropy
-from offline_eval.metrics.sample import Sample
 from offline_eval.report.document import Panel
 from offline_eval.report.figures.canvas import ACCENT, LINE, OTHER, QUIET, drawn
 from offline_eval.report.words import number
+from offline_eval.scoring.metrics.calibration import reliability
+from offline_eval.scoring.metrics.divergence import entropy
+from offline_eval.scoring.metrics.sample import Sample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.distribution import EMOTIONS
-from offline_eval.metrics.sample import Values
 from offline_eval.report.document import Panel
 from offline_eval.report.figures.canvas import ACCENT, LINE, QUIET, drawn
 from offline_eval.report.words import number
+from offline_eval.scoring.metrics.sample import Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

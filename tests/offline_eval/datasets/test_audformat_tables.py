@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from core.errors import UsageError
-from offline_eval.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
 from offline_eval.cli import main
 from offline_eval.datasets.audformat_tables import NOT_BY_FILE, UNRATED, read_audformat, write_audformat
 from offline_eval.datasets.evaluation import read_corpus
+from offline_eval.labels.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
 from offline_eval.synthetic.tree import write_tree
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 

@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 
 from core.errors import UsageError
-from offline_eval.clips import require_trainable
 from offline_eval.datasets.dataset import hold_out
 from offline_eval.datasets.emodb import EmodbDataset
 from offline_eval.datasets.files import COPY, NOT_UNDERSTOOD
@@ -13,6 +12,7 @@ from offline_eval.datasets.kinds import open_dataset
 from offline_eval.datasets.nemo import NemoDataset
 from offline_eval.datasets.ravdess import RavdessDataset
 from offline_eval.datasets.tess import TessDataset
+from offline_eval.labels.clips import require_trainable
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 
 LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"

@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import UsageError
 from offline_eval.datasets.crema_d import CremaDDataset
-from offline_eval.datasets.votes import MOSTLY_OTHER, NO_VOTES, TOO_FEW
+from offline_eval.labels.votes import MOSTLY_OTHER, NO_VOTES, TOO_FEW
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 
 HEADER = '"","A","D","F","H","N","S","fileName","numResponses","agreement","emoVote"\n'

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from core.errors import UsageError
-from offline_eval.annotation import Rating
 from offline_eval.datasets import evaluation
 from offline_eval.datasets.evaluation import read_corpus
 from offline_eval.datasets.guides import CORPORA
 from offline_eval.datasets.kinds import open_dataset
-from offline_eval.label_policy import LabelPolicy
-from offline_eval.metrics.divergence import kl_divergence
-from offline_eval.metrics.overlap import bhattacharyya_distance
-from offline_eval.rated import humans_of
+from offline_eval.labels.annotation import Rating
+from offline_eval.labels.policy import LabelPolicy
+from offline_eval.labels.rated import humans_of
+from offline_eval.scoring.metrics.divergence import kl_divergence
+from offline_eval.scoring.metrics.overlap import bhattacharyya_distance
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 
 VOTES = (

@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 
 from core.errors import UsageError
-from offline_eval.annotation import Rating
 from offline_eval.datasets import iemocap, iemocap_grammar
 from offline_eval.datasets.files import COPY
 from offline_eval.datasets.iemocap import read_iemocap
 from offline_eval.datasets.iemocap_grammar import UtteranceId, lines_of, parse_summary, parse_transcript
+from offline_eval.labels.annotation import Rating
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"

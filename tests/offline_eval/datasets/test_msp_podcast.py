@@ -3,9 +3,9 @@
 import pytest
 
 from core.errors import UsageError
-from offline_eval.annotation import Rating
 from offline_eval.datasets import msp_podcast
 from offline_eval.datasets.msp_podcast import read_msp_podcast
+from offline_eval.labels.annotation import Rating
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 
 CONSENSUS = (

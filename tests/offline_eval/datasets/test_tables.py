@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
-from offline_eval.clips import in_split, require_trainable
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.datasets.manifest import ManifestDataset
 from offline_eval.datasets.table import CsvDataset
-from offline_eval.datasets.votes import MOSTLY_OTHER, TOO_FEW
+from offline_eval.labels.clips import in_split, require_trainable
+from offline_eval.labels.votes import MOSTLY_OTHER, TOO_FEW
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 
 MANIFEST = "dataset,clip_id,speaker,sentence,intended_emotion,licence,split,path\n"

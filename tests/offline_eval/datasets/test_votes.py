@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline_eval.datasets.labels import normalised
-from offline_eval.datasets.votes import FEWEST_VOTES, LEAST_SHARE, MOSTLY_OTHER, NO_VOTES, TOO_FEW, Votes
+from offline_eval.labels.spelling import normalised
+from offline_eval.labels.votes import FEWEST_VOTES, LEAST_SHARE, MOSTLY_OTHER, NO_VOTES, TOO_FEW, Votes
 
 LABELS = ["anger", "happiness", "sadness", "neutral", "fear", "disgust"]
 counts = st.dictionaries(st.sampled_from(LABELS), st.integers(0, 12))

@@ -6,13 +6,13 @@ import numpy as np
 
 from core.distribution import EMOTIONS
 from core.ltu_as.prompt import PROMPTS
-from offline_eval.evaluation import SystemOutput
-from offline_eval.items import Item
-from offline_eval.outputs import Readings
-from offline_eval.rated import RatedUtterance, humans_of
+from offline_eval.labels.rated import RatedUtterance, humans_of
 from offline_eval.report.findings import Findings, Heard, findings_of
-from offline_eval.run_folder import Question, RunRecord
-from offline_eval.views import View
+from offline_eval.runs.folder import Question, RunRecord
+from offline_eval.runs.items import Item
+from offline_eval.runs.outputs import Readings
+from offline_eval.runs.views import View
+from offline_eval.scoring.evaluation import SystemOutput
 
 SINGLE = View(prompt="single", readout="seq_logprob")
 AMBIGUOUS = View(prompt="ambiguous")

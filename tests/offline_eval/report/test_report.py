@@ -8,17 +8,17 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from offline_eval.evaluation import evaluate
-from offline_eval.metrics.measures import MEASURES
-from offline_eval.presets import PRESETS
-from offline_eval.rated import RatedUtterance
-from offline_eval.reference_points import MAJORITY, PIECE_COUNT, UNIFORM, VOTE_PRIOR
+from offline_eval.labels.rated import RatedUtterance
 from offline_eval.report.findings import Findings
 from offline_eval.report.markdown import as_markdown
 from offline_eval.report.page import as_page
 from offline_eval.report.plain import as_json
 from offline_eval.report.words import HEADLINE, interval, number
 from offline_eval.report.write import document_of
+from offline_eval.runs.presets import PRESETS
+from offline_eval.scoring.evaluation import evaluate
+from offline_eval.scoring.metrics.measures import MEASURES
+from offline_eval.scoring.reference_points import MAJORITY, PIECE_COUNT, UNIFORM, VOTE_PRIOR
 from tests.offline_eval.report.invented import AMBIGUOUS, SILENT, SINGLE, TEXT, invented_findings, readings
 from tests.rated_votes import random_rated, rated_utterance
 

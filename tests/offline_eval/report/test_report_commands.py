@@ -8,11 +8,11 @@ import pytest
 
 from core.errors import UsageError
 from offline_eval.cli import main
-from offline_eval.evaluation import evaluate
-from offline_eval.outputs import read_views
 from offline_eval.report.against import compare_runs, duel_as_json, duel_as_markdown, system
 from offline_eval.report.findings import gather
-from offline_eval.run_folder import RunFolder
+from offline_eval.runs.folder import RunFolder
+from offline_eval.runs.outputs import read_views
+from offline_eval.scoring.evaluation import evaluate
 from tests.offline_eval.rated_tones import carried_out, contents, rated_tones, views
 
 FILES = {"report.html", "report.md", "report.json"}

@@ -1,0 +1,1 @@
+"""Systems side by side in folds by speaker: baselines, recipes, finished models."""

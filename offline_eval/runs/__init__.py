@@ -1,0 +1,1 @@
+"""A model asked about a corpus: what is asked, its answers on disk, and what is read from them."""

@@ -1,0 +1,1 @@
+"""How good readings are: measures, draws of speakers, reference points."""

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offline_eval.sounds.augment import MIN_SAMPLES, Augmentation, augment, generator_for
+
+SPEECH = (np.random.default_rng(0).standard_normal(32_000) * np.hanning(32_000) * 0.1).astype(np.float32)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 60_000))
+def test_a_variant_is_sound_of_a_live_microphone(seed, n):
+    sound = augment(np.resize(SPEECH, n), np.random.default_rng(seed))
+    slowest = Augmentation().speed[0]
+    assert sound.dtype == np.float32
+    assert min(0.8 * n, MIN_SAMPLES) <= len(sound) <= n / slowest + 1
+    assert np.all(np.abs(sound) <= 1)
+    assert np.array_equal(sound * 32_768, np.round(sound * 32_768))
+
+
+def test_levels_lie_in_their_range_whatever_the_level_was():
+    for seed in range(20):
+        loud = augment(SPEECH, np.random.default_rng(seed))
+        level = 20 * np.log10(np.sqrt(np.mean(loud**2)))
+        assert -61 < level < -11
+
+
+def only(**ranges):
+    """Nothing but what is named happens, and always."""
+    shares = {name: 0.0 for name in Augmentation.__dataclass_fields__ if name.endswith("_share")}
+    return Augmentation(**{**shares, "level_dbfs": (-20.0, -20.0), **ranges})
+
+
+def spectrum_hz(sound):
+    """The frequency of the largest component."""
+    return np.argmax(np.abs(np.fft.rfft(sound))) * 16_000 / len(sound)
+
+
+TONE = (0.1 * np.sin(2 * np.pi * 1000 * np.arange(32_000) / 16_000)).astype(np.float32)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_speed_changes_tempo_and_pitch_together(factor):
+    sound = augment(TONE, np.random.default_rng(0), only(speed_share=1.0, speed=(factor, factor)))
+    assert len(sound) == pytest.approx(len(TONE) / factor, abs=2)
+    assert spectrum_hz(sound) == pytest.approx(1000 * factor, abs=2)
+
+
+def test_silence_around_the_sound_is_trimmed_to_what_a_segmenter_leaves():
+    padded = np.concatenate([np.zeros(32_000, np.float32), TONE, np.zeros(32_000, np.float32)])
+    sound = augment(padded, np.random.default_rng(0), only(trim_share=1.0))
+    assert len(TONE) <= len(sound) <= len(TONE) + 0.6 * 16_000 + 640
+
+
+def test_noise_lies_below_speech_by_what_is_drawn():
+    sound = augment(TONE, np.random.default_rng(0), only(noise_share=1.0, snr_db=(10.0, 10.0)))
+    clean = augment(TONE, np.random.default_rng(0), only())
+    scale = np.dot(sound, clean) / np.dot(clean, clean)
+    noise = sound - scale * clean
+    assert 20 * np.log10(scale * np.std(clean) / np.sqrt(np.mean(noise**2))) == pytest.approx(10, abs=0.5)
+
+
+def test_a_room_rings_on_after_the_sound():
+    burst = np.zeros(16_000, np.float32)
+    burst[:1600] = TONE[:1600]
+    sound = augment(burst, np.random.default_rng(1), only(reverberation_share=1.0, reverberation_s=(0.6, 0.6)))
+    assert np.std(sound[2000:4000]) > 10 * np.std(sound[12_000:])
+    assert np.std(sound[2000:4000]) > 1e-4
+
+
+def test_codecs_keep_the_tone_in_place():
+    for seed in range(12):
+        sound = augment(TONE, np.random.default_rng(seed), only(codec_share=1.0))
+        assert len(sound) == pytest.approx(len(TONE), abs=1)
+        assert spectrum_hz(sound) == pytest.approx(1000, abs=2)
+
+
+def test_silence_stays_finite():
+    assert np.isfinite(augment(np.zeros(16_000, np.float32), np.random.default_rng(0))).all()
+
+
+def test_a_variant_is_the_same_whenever_it_is_made():
+    first, again, other = (augment(SPEECH, generator_for("clip", variant, 0)) for variant in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert len(first) != len(other) or not np.array_equal(first, other)
