@@ -8,7 +8,11 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.mosquitto"]
 
+PLUG_INS = Path(__file__).parent / "plugins"
 SHARED = Path(os.environ.get("SPEECH_DATA", Path(__file__).parents[2] / "shared"))
+
+# Programs under test find the fake model as users' programs find theirs: among what is installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PLUG_INS), os.environ.get("PYTHONPATH"))))
 
 # A slow machine must not fail a test.
 settings.register_profile("suite", deadline=None)

@@ -1,24 +1,19 @@
-"""Weights of a model on disk: model folders, and the names other files give to the same tensors."""
+"""Weights of a model on disk: files of tensors, whole and checked."""
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import ModelError
-from core.ltu_as.config import CONFIG_NAME, DtypeName
-from core.ltu_as.tokenizer import TOKENIZER_NAME
-
-if TYPE_CHECKING:
-    from core.ltu_as.model import LTUAS
+from core.ltu_as.config import DtypeName
 
 WEIGHTS_NAME = "model.safetensors"
 INDEX_NAME = "model.safetensors.index.json"
@@ -26,33 +21,32 @@ INDEX_NAME = "model.safetensors.index.json"
 _HINT = "copy the model folder again, or make it again with `emotion-monitor convert`"
 
 
-def save(model: "LTUAS", folder: Path) -> None:
-    """Writes config.json, model.safetensors and tokenizer.json; a reader never sees half a weights file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+def save_weights(tensors: Mapping[str, Tensor], folder: Path) -> None:
+    """Writes model.safetensors; a reader never sees half a file."""
     partial = folder / f"{WEIGHTS_NAME}.partial"
-    save_file(tensors, partial, metadata={"format": "pt"})
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, {"format": "pt"})
     partial.chmod(0o644)  # safetensors makes files that only their owner can read
     partial.replace(folder / WEIGHTS_NAME)
-    model.tokenizer.save(folder / TOKENIZER_NAME)
-    model.config.to_json(folder / CONFIG_NAME)
 
 
-def load_into(model: "LTUAS", folder: Path, *, device: str, dtype: DtypeName) -> None:
-    """Gives a model built on the meta device the weights of a folder.
+def load_into(module: nn.Module, folder: Path, *, device: str, dtype_of: Callable[[str], DtypeName]) -> None:
+    """Gives a module built on the meta device the weights of a folder.
 
-    The language model takes `dtype`; the Whisper encoder takes the configured feature dtype on a GPU and float32 on a
-    CPU; everything else is float32.
+    Args:
+        module: Knows the names and shapes that must be there.
+        folder: Holds model.safetensors, or shards with an index.
+        device: Where the weights go.
+        dtype_of: The precision of each tensor, by its name.
 
     Raises:
         ModelError: A file is missing or damaged, or a tensor is missing, unexpected, mis-shaped or not finite; names
             the file and the tensor.
     """
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     tensors: dict[str, Tensor] = {}
     for file in weight_files(folder):
         for name, tensor in _read(file, expected):
-            target = _dtype_of(name, model, device, dtype)
+            target = _DTYPES[dtype_of(name)]
             tensors[name] = tensor.to(device=device, dtype=target)
             if not bool(tensors[name].isfinite().all()):
                 msg = f"{file}: tensor {name} holds values that are not finite as {target}".replace("torch.", "")
@@ -61,8 +55,7 @@ def load_into(model: "LTUAS", folder: Path, *, device: str, dtype: DtypeName) ->
     if missing:
         msg = f"{folder}: tensor {missing[0]} is missing ({len(missing)} of {len(expected)} are)"
         raise ModelError(msg, hint=_HINT)
-    model.load_state_dict(tensors, strict=True, assign=True)
-    _compute_rotary(model, device)
+    module.load_state_dict(tensors, strict=True, assign=True)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -114,55 +107,6 @@ def folder_sha256(folder: Path) -> str:
     return hashlib.sha256(b"".join(digest.digest() for digest in digests)).hexdigest()
 
 
-def from_published(key: str) -> str:
-    """Our name of a tensor in the authors' checkpoints (a LLaMA wrapped by peft, with the audio modules inside).
-
-    Raises:
-        ModelError: Not such a name.
-    """
-    name = key.removeprefix("base_model.model.").replace(".default.weight", ".weight")
-    if re.match(r"model\.audio_(encoder|proj)\.", name):
-        return name.removeprefix("model.")
-    if re.match(r"model\.(layers|embed_tokens|norm)\.|lm_head\.", name):
-        return f"llama.{name}"
-    msg = f"{key} is not the name of an LTU-AS tensor"
-    raise ModelError(msg)
-
-
-def from_whisper(key: str) -> str | None:
-    """Our name of a tensor in OpenAI's Whisper files; None for what the features do not need.
-
-    Of the positional table only the first `whisper.positions` rows are kept.
-    """
-    if not key.startswith("encoder.") or key.startswith("encoder.ln_post"):
-        return None
-    name = key.replace("encoder.", "whisper.", 1).replace("positional_embedding", "embed_positions.weight")
-    for theirs, ours in _WHISPER_NAMES.items():
-        name = name.replace(theirs, ours)
-    return name
-
-
-def from_hf_whisper(key: str) -> str | None:
-    """Our name of a tensor in a transformers Whisper folder; None for what the features do not need."""
-    name = key.removeprefix("model.")
-    if not name.startswith("encoder.") or name.startswith("encoder.layer_norm"):
-        return None
-    return name.replace("encoder.", "whisper.", 1)
-
-
-_WHISPER_NAMES = {
-    ".blocks.": ".layers.",
-    ".attn.query.": ".self_attn.q_proj.",
-    ".attn.key.": ".self_attn.k_proj.",
-    ".attn.value.": ".self_attn.v_proj.",
-    ".attn.out.": ".self_attn.out_proj.",
-    ".attn_ln.": ".self_attn_layer_norm.",
-    ".mlp.0.": ".fc1.",
-    ".mlp.2.": ".fc2.",
-    ".mlp_ln.": ".final_layer_norm.",
-}
-
-
 @contextmanager
 def _open(file: Path) -> Iterator[Any]:
     try:
@@ -186,20 +130,6 @@ def _read(file: Path, expected: dict[str, tuple[int, ...]]) -> Iterator[tuple[st
             yield name, tensor
 
 
-def _dtype_of(name: str, model: "LTUAS", device: str, dtype: DtypeName) -> torch.dtype:
-    if name.startswith("llama.") and ".lora_" not in name:
-        return _DTYPES[dtype]
-    if name.startswith("whisper.") and device != "cpu":
-        return _DTYPES[model.config.feature_dtype]
-    return torch.float32
-
-
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _STORED: dict[str, DtypeName] = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _LM_HEAD = "llama.lm_head.weight"
-
-
-def _compute_rotary(model: "LTUAS", device: str) -> None:
-    """The rotary frequencies are computed, not stored; on the meta device that came to nothing."""
-    rotary = model.llama.model.rotary_emb
-    model.llama.model.rotary_emb = type(rotary)(rotary.config).to(device)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
@@ -240,6 +241,19 @@ class LTUASConfig:
     def merged(self) -> Self:
         """The same model with its adapters merged into the weights."""
         return replace(self, lora=None)
+
+    def dtypes(self, *, device: str, llama: DtypeName) -> Callable[[str], DtypeName]:
+        """The precision that each tensor, by its name, is loaded in.
+
+        The language model takes `llama`, the Whisper encoder `feature_dtype` on a GPU; everything else is float32.
+        """
+
+        def of(tensor: str) -> DtypeName:
+            if tensor.startswith("llama.") and ".lora_" not in tensor:
+                return llama
+            return self.feature_dtype if tensor.startswith("whisper.") and device != "cpu" else "float32"
+
+        return of
 
 
 LTUAS_7B = LTUASConfig(

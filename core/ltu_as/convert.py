@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.errors import ModelError, UsageError
-from core.ltu_as.checkpoint import INDEX_NAME, from_published, from_whisper
+from core.ltu_as.checkpoint import INDEX_NAME
 from core.ltu_as.config import (
     CONFIG_NAME,
     LTUAS_7B,
@@ -32,7 +32,8 @@ from core.ltu_as.config import (
     WhisperConfig,
 )
 from core.ltu_as.model import LTUAS
-from core.ltu_as.tokenizer import save_tokenizer
+from core.ltu_as.sentencepiece import save_tokenizer
+from core.ltu_as.tensor_names import from_published, from_whisper
 
 MANIFEST = "manifest.json"
 TRANSCRIBER = "transcriber"

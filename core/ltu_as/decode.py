@@ -58,6 +58,21 @@ class Decoding:
         return cls(max_new_tokens=max_new_tokens, do_sample=True, repetition_penalty=1.1, seed=seed)
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Generated:
+    """An answer and what its tokens were chosen from.
+
+    Attributes:
+        tokens: J ids, without the end token.
+        logits: float32 [max(J, 1), V], as the model gave them; token j was chosen from row j.
+        scores: The same after penalty and, when sampling, temperature, top-k and top-p.
+    """
+
+    tokens: tuple[int, ...]
+    logits: Tensor
+    scores: Tensor
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One token of every answer of a batch.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
@@ -16,9 +16,9 @@ from transformers import LlamaConfig as HfLlamaConfig
 from transformers import LlamaForCausalLM
 
 from core.errors import ModelError
-from core.ltu_as.checkpoint import load_into
+from core.ltu_as.checkpoint import load_into, save_weights
 from core.ltu_as.config import CONFIG_NAME, DtypeName, LTUASConfig
-from core.ltu_as.decode import Decoding, write
+from core.ltu_as.decode import Decoding, Generated, write
 from core.ltu_as.features import WhisperFeatures, fit_window, log_mel
 from core.ltu_as.lora import add_lora, merge_lora
 from core.ltu_as.prefix import Prefix, causal_mask, positions
@@ -33,21 +33,6 @@ Waveform = NDArray[np.int16] | NDArray[np.float32]
 """16 kHz mono sound, one-dimensional, at least 201 samples."""
 
 _GREEDY = Decoding()
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Generated:
-    """An answer and what its tokens were chosen from.
-
-    Attributes:
-        tokens: J ids, without the end token.
-        logits: float32 [max(J, 1), V], as the model gave them; token j was chosen from row j.
-        scores: The same after penalty and, when sampling, temperature, top-k and top-p.
-    """
-
-    tokens: tuple[int, ...]
-    logits: Tensor
-    scores: Tensor
 
 
 class LTUAS(nn.Module):
@@ -97,7 +82,7 @@ class LTUAS(nn.Module):
         Args:
             folder: Holds config.json, model.safetensors (or shards with an index) and tokenizer.json.
             device: Where to put it.
-            dtype: Precision of the language model.
+            dtype: Precision of the language model; see `LTUASConfig.dtypes` for the rest.
             merge: Merge LoRA into the weights.
 
         Raises:
@@ -111,10 +96,19 @@ class LTUAS(nn.Module):
             raise ModelError(msg, hint="does tokenizer.json belong to this model?")
         with torch.device("meta"):
             model = cls(config, tokenizer)
-        load_into(model, folder, device=device, dtype=dtype)
+        load_into(model, folder, device=device, dtype_of=config.dtypes(device=device, llama=dtype))
+        rotary = model.llama.model.rotary_emb  # computed, not stored: on the meta device that came to nothing
+        model.llama.model.rotary_emb = type(rotary)(rotary.config).to(device)
         if merge:
             model.merge_lora()
         return model.eval()
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Writes a model folder: config.json, model.safetensors and tokenizer.json."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_weights(self.state_dict(), folder)
+        self.tokenizer.save(folder / TOKENIZER_NAME)
+        self.config.to_json(folder / CONFIG_NAME)
 
     def merge_lora(self) -> None:
         """Merges the adapters into the weights; `config` then says so."""

@@ -10,7 +10,7 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, processors
 
 from core.errors import ModelError
-from core.ltu_as.tokenizer import Tokenizer
+from core.ltu_as.tokenizer import TOKENIZER_NAME, Tokenizer
 
 _BPE = 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -34,6 +34,19 @@ class Piece:
     text: str
     score: float
     type: PieceType
+
+
+def save_tokenizer(source: Path, folder: Path) -> None:
+    """Writes `folder`/tokenizer.json from LLaMA's tokenizer files in `source`.
+
+    The SentencePiece file comes first: it is what the authors used.
+
+    Raises:
+        ModelError: Neither tokenizer.model nor tokenizer.json is there, or it is no LLaMA tokenizer.
+    """
+    model = source / "tokenizer.model"
+    tokenizer = tokenizer_from_sentencepiece(model) if model.is_file() else Tokenizer.from_file(source / TOKENIZER_NAME)
+    tokenizer.save(folder / TOKENIZER_NAME)
 
 
 def tokenizer_from_sentencepiece(path: Path) -> Tokenizer:

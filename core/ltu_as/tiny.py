@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.ltu_as.checkpoint import save
 from core.ltu_as.config import AudioConfig, LlamaConfig, LoraConfig, LTUASConfig, TLTRConfig, WhisperConfig
 from core.ltu_as.model import LTUAS
 from core.ltu_as.sentencepiece import Piece, PieceType, byte_fallback_tokenizer
@@ -39,7 +38,7 @@ def tiny_model(seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO)
 
 def save_tiny(folder: Path, seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO) -> None:
     """Writes the model folder of `tiny_model`."""
-    save(tiny_model(seed, lora=lora, audio=audio), folder)
+    tiny_model(seed, lora=lora, audio=audio).save_pretrained(folder)
 
 
 def tiny_config(vocab_size: int, *, lora: bool = True, audio: AudioConfig = _AUDIO) -> LTUASConfig:

@@ -93,18 +93,3 @@ class Tokenizer:
             msg = f"the tokenizer has no {token}"
             raise ModelError(msg, hint="LTU-AS needs a LLaMA tokenizer.json")
         return found
-
-
-def save_tokenizer(source: Path, folder: Path) -> None:
-    """Writes `folder`/tokenizer.json from LLaMA's tokenizer files in `source`.
-
-    The SentencePiece file comes first: it is what the authors used.
-
-    Raises:
-        ModelError: Neither tokenizer.model nor tokenizer.json is there, or it is no LLaMA tokenizer.
-    """
-    from core.ltu_as.sentencepiece import tokenizer_from_sentencepiece
-
-    model = source / "tokenizer.model"
-    tokenizer = tokenizer_from_sentencepiece(model) if model.is_file() else Tokenizer.from_file(source / TOKENIZER_NAME)
-    tokenizer.save(folder / TOKENIZER_NAME)

@@ -1,8 +1,7 @@
 """The model in a process of its own, behind an asyncio interface. Nothing here imports torch."""
 
 from core.worker.breaker import CircuitBreaker
-from core.worker.fake import FakeModel, faulty
 from core.worker.process import ModelReady
 from core.worker.supervisor import InferenceWorker, WorkerState, WorkerStatus
 
-__all__ = ["CircuitBreaker", "FakeModel", "InferenceWorker", "ModelReady", "WorkerState", "WorkerStatus", "faulty"]
+__all__ = ["CircuitBreaker", "InferenceWorker", "ModelReady", "WorkerState", "WorkerStatus"]

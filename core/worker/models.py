@@ -1,16 +1,24 @@
-"""Makes the model that the settings name, inside the inference process."""
+"""Makes the model that the settings name, inside the inference process.
+
+Models of other kinds are plug-ins: an installed package may declare an entry point in the group
+`emotion_monitor.models`, whose name is what stands before a colon, or alone, in `model.name`, and whose object makes an
+`EmotionModel` of `ModelSettings`.
+"""
 
 import gc
 import logging
 import os
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from core.errors import EmotionMonitorError, ModelError, UsageError
+from core.ltu_as.folder import EMBEDDED, resolve_model
 from core.model import EmotionModel
 from core.settings import ModelSettings
-from core.worker.fake import FakeModel, is_fake
 
 log = logging.getLogger(__name__)
+
+PLUG_INS = "emotion_monitor.models"
 
 
 def load_model(settings: ModelSettings, *, threads: int) -> EmotionModel:
@@ -20,10 +28,8 @@ def load_model(settings: ModelSettings, *, threads: int) -> EmotionModel:
         EmotionMonitorError: It cannot be loaded, said in one line; nothing else is ever raised.
     """
     try:
-        if is_fake(settings.name):
-            asked = {"prompt": settings.prompt, "readout": settings.readout}
-            return FakeModel.from_name(settings.name, **{key: word for key, word in asked.items() if word != "auto"})
-        return _load_ltu_as(settings, threads=threads)
+        plug_in = _plug_in(settings.name)
+        return plug_in.load()(settings) if plug_in else _load_ltu_as(settings, threads=threads)
     except EmotionMonitorError:
         raise
     except Exception as error:
@@ -32,9 +38,14 @@ def load_model(settings: ModelSettings, *, threads: int) -> EmotionModel:
         raise ModelError(msg) from error
 
 
-def _load_ltu_as(settings: ModelSettings, *, threads: int) -> EmotionModel:
-    from core.ltu_as.folder import resolve_model
+def _plug_in(name: str) -> EntryPoint | None:
+    """The entry point that makes this model; what is a model folder needs none."""
+    if name == EMBEDDED or Path(name).expanduser().is_dir():
+        return None
+    return next(iter(entry_points(group=PLUG_INS, name=name.partition(":")[0])), None)
 
+
+def _load_ltu_as(settings: ModelSettings, *, threads: int) -> EmotionModel:
     folder = resolve_model(settings.name)  # before torch: a wrong name is told at once
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model folder is complete; nothing is ever fetched
     gc.disable()  # importing makes objects that stay: looking for garbage among them takes a sixth of the start

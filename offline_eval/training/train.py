@@ -13,7 +13,7 @@ import torch
 
 from core.errors import UsageError
 from core.ltu_as.calibration import CALIBRATION_NAME
-from core.ltu_as.checkpoint import folder_sha256, save
+from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.config import CONFIG_NAME, LTUASConfig
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
@@ -110,7 +110,7 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     clock = _Clock()
     model, epochs = school.learn(train_clips, in_split(others, "train"), dev, name=job.name, run=_run_name(job))
     training_s = clock.lap()
-    save(model.half(), job.out)
+    model.half().save_pretrained(job.out)
     for name in (CALIBRATION_NAME, PLOT_NAME):  # of the weights that were there before
         (job.out / name).unlink(missing_ok=True)
     readings = {prompt: read_clips(_reader(job.out, prompt), dev) for prompt in PROMPTS}

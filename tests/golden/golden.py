@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.ltu_as.checkpoint import save
 from tests.golden.make_goldens import model_from_originals
 
 HERE = Path(__file__).parent
@@ -33,7 +32,7 @@ class Golden:
 
     @classmethod
     def complete(cls, source: Path, folder: Path) -> Self:
-        save(model_from_originals(source), folder)
+        model_from_originals(source).save_pretrained(folder)
         tensors = load_file(source / "features.safetensors") | load_file(source / "outputs.safetensors")
         return cls(folder, tensors, json.loads((source / "golden.json").read_text(encoding="utf-8")), {})
 

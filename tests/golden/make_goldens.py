@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.ltu_as.checkpoint import from_published, from_whisper, save
 from core.ltu_as.config import LlamaConfig, LoraConfig, LTUASConfig, WhisperConfig
 from core.ltu_as.model import LTUAS
 from core.ltu_as.sentencepiece import tokenizer_from_sentencepiece
+from core.ltu_as.tensor_names import from_published, from_whisper
 
 HERE = Path(__file__).parent
 
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="holds a/, c/ and real_checkpoint_keys_7b.json")
     source = parser.parse_args().folder
 
-    save(model_from_originals(source / "a"), HERE / "a")
+    model_from_originals(source / "a").save_pretrained(HERE / "a")
     tensors, parts = parts_of_a(source / "a")
     save_file(tensors, HERE / "a_expected.safetensors")
     original = json.loads((source / "a" / "golden.json").read_text())

@@ -11,11 +11,11 @@ from core.model import Reading
 from core.settings import Settings
 from core.sound.audio import read_audio
 from core.wire.events import LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent
-from core.worker import FakeModel
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 from monitor.stream import Stream
 from monitor.tuning import initial_tuning
+from tests.plugins.fake_model import FakeModel
 
 SPEECH = read_audio(SAMPLE)[: 16_000 * 10]
 

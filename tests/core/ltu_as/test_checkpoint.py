@@ -10,13 +10,10 @@ from core.ltu_as.checkpoint import (
     INDEX_NAME,
     WEIGHTS_NAME,
     folder_sha256,
-    from_hf_whisper,
-    from_published,
-    from_whisper,
-    save,
     stored_dtype,
 )
 from core.ltu_as.model import LTUAS
+from core.ltu_as.tensor_names import from_hf_whisper, from_published, from_whisper
 from core.ltu_as.tiny import save_tiny, tiny_model
 
 A_TENSOR = "llama.model.layers.1.mlp.up_proj.weight"
@@ -55,7 +52,7 @@ def test_a_loaded_model_computes_what_the_saved_one_does(folder):
 def test_merging_leaves_no_adapter_and_says_so_when_saved(folder, tmp_path):
     merged = LTUAS.from_pretrained(folder)
     assert not [name for name in merged.state_dict() if "lora" in name]
-    save(merged, tmp_path / "merged")
+    merged.save_pretrained(tmp_path / "merged")
     again = LTUAS.from_pretrained(tmp_path / "merged")
     assert again.config.lora is None
     ids = torch.tensor([[1, 300, 301]])

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from core.errors import ModelError
-from core.ltu_as.checkpoint import from_published
 from core.ltu_as.config import LTUAS_7B, AudioConfig, TLTRConfig
 from core.ltu_as.decode import Decoding
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import render
 from core.ltu_as.readout import InvalidReading, readout
+from core.ltu_as.tensor_names import from_published
 from core.ltu_as.tiny import tiny_model
 from core.ltu_as.tltr import TLTR
 from tests.golden.golden import HERE

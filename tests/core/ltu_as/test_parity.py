@@ -10,13 +10,13 @@ from safetensors.torch import load_file
 from torch import nn
 
 from core.errors import AudioError
-from core.ltu_as.checkpoint import from_published
 from core.ltu_as.config import LlamaConfig, LoraConfig, LTUASConfig, WhisperConfig
 from core.ltu_as.decode import Decoding
 from core.ltu_as.features import log_mel, pad_or_trim
 from core.ltu_as.lora import LoRALinear
 from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import render
+from core.ltu_as.tensor_names import from_published
 from core.ltu_as.tokenizer import TOKENIZER_NAME, Tokenizer
 from tests.golden.golden import HERE, Golden, largest_difference, recipe
 

@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from core.errors import ModelError
 from core.ltu_as.prompt import PROMPTS, render
-from core.ltu_as.sentencepiece import tokenizer_from_sentencepiece
+from core.ltu_as.sentencepiece import save_tokenizer, tokenizer_from_sentencepiece
 from core.ltu_as.tiny import tiny_tokenizer
-from core.ltu_as.tokenizer import Tokenizer, save_tokenizer
+from core.ltu_as.tokenizer import Tokenizer
 from core.ltu_as.verbalizer import WORDS
 
 

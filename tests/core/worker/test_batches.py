@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.model import Reading
 from core.worker.batches import GROW_AFTER, BatchReader
-from core.worker.fake import FakeModel, faulty
+from tests.plugins.fake_model import FakeModel, faulty
 
 SOUNDS = [np.full(300 + i, i, dtype=np.int16) for i in range(12)]
 

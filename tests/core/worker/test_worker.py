@@ -14,7 +14,8 @@ import pytest
 from core.errors import ModelError, UsageError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
-from core.worker import CircuitBreaker, FakeModel, InferenceWorker, WorkerStatus, faulty
+from core.worker import CircuitBreaker, InferenceWorker, WorkerStatus
+from tests.plugins.fake_model import FakeModel, faulty
 
 ROOT = Path(__file__).parents[3]
 RNG = np.random.default_rng(1)
@@ -354,7 +355,8 @@ import os
 import sys
 import psutil
 from core.settings import ModelSettings
-from core.worker import InferenceWorker, faulty
+from core.worker import InferenceWorker
+from tests.plugins.fake_model import faulty
 
 async def main():
     worker = InferenceWorker(ModelSettings(name="fake"))

@@ -1,4 +1,4 @@
-"""A model that needs no weights: for tests, and to show overload and faults without a real model.
+"""A model that needs no weights, for tests: a plug-in as users may install theirs, found through the folder beside.
 
 Chosen by name: `fake`, or with options, `fake:read_s=0.5,load_s=2`. Its readings are a hash of the samples: the same
 sound gives the same distribution, and they mean nothing.
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from core.distribution import EmotionDistribution
 from core.errors import ModelError, UsageError
 from core.model import SAMPLE_RATE_HZ, Explanation, Reading
+from core.settings import ModelSettings
 from core.wire.events import Emotion, ModelStamp, TokenStep
 
 Fault: TypeAlias = Literal["crash", "exit", "hang", "nan", "raise", "out of memory", "cuda error", "print"]
@@ -33,9 +34,10 @@ def faulty(fault: Fault, *, samples: int = SAMPLE_RATE_HZ) -> NDArray[np.int16]:
     return waveform.astype(np.int16)
 
 
-def is_fake(name: str) -> bool:
-    """Whether a model name asks for the fake."""
-    return name == "fake" or name.startswith("fake:")
+def load(settings: ModelSettings) -> "FakeModel":
+    """What the entry point names."""
+    asked = {"prompt": settings.prompt, "readout": settings.readout}
+    return FakeModel.from_name(settings.name, **{key: word for key, word in asked.items() if word != "auto"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,7 @@ class FakeModel:
 
 def _misbehave(waveform: NDArray[np.int16]) -> None:
     head = waveform[:64]
-    if (head >= 0).all() and (head < 128).all():  # noqa: PLR2004 - ASCII
+    if (head >= 0).all() and (head < 128).all():
         mark, _, fault = head.astype(np.uint8).tobytes().rstrip(b"\0").decode("ascii").partition(": ")
         if mark == _MARK:
             _FAULTS[fault]()
