@@ -30,8 +30,8 @@ from monitor import dashboard
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.state.view_model import DashboardState
+from monitor.recordings.tape import Tape
 from monitor.replay.playback import TapePlayback
-from monitor.replay.tape import Tape
 from tests.monitor.dashboard.scenes import EPOCH, Script
 
 LEVELS_HZ = 10

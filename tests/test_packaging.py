@@ -29,7 +29,7 @@ def test_the_wheel_carries_the_embedded_model_the_sample_the_schemas_and_the_typ
     for name in (
         *("core/py.typed", "monitor/py.typed", "offline_eval/py.typed"),
         *(f"core/ltu_as/mini/{file}" for file in MINI),
-        *(f"core/wire/schemas/{path.name}" for path in (REPOSITORY / "core" / "schemas").iterdir()),
+        *(f"core/wire/schemas/{path.name}" for path in (REPOSITORY / "core" / "wire" / "schemas").iterdir()),
         *("monitor/samples/two_cities.flac", "monitor/samples/ATTRIBUTION.md", "monitor/dashboard/dashboard.tcss"),
     ):
         assert name in names

@@ -1,6 +1,6 @@
-"""The JSON Schemas of what is on the wire, made from its dataclasses; core/schemas holds them as files.
+"""The JSON Schemas of what is on the wire, made from its dataclasses; core/wire/schemas holds them as files.
 
-`emotion-monitor schema --out core/schemas` writes the files anew; a test fails when they differ.
+`emotion-monitor schema --out core/wire/schemas` writes the files anew; a test fails when they differ.
 """
 
 import json

@@ -6,7 +6,7 @@ from pathlib import Path
 from core.errors import UsageError
 from monitor.export.formats import FORMATS, Format, export
 from monitor.export.session import Session, Spool
-from monitor.replay.tape import Tape
+from monitor.recordings.tape import Tape
 
 
 def export_file(path: Path, formats: Iterable[Format], folder: Path) -> tuple[Session, list[Path]]:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from monitor.dashboard.state.view_model import DashboardState
-from monitor.replay.tape import Place
+from monitor.recordings.tape import Place
 
 EVERY = 200
 """Events between two checkpoints, at first: folding so many takes about 10 ms."""

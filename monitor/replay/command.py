@@ -10,7 +10,7 @@ from core.errors import UsageError
 from core.settings import Settings
 from core.wire.commands import Command, Quit
 from monitor.export.command import read_session
-from monitor.replay.tape import Tape
+from monitor.recordings.tape import Tape
 from monitor.screen import has_screen
 
 REFUSAL = "Not in a replay: it only shows what was recorded."

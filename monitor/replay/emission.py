@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack, suppress
 from core.command_line import INTERRUPTED
 from core.errors import UsageError
 from core.settings import OutputSettings
+from monitor.recordings.tape import Tape
 from monitor.replay.player import Player
-from monitor.replay.tape import Tape
 from monitor.sinks.jsonl import JsonlSink
 
 EVERYTHING = OutputSettings(

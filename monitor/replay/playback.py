@@ -13,9 +13,9 @@ from typing import Protocol
 from core.wire.events import Event
 from monitor.dashboard.backend import PlaybackFacts
 from monitor.dashboard.state.view_model import DashboardState
+from monitor.recordings.tape import Place, Tape
 from monitor.replay.player import FASTEST, SLOWEST, Player
 from monitor.replay.survey import Survey
-from monitor.replay.tape import Place, Tape
 
 SLICE_S = 0.01
 """So long the file is read ahead at a time, while keys and repaints wait."""

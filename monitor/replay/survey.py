@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from core.wire.events import UtteranceEvent
 from monitor.dashboard.state.view_model import DashboardState
+from monitor.recordings.tape import Place, Tape
 from monitor.replay.checkpoints import Checkpoint, Checkpoints
-from monitor.replay.tape import Place, Tape
 
 LOOK_EVERY = 32
 """The clock is looked at after so many lines."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from core.model import SAMPLE_RATE_HZ
 from core.sound.audio import AudioFile
+from monitor.backlog import BACKLOG_S
 from monitor.sources.pace import Pace
-from monitor.sources.source import BACKLOG_S, BLOCK_S, AudioBlock, Speed
+from monitor.sources.source import BLOCK_S, AudioBlock, Speed
 
 
 class FileSource:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from core.errors import AudioError
 from core.model import SAMPLE_RATE_HZ
 from core.sound.audio import ToMono16k
-from monitor.sources.backlog import Backlog
+from monitor.backlog import BACKLOG_S, Backlog
 from monitor.sources.gaps import GapMeter
 from monitor.sources.portaudio import Microphone, hold, in_thread, portaudio, release
-from monitor.sources.source import BACKLOG_S, BLOCK_S, AudioBlock
+from monitor.sources.source import BLOCK_S, AudioBlock
 from monitor.sources.stderr import quiet_stderr
 
 OPEN_TIMEOUT_S = 5.0

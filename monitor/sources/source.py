@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 BLOCK_S = 0.02
 """Length of the blocks that sources hand out."""
 
-BACKLOG_S = 30.0
-"""Sound that a real-time source keeps for a late consumer; what is older is lost and counted."""
-
 Speed = float | Literal["max"]
 """How fast a file or standard input is played: 1 is real time; "max" is as fast as the consumer takes it."""
 

@@ -11,8 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from core.model import SAMPLE_RATE_HZ
 from core.wire.events import Event
-from monitor.sources.backlog import Backlog
-from monitor.sources.source import BACKLOG_S
+from monitor.backlog import BACKLOG_S, Backlog
 from monitor.websocket.messages import ServerMessage, SessionClosed, encode
 from monitor.websocket.protocol import Close, CloseCode, Output, Session, Sound
 from monitor.websocket.utterances import Utterances

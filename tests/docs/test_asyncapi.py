@@ -34,7 +34,7 @@ def judged(tmp_path_factory) -> dict[str, dict[str, Any]]:
         pytest.skip("no @asyncapi/parser: install npm and run make test (npm ci --prefix tests/node)")
     folder = tmp_path_factory.mktemp("repository")
     (folder / "docs").mkdir()
-    shutil.copytree(SCHEMA_FOLDER, folder / "core" / "schemas")
+    shutil.copytree(SCHEMA_FOLDER, folder / "core" / "wire" / "schemas")
     text = DOCUMENT.read_text()
     documents = {"": DOCUMENT}
     for mistake, (right, wrong) in MISTAKES.items():

@@ -22,7 +22,7 @@ UTTERANCE = SCHEMAS["emotion-monitor/utterance/1"]
 def test_the_shipped_files_are_what_the_code_generates(tmp_path):
     fresh = {path.name: path.read_text() for path in write_schemas(tmp_path)}
     shipped = {path.name: path.read_text() for path in SCHEMA_FOLDER.iterdir()}
-    assert shipped == fresh, "run: emotion-monitor schema --out core/schemas"
+    assert shipped == fresh, "run: emotion-monitor schema --out core/wire/schemas"
 
 
 def test_the_program_prints_them_all_or_writes_a_file_each(tmp_path):

@@ -14,9 +14,9 @@ from monitor.dashboard.paint.playback import playback as paint_playback
 from monitor.dashboard.paint.wording import TIMES
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.dashboard.widgets.details import Block
+from monitor.recordings.tape import Tape
 from monitor.replay.command import REFUSAL
 from monitor.replay.playback import TapePlayback
-from monitor.replay.tape import Tape
 from tests.monitor.dashboard.driving import DESIGN, SMALL, Driven, settle
 from tests.monitor.dashboard.driving import running as running_live
 from tests.monitor.replay.files import conversation, recording

@@ -14,8 +14,8 @@ from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.paint.themes import THEMES
 from monitor.dashboard.state.view_model import DashboardState
+from monitor.recordings.tape import Tape
 from monitor.replay.playback import TapePlayback
-from monitor.replay.tape import Tape
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, Driven, dashboard, settle, text
 from tests.monitor.replay.files import conversation, recording

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from core.wire.events import encode
+from monitor.recordings.tape import Place, Step, Tape
 from monitor.replay.emission import emit
-from monitor.replay.tape import Place, Step, Tape
 from tests.monitor.dashboard import scenes
 from tests.monitor.replay.files import conversation, recording
 from tests.program import PATIENCE_S, command, environment, run

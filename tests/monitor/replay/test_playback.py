@@ -6,8 +6,8 @@ import pytest
 
 from core.wire.events import Event
 from monitor.dashboard.state.view_model import DashboardState
+from monitor.recordings.tape import Tape
 from monitor.replay.playback import TapePlayback
-from monitor.replay.tape import Tape
 from tests.monitor.replay.files import conversation, recording
 
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from core.wire.events import Event
 from monitor.dashboard.state.view_model import DashboardState, Session
+from monitor.recordings.tape import Place, Tape
+from monitor.recordings.timing import Timing
 from monitor.replay.checkpoints import Checkpoint, Checkpoints
 from monitor.replay.survey import Survey
-from monitor.replay.tape import Place, Tape
-from monitor.replay.timing import Timing
 from tests.monitor.dashboard import scenes
 from tests.monitor.replay.files import conversation, recording
 

@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import UsageError
 from core.wire.events import UtteranceEvent, encode
-from monitor.replay.tape import Tape
+from monitor.recordings.tape import Tape
 from monitor.sinks.recording import Recording
 from tests.monitor.dashboard import scenes
 from tests.monitor.replay.files import conversation, plain, recording

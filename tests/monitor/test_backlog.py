@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.sources.backlog import Backlog
+from monitor.backlog import Backlog
 
 
 def block(start, length):

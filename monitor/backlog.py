@@ -6,6 +6,9 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+BACKLOG_S = 30.0
+"""Sound that a real-time source keeps for a late consumer; what is older is lost and counted."""
+
 
 class Backlog:
     """A bounded queue of blocks between two threads; when it is full, the oldest sound is lost and counted.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from core.errors import UsageError
 from core.wire.events import Event
-from monitor.replay.lines import Header, Line, read_line
-from monitor.replay.timing import Timing
+from monitor.recordings.lines import Header, Line, read_line
+from monitor.recordings.timing import Timing
 from monitor.wire_time import epoch_s
 
 LONGEST_LINE = 1_000_000
