@@ -77,3 +77,19 @@ def test_the_settings_decide_whether_a_folders_calibration_is_used(tiny: Path):
     model = load_model(ModelSettings(name=str(tiny), calibration="off", abstain=False), threads=0)
     assert model.stamp.calibration is None
     assert model.read([sound])[0].reason is None
+
+
+def test_a_model_of_another_kind_comes_from_whoever_declares_it():
+    model = load_model(ModelSettings(name="fake:read_s=0,load_s=0", prompt="mine"), threads=0)
+    assert (model.stamp.name, model.stamp.prompt) == ("fake", "mine")
+
+
+def test_a_folder_is_a_model_folder_whatever_is_declared_under_its_name(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tiny.parent)
+    (tiny.parent / "fake").symlink_to(tiny)
+    assert load_model(ModelSettings(name="fake"), threads=0).stamp.name == "tiny"
+
+
+def test_what_nobody_declares_is_no_model():
+    with pytest.raises(UsageError, match="nobody:1: no such model, and no such folder"):
+        load_model(ModelSettings(name="nobody:1"), threads=0)
