@@ -1,10 +1,16 @@
-"""Fixtures every test may use."""
+"""Fixtures every test may use, and a home of the tests' own."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.own_home import move_in, new_home, processes_in
+
+HOME = new_home()
+move_in(Path(HOME.name))
 
 pytest_plugins = ["tests.mosquitto"]
 
@@ -19,10 +25,19 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
+def pytest_unconfigure() -> None:
+    """Removes the home."""
+    HOME.cleanup()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Programs under test keep nothing in the state folder of whoever runs the tests."""
-    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+def no_process_stays() -> Iterator[None]:
+    """Every process that a test started has ended when the tests are over; one that has not is ended and named."""
+    yield
+    left = processes_in(Path(HOME.name), patience_s=10)
+    for process in left:
+        process.kill()
+    assert not left, "a test left them behind"
 
 
 @pytest.fixture(scope="session")
