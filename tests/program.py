@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 REPOSITORY = Path(__file__).parents[1]
 SAMPLE = REPOSITORY / "monitor" / "samples" / "two_cities.flac"
 PATIENCE_S = 90.0
@@ -55,18 +58,24 @@ def run(*arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"
 
 
 class Running:
-    """emotion-monitor while it runs; its log is read as far as somebody waited for it."""
+    """emotion-monitor while it runs; its log is read as far as somebody waited for it, its input is a pipe of ours."""
 
     def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
         self.said: list[str] = []
         self.process = subprocess.Popen(
             command("--verbose", *arguments),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             env=environment(env),
         )
+
+    def hear(self, samples: NDArray[np.int16]) -> None:
+        """Gives it sound on its standard input (int16 [n], 16 kHz mono)."""
+        assert self.process.stdin is not None
+        self.process.stdin.buffer.write(samples.tobytes())
+        self.process.stdin.flush()
 
     def wait_for(self, word: str) -> str:
         """The first line of the log that holds `word`."""

@@ -4,9 +4,10 @@ import json
 import subprocess
 from collections import Counter
 
+from core.sound.audio import read_audio
 from tests.asyncapi import Contract
 from tests.mosquitto import make_mosquitto, mosquitto, subscribe
-from tests.program import SAMPLE, run, running
+from tests.program import PATIENCE_S, SAMPLE, run, running
 
 __all__ = ["make_mosquitto", "mosquitto", "subscribe"]
 
@@ -18,7 +19,7 @@ LATE = {"EMOTION_MONITOR_MQTT__NODE": "late", "EMOTION_MONITOR_WORKER__MAX_WAIT_
 
 def ask(port: int, payload: str, *properties: str) -> dict:
     """A command by mosquitto_rr: the answer, as it came on the response topic."""
-    where = ("-p", str(port), "-V", "mqttv5", "-t", "emotion/desk/cmd", "-e", "emotion/desk/answer/test", "-W", "20")
+    where = ("-p", str(port), "-V", "mqttv5", "-t", "emotion/desk/cmd", "-e", "emotion/desk/answer/test", "-W", "90")
     done = subprocess.run(("mosquitto_rr", *where, "-m", payload, *properties), capture_output=True, check=True)
     return json.loads(done.stdout)
 
@@ -26,7 +27,11 @@ def ask(port: int, payload: str, *properties: str) -> dict:
 def test_every_message_of_a_run_is_as_described(mosquitto, subscribe, tmp_path):
     contract = Contract()
     subscriber = subscribe(mosquitto.port)
-    with running(*PLAY, "--speed", "4", "--mqtt", mosquitto.url, env=DETAILS, until="listening to") as program:
+    sound = read_audio(SAMPLE)
+    listen = ("run", "--source", "stdin", "--speed", "4", "--headless", "--mqtt", mosquitto.url)
+    with running(*listen, env=DETAILS, until="listening to") as program:
+        program.hear(sound[: len(sound) // 2])
+        subscriber.until("a reading", lambda _: subscriber.payloads("/utterance") != [])
         smoothing = {"schema": "emotion-monitor/command/1", "command": "set_smoothing", "tau_s": 5.0, "id": "42"}
         assert ask(mosquitto.port, json.dumps(smoothing))["ok"]
         assert ask(mosquitto.port, '{"command": "set_fire"}')["hint"]
@@ -34,7 +39,8 @@ def test_every_message_of_a_run_is_as_described(mosquitto, subscribe, tmp_path):
         assert ask(mosquitto.port, '{"command": "set_vad", "mode": 1}')["ok"]
         assert "seq_logprob" in ask(mosquitto.port, '{"command": "set_reading", "readout": "tea_leaves"}')["hint"]
         assert ask(mosquitto.port, '{"command": "set_reading", "readout": "first_piece"}')["ok"]
-        program.process.wait(90)
+        program.hear(sound[len(sound) // 2 :])
+        program.process.communicate(timeout=PATIENCE_S)
     subscriber.until("offline", lambda _: subscriber.payloads("desk/availability")[-1:] == ["offline"])
     damaged = tmp_path / "damaged.flac"
     damaged.write_bytes(SAMPLE.read_bytes()[:60_000])
