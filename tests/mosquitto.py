@@ -22,9 +22,7 @@ from typing import Any, Self
 import pytest
 
 from monitor.mqtt.address import BrokerAddress
-
-PATIENCE_S = 20.0
-"""How long a test waits for what must come; nothing is decided by what takes less."""
+from tests.patience import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)

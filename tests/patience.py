@@ -19,6 +19,6 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
 async def until(condition: Callable[[], object], what: str = "it") -> None:
     """The same where an event loop runs."""
     deadline = time.monotonic() + PATIENCE_S
-    while not condition():  # noqa: ASYNC110 - it also watches files and processes
+    while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen"
         await asyncio.sleep(0.005)

@@ -8,16 +8,29 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
+
+from core.model import SAMPLE_RATE_HZ
+from core.sound.audio import read_audio
+from tests.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).parents[1]
 SAMPLE = REPOSITORY / "monitor" / "samples" / "two_cities.flac"
-PATIENCE_S = 90.0
-"""How long a program may take at most; nothing is decided by what takes less."""
+
+
+@cache
+def long_talk() -> Path:
+    """The sample again and again: played as if spoken, it outlasts whatever a test does meanwhile."""
+    path, sample = Path.home() / "talk.wav", read_audio(SAMPLE)
+    times = 1 + int(2 * PATIENCE_S * SAMPLE_RATE_HZ) // len(sample)
+    soundfile.write(path, np.tile(sample, times), SAMPLE_RATE_HZ)
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +120,3 @@ def running(*arguments: str, env: Mapping[str, str] | None = None, until: str = 
     finally:
         program.process.kill()
         program.process.communicate()
-
-
-def wait_until(condition: Any, what: str) -> None:
-    """Polls a condition."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.05)

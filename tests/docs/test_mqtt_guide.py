@@ -26,8 +26,9 @@ from monitor.mqtt.address import BrokerAddress, broker_address
 from monitor.mqtt.connection import Connector, PublishRefusedError
 from monitor.mqtt.messages import Message
 from tests.certificates import authority
-from tests.mosquitto import PATIENCE_S, free_port
-from tests.program import REPOSITORY, SAMPLE, running
+from tests.mosquitto import free_port
+from tests.patience import PATIENCE_S
+from tests.program import REPOSITORY, long_talk, running
 
 __all__ = ["authority"]
 
@@ -264,15 +265,17 @@ def test_the_guides_settings_and_commands_work_on_a_running_node(broker):
     file.write_text(re.sub(r'_file = "', f'_file = "{broker.home}/', settings))
     login = next(block for block in blocks("sh") if "mosquitto_$program" in block)
     broker.shell(login.replace("-p 8883", f"-p {broker.port}"))
-    play = ("run", "--config", str(file), "--source", f"file:{SAMPLE}", "--headless", "--model", "fake")
+    play = ("run", "--config", str(file), "--source", f"file:{long_talk()}", "--headless", "--model", "fake")
     ask, tell = blocks("sh", after="## Commands")[:2]
     with running(*play, until="listening to"):
-        answer = json.loads(broker.shell(ask.replace("mosquitto_rr", "mosquitto_rr -W 20")))
+        answer = json.loads(broker.shell(ask.replace("mosquitto_rr", "mosquitto_rr -W 300")))
         assert (answer["ok"], answer["id"]) == (True, "42")
-        listen = "mosquitto_sub -W 20 -C 1 -t emotion/kitchen/answer/app & sleep 0.5\n"
+        topic = "emotion/kitchen/answer/app"
+        subscribed = f"until grep -q '{topic} (QoS' {broker.home}/mosquitto.log; do sleep 0.1; done"
+        listen = f"mosquitto_sub -W 300 -C 1 -t {topic} & {subscribed}\n"
         answer = json.loads(broker.shell(f"{listen}{tell}wait\n"))
         assert (answer["ok"], answer["id"], answer["command"]) == (True, "7", "resume")
-        seen = broker.shell("timeout 20 mosquitto_sub -C 1 -t 'emotion/kitchen/+/utterance'")
+        seen = broker.shell("timeout 300 mosquitto_sub -C 1 -t 'emotion/kitchen/+/utterance'")
         assert json.loads(seen)["schema"] == "emotion-monitor/utterance/1"
 
 

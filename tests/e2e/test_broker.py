@@ -10,9 +10,13 @@ import aiomqtt
 import psutil
 import pytest
 
-from tests.program import SAMPLE, Running, running, wait_until
+from tests.patience import PATIENCE_S, wait_until
+from tests.program import Running, long_talk, running
 
-PLAY = ("run", "--source", f"file:{SAMPLE}", "--headless", "--speed", "1", "--model", "fake")
+
+def play(speed: str = "1") -> tuple[str, ...]:
+    return ("run", "--source", f"file:{long_talk()}", "--headless", "--speed", speed, "--model", "fake")
+
 
 LISTENS = "embedded broker: MQTT"
 
@@ -33,7 +37,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 async def test_what_it_prints_lets_clients_of_every_kind_in(place):
-    with running(*PLAY, env=place, until=LISTENS) as program:
+    with running(*play(), env=place, until=LISTENS) as program:
         line = program.said[-1]
         found = dict(re.findall(r"(MQTT 3\.1\.1|MQTT 5|WebSocket) \w+://127\.0\.0\.1:(\d+)", line))
         user, file = re.search(r"user (\w+), password in (\S+)", line).groups()
@@ -46,33 +50,36 @@ async def test_what_it_prints_lets_clients_of_every_kind_in(place):
         }
         assert found.keys() == kinds.keys()
         for kind, options in kinds.items():
-            async with asyncio.timeout(20), aiomqtt.Client("127.0.0.1", int(found[kind]), **login, **options) as client:
+            async with (
+                asyncio.timeout(PATIENCE_S),
+                aiomqtt.Client("127.0.0.1", int(found[kind]), **login, **options) as client,
+            ):
                 await client.subscribe("emotion/desk/availability", qos=1)
                 assert (await anext(client.messages)).payload == b"online"
 
 
 @pytest.mark.parametrize("until", [LISTENS, "listening to"])
 def test_kill_9_of_the_program_at_any_time_leaves_no_process_and_the_next_run_no_file(place, tmp_path, until):
-    with running(*PLAY, env=place, until=until) as program:
+    with running(*play(), env=place, until=until) as program:
         children = family(program)
         assert any("iotcore" in " ".join(child.cmdline()) for child in children)
         program.process.kill()
         program.process.wait()
     wait_until(lambda: all(map(is_gone, children)), "the end of all its processes")
     (folder,) = tmp_path.glob("**/broker-*")
-    with running(*PLAY, env=place, until=LISTENS):
+    with running(*play(), env=place, until=LISTENS):
         assert not folder.exists()
 
 
 def test_a_broker_that_was_stopped_when_its_program_was_killed_is_ended_by_the_next_run(place):
-    with running(*PLAY, env=place, until=LISTENS) as program:
+    with running(*play(), env=place, until=LISTENS) as program:
         (broker,) = (child for child in family(program) if "iotcore" in " ".join(child.cmdline()))
         broker.send_signal(signal.SIGSTOP)
         program.process.kill()
         program.process.wait()
     try:
         assert not is_gone(broker), "it cannot notice"
-        with running(*PLAY, env=place, until=LISTENS):
+        with running(*play(), env=place, until=LISTENS):
             wait_until(lambda: is_gone(broker), "its end")
     finally:
         with suppress(psutil.NoSuchProcess):

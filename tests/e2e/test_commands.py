@@ -8,18 +8,22 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from tests.mosquitto import make_mosquitto, mosquitto, subscribe
-from tests.program import SAMPLE, running
+from tests.program import long_talk, running
 
 __all__ = ["make_mosquitto", "mosquitto", "subscribe"]
 
-PLAY = ("run", "--source", f"file:{SAMPLE}", "--headless", "--speed", "1", "--model", "fake")
+
+def play(speed: str = "1") -> tuple[str, ...]:
+    return ("run", "--source", f"file:{long_talk()}", "--headless", "--speed", speed, "--model", "fake")
+
+
 NODE = {"EMOTION_MONITOR_MQTT__NODE": "desk", "EMOTION_MONITOR_MQTT__HOME_ASSISTANT": "homeassistant"}
 COMMANDS = "emotion/desk/cmd"
 
 
 @pytest.fixture
 def program(mosquitto):
-    with running(*PLAY, "--mqtt", mosquitto.url, env=NODE, until="listening to") as program:
+    with running(*play(), "--mqtt", mosquitto.url, env=NODE, until="listening to") as program:
         yield program
 
 
@@ -90,7 +94,7 @@ async def test_a_retained_command_is_not_obeyed_when_the_program_connects(mosqui
     async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
         await client.publish(COMMANDS, '{"command": "mute"}', qos=1, retain=True)
     subscriber = subscribe(mosquitto.port, "emotion/desk/#")
-    with running(*PLAY, "--mqtt", mosquitto.url, env=NODE):
+    with running(*play(), "--mqtt", mosquitto.url, env=NODE):
         subscriber.until("a reading", lambda _: subscriber.payloads("/utterance"))
     assert not subscriber.payloads("/answer")
 

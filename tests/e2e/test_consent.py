@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.e2e.test_terminal import Terminal
-from tests.program import SAMPLE, running, wait_until
+from tests.patience import wait_until
+from tests.program import SAMPLE, running
 from tests.pulse import pulse
 
 __all__ = ["pulse"]

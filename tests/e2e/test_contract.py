@@ -7,7 +7,8 @@ from collections import Counter
 from core.sound.audio import read_audio
 from tests.asyncapi import Contract
 from tests.mosquitto import make_mosquitto, mosquitto, subscribe
-from tests.program import PATIENCE_S, SAMPLE, run, running
+from tests.patience import PATIENCE_S
+from tests.program import SAMPLE, long_talk, run, running
 
 __all__ = ["make_mosquitto", "mosquitto", "subscribe"]
 
@@ -19,7 +20,7 @@ LATE = {"EMOTION_MONITOR_MQTT__NODE": "late", "EMOTION_MONITOR_WORKER__MAX_WAIT_
 
 def ask(port: int, payload: str, *properties: str) -> dict:
     """A command by mosquitto_rr: the answer, as it came on the response topic."""
-    where = ("-p", str(port), "-V", "mqttv5", "-t", "emotion/desk/cmd", "-e", "emotion/desk/answer/test", "-W", "90")
+    where = ("-p", str(port), "-V", "mqttv5", "-t", "emotion/desk/cmd", "-e", "emotion/desk/answer/test", "-W", "300")
     done = subprocess.run(("mosquitto_rr", *where, "-m", payload, *properties), capture_output=True, check=True)
     return json.loads(done.stdout)
 
@@ -69,7 +70,8 @@ def test_every_message_of_a_run_is_as_described(mosquitto, subscribe, tmp_path):
 
 
 def test_what_a_late_subscriber_finds_is_as_described_and_says_that_it_is_retained(mosquitto, subscribe):
-    with running(*PLAY, "--speed", "4", "--model", "fake", "--mqtt", mosquitto.url, env=DESK) as program:
+    talk = ("run", "--source", f"file:{long_talk()}", "--speed", "4", "--headless", "--model", "fake")
+    with running(*talk, "--mqtt", mosquitto.url, env=DESK) as program:
         program.wait_for("listening to")
         early = subscribe(mosquitto.port, "emotion/desk/+/state")
         early.until("a state", lambda received: len(received) > 0)

@@ -11,7 +11,8 @@ import pytest
 
 from offline_eval.synthetic.tree import write_tree
 from tests.offline_eval.rated_tones import contents
-from tests.program import PATIENCE_S, Finished, environment
+from tests.patience import PATIENCE_S
+from tests.program import Finished, environment
 
 KILLS = 4
 SMALL = ("--model", "tiny", "--max-new-tokens", "3", "--threads", "1", "--device", "cpu")

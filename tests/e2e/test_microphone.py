@@ -5,7 +5,8 @@ import json
 import pytest
 
 from core.distribution import js_divergence
-from tests.program import PATIENCE_S, SAMPLE, run, running, wait_until
+from tests.patience import PATIENCE_S, wait_until
+from tests.program import SAMPLE, run, running
 from tests.pulse import pulse, start_pulse
 
 __all__ = ["pulse"]

@@ -12,7 +12,8 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.e2e.test_terminal import plain
-from tests.program import PATIENCE_S, SAMPLE, environment, wait_until
+from tests.patience import PATIENCE_S, wait_until
+from tests.program import SAMPLE, environment
 
 SERVE = Path(sys.executable).parent / "textual"
 PLAY = f"run --source file:{SAMPLE} --model fake --mqtt off"

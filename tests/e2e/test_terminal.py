@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from tests.program import PATIENCE_S, SAMPLE, command, environment
+from tests.patience import PATIENCE_S
+from tests.program import SAMPLE, command, environment
 
 PLAY = ("run", "--source", f"file:{SAMPLE}", "--model", "fake", "--mqtt", "off")
 LEAVES_ALTERNATE_SCREEN = "\x1b[?1049l"
@@ -128,6 +129,6 @@ def test_events_and_the_dashboard_do_not_share_the_terminal(terminal):
 
 def test_a_terminal_of_twenty_columns_does_not_stop_it(terminal):
     screen = terminal(*PLAY, columns=20, rows=8)
-    time.sleep(3)
+    screen.until("anger")
     screen.press("q")
     assert screen.end() == 0

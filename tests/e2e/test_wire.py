@@ -6,11 +6,18 @@ import subprocess
 import jsonschema
 
 from tests.mosquitto import make_mosquitto, mosquitto, subscribe
-from tests.program import SAMPLE, run, running
+from tests.program import SAMPLE, long_talk, run, running
 
 __all__ = ["make_mosquitto", "mosquitto", "subscribe"]
 
 PLAY = ("run", "--source", f"file:{SAMPLE}", "--headless")
+
+
+def play() -> tuple[str, ...]:
+    """A run that goes on until it is ended."""
+    return ("run", "--source", f"file:{long_talk()}", "--headless", "--speed", "1", "--model", "fake")
+
+
 NODE = {"EMOTION_MONITOR_MQTT__NODE": "desk"}
 
 
@@ -34,26 +41,26 @@ def test_every_utterance_arrives_once_and_valid_between_online_and_offline(mosqu
 
 def test_a_program_killed_in_mid_stream_is_reported_offline_by_the_broker(mosquitto, subscribe):
     subscriber = subscribe(mosquitto.port, "emotion/desk/availability")
-    with running(*PLAY, "--speed", "1", "--model", "fake", "--mqtt", mosquitto.url, env=NODE) as program:
+    with running(*play(), "--mqtt", mosquitto.url, env=NODE) as program:
         subscriber.until("online", lambda _: subscriber.payloads("/availability") == ["online"])
         program.process.kill()
         subscriber.until("offline", lambda _: subscriber.payloads("/availability") == ["online", "offline"])
 
 
 def test_the_line_that_the_program_prints_subscribes_to_its_own_broker():
-    with running(*PLAY, "--speed", "1", "--model", "fake", env=NODE) as program:
+    with running(*play(), env=NODE) as program:
         line = program.wait_for("mosquitto_sub")
         shell = line[line.index("XDG_CONFIG_HOME") :].strip()
-        heard = subprocess.run(["sh", "-c", f"{shell} -C 3 -W 30"], capture_output=True, text=True, check=True).stdout
+        heard = subprocess.run(["sh", "-c", f"{shell} -C 3 -W 300"], capture_output=True, text=True, check=True).stdout
     assert "emotion/desk/availability online" in heard
 
 
 def test_a_second_program_of_the_same_node_ends_at_once_with_one_line_that_names_the_first(mosquitto):
-    with running(*PLAY, "--speed", "1", "--model", "fake", "--mqtt", mosquitto.url, env=NODE) as program:
+    with running(*play(), "--mqtt", mosquitto.url, env=NODE) as program:
         program.wait_for("connected")
-        on_this_machine = run(*PLAY, "--model", "fake", "--mqtt", mosquitto.url, env=NODE)
+        on_this_machine = run(*play(), "--mqtt", mosquitto.url, env=NODE)
         elsewhere = {**NODE, "EMOTION_MONITOR_MQTT__OUTBOX": "off"}  # as on another machine: the broker has to tell
-        over_the_broker = run(*PLAY, "--model", "fake", "--mqtt", mosquitto.url, env=elsewhere)
+        over_the_broker = run(*play(), "--mqtt", mosquitto.url, env=elsewhere)
         for second in (on_this_machine, over_the_broker):
             assert second.code == 2
             assert second.err.count("\n") == 1

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ import pytest
 from core.distribution import EmotionDistribution
 from core.wire.events import encode
 from tests.certificates import authority
-from tests.mosquitto import PATIENCE_S, Mosquitto
-from tests.program import REPOSITORY, wait_until
+from tests.mosquitto import Mosquitto
+from tests.patience import PATIENCE_S, wait_until
+from tests.program import REPOSITORY
 from tests.sample_events import utterance
 
 __all__ = ["authority"]
@@ -35,7 +37,12 @@ class Program:
     def __init__(self, *command: str, env: dict[str, str] | None = None) -> None:
         self._lines: Queue[str | None] = Queue()
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **(env or {})}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,  # a shell's children end with it
         )
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -70,7 +77,7 @@ def running(*command: str, env: dict[str, str] | None = None) -> Iterator[Progra
     try:
         yield program
     finally:
-        program.process.kill()
+        os.killpg(program.process.pid, signal.SIGKILL)
         program.process.wait()
 
 

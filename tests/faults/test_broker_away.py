@@ -7,7 +7,8 @@ import pytest
 
 from core.settings import MqttSettings
 from monitor.sinks.mqtt import MqttSink
-from tests.monitor.sinks.publishing import distinct, until, until_received
+from tests.monitor.sinks.publishing import distinct, until_received
+from tests.patience import until
 from tests.sample_events import state, utterance
 
 pytestmark = [pytest.mark.system, pytest.mark.faults, pytest.mark.slow]

@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 from core.wire.events import UtteranceEvent, decode
-from tests.monitor.sinks.publishing import mqtt, until, until_received
+from tests.monitor.sinks.publishing import mqtt, until_received
 from tests.mosquitto import Received, Wire
+from tests.patience import until
 from tests.sample_events import health, state, utterance
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]

@@ -15,8 +15,9 @@ from monitor.mqtt.messages import Message
 from monitor.mqtt.outgoing import Entry
 from monitor.outbox import Outbox
 from tests.faults.disks import disk
-from tests.monitor.sinks.publishing import mqtt, numbers, until, until_received
+from tests.monitor.sinks.publishing import mqtt, numbers, until_received
 from tests.mosquitto import free_port
+from tests.patience import until
 from tests.sample_events import health, utterance
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitor.sinks.publishing import distinct, mqtt, until, until_received
+from tests.monitor.sinks.publishing import distinct, mqtt, until_received
+from tests.patience import until
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from tests.monitor.sinks.publishing import arrives, mqtt, numbers, until
+from tests.monitor.sinks.publishing import arrives, mqtt, numbers
+from tests.patience import until
 from tests.sample_events import utterance
 
 pytestmark = pytest.mark.system

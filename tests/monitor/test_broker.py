@@ -6,8 +6,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -26,7 +24,8 @@ from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.connection import Connector
 from monitor.mqtt.messages import Message
 from monitor.sinks.mqtt import MqttSink
-from tests.mosquitto import PATIENCE_S, Received, Wire, free_port
+from tests.mosquitto import Received, Wire, free_port
+from tests.patience import PATIENCE_S, wait_until
 from tests.sample_events import utterance
 
 ROOT = Path(__file__).parents[2]
@@ -34,13 +33,6 @@ ROOT = Path(__file__).parents[2]
 
 def child_of(broker: EmbeddedBroker) -> psutil.Process:
     return psutil.Process(broker._child._process.pid)
-
-
-def wait_until(what: str, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not {what} within {PATIENCE_S:.0f} s"
-        time.sleep(0.01)
 
 
 def client(broker: EmbeddedBroker, port: int, *, version: int = 4, transport: str = "tcp") -> aiomqtt.Client:
@@ -163,7 +155,7 @@ async def test_the_line_it_gives_can_be_copied_to_see_the_events(tmp_path, need_
     folder.mkdir()
     async with EmbeddedBroker(runtime=folder) as broker, MqttSink(MqttSettings(node="desk"), broker.address) as sink:
         line = broker.subscribe_command(sink.topics.everything)
-        shell = await asyncio.create_subprocess_shell(f"{line} -C 1 -W 20", stdout=subprocess.PIPE)
+        shell = await asyncio.create_subprocess_shell(f"{line} -C 1 -W 300", stdout=subprocess.PIPE)
         out, _ = await shell.communicate()
         assert out == b"emotion/desk/availability online\n"
 
@@ -215,7 +207,7 @@ def killed_run(tmp_path: Path) -> int:
 
 
 async def test_after_kill_9_of_the_program_its_broker_dies_and_the_next_start_tidies_up(tmp_path, killed_run):
-    wait_until("dead", lambda: not psutil.pid_exists(killed_run))
+    wait_until(lambda: not psutil.pid_exists(killed_run), "its death")
     [left] = tmp_path.iterdir()
     async with EmbeddedBroker(runtime=tmp_path):
         assert not left.exists()
@@ -225,7 +217,7 @@ def test_a_broker_that_did_not_notice_the_end_of_its_program_is_killed_at_the_ne
     [left] = tmp_path.iterdir()
     deaf = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", left / "rumqttd.toml"])
     try:
-        wait_until("started", lambda: str(left) in " ".join(psutil.Process(deaf.pid).cmdline()))
+        wait_until(lambda: str(left) in " ".join(psutil.Process(deaf.pid).cmdline()), "its start")
         module._sweep(tmp_path)
         assert deaf.wait(PATIENCE_S) == -signal.SIGKILL
         assert not left.exists()
@@ -280,17 +272,19 @@ async def until_it_serves(address: BrokerAddress) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "reason"),
+    ("program", "reason", "start_s"),
     [
-        ("raise SystemExit('no libc')", "no libc"),
-        ("import no_such_module", "No module named 'no_such_module'"),
-        ("import time; time.sleep(600)", "it says nothing within"),
-        ("print('emotion-monitor: listening', flush=True); import sys; sys.stdin.read()", "does not serve"),
+        ("raise SystemExit('no libc')", "no libc", PATIENCE_S),
+        ("import no_such_module", "No module named 'no_such_module'", PATIENCE_S),
+        ("import time; time.sleep(600)", "it says nothing within", 0.5),
+        ("print('emotion-monitor: listening', flush=True); import sys; sys.stdin.read()", "does not serve", 5.0),
     ],
 )
-async def test_a_broker_that_cannot_start_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, program, reason):
+async def test_a_broker_that_cannot_start_is_one_line_and_leaves_nothing(
+    tmp_path, monkeypatch, program, reason, start_s
+):
     monkeypatch.setattr(module, "_PROGRAM", program)
-    monkeypatch.setattr(module, "START_S", 0.5)
+    monkeypatch.setattr(module, "START_S", start_s)
     monkeypatch.setattr(module, "STOP_S", 0.1)
     before = psutil.Process().children()
     with pytest.raises(BrokerError, match=reason) as caught:

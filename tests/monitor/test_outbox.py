@@ -1,6 +1,5 @@
 """The outbox as its owner and the next run see it."""
 
-import asyncio
 import contextlib
 import logging
 import sqlite3
@@ -22,6 +21,7 @@ from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Message
 from monitor.mqtt.outgoing import Entry
 from monitor.outbox import Outbox, outbox_path
+from tests.patience import until
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = BrokerAddress(host="broker", port=1883)
@@ -41,12 +41,6 @@ async def opened(path: Path) -> AsyncIterator[tuple[Outbox, list[Entry]]]:
         yield outbox, left
     finally:
         await outbox.close()
-
-
-async def until(condition) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def left_in(path: Path) -> list[Entry]:

@@ -41,6 +41,7 @@ from monitor.pipeline import Pipeline
 from monitor.sinks.recording import RECORDING_SCHEMA, Recorder
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
+from tests.patience import PATIENCE_S, until
 
 BLOCK = 4800
 SPEECH = read_audio(SAMPLE, max_s=None)[: 16_000 * 30]
@@ -127,15 +128,7 @@ async def playing(pipeline: Pipeline):
         yield run
     finally:
         pipeline.stop()
-        await asyncio.wait_for(run, 20)
-
-
-async def until(condition, what="it"):
-    for _ in range(2000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail(f"{what} did not happen")
+        await asyncio.wait_for(run, PATIENCE_S)
 
 
 async def test_a_run_accounts_for_every_sample_and_utterance():
@@ -174,9 +167,9 @@ async def test_a_pause_of_a_source_that_can_wait_loses_nothing():
     run = asyncio.create_task(pipeline.run())
     await until(lambda: clip.taken > IN_SPEECH, "sound")
     pipeline.command(Pause())
+    await until(lambda: memory.last.state == "paused", "the pause")
     await asyncio.sleep(0.3)
     taken = clip.taken
-    assert memory.last.state == "paused"
     await asyncio.sleep(0.3)
     assert clip.taken == taken
     pipeline.command(Resume())
@@ -324,7 +317,7 @@ async def test_a_dead_model_does_not_burn_through_a_file_that_can_wait(tmp_path)
         await asyncio.sleep(1)
         assert len(memory.of(UtteranceEvent)) == read
         broken.unlink()
-        await asyncio.wait_for(run, 60)
+        await asyncio.wait_for(run, PATIENCE_S)
     assert memory.last.failed == 0
     assert memory.last.published == memory.last.segments
     assert any(event.where == "worker" for event in memory.of(ErrorEvent))
@@ -346,7 +339,7 @@ async def test_a_torn_source_ends_alone_and_what_it_gave_is_read():
 async def test_a_run_that_nobody_listens_to_ends():
     memory = Memory(state="closed")
     quiet = np.zeros(16_000 * 600, np.int16)
-    await asyncio.wait_for(Pipeline(settings(), [Clip(realtime=True, samples=quiet)], [memory]).run(), 20)
+    await asyncio.wait_for(Pipeline(settings(), [Clip(realtime=True, samples=quiet)], [memory]).run(), PATIENCE_S)
 
 
 async def test_a_model_that_is_none_is_an_error_and_leaves_no_task():

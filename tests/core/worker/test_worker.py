@@ -3,8 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from core.errors import ModelError, UsageError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
 from core.worker import CircuitBreaker, InferenceWorker, WorkerStatus
+from tests.patience import PATIENCE_S, until, wait_until
 from tests.plugins.fake_model import FakeModel, faulty
 
 ROOT = Path(__file__).parents[3]
@@ -45,12 +44,6 @@ def is_gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - it also watches files and processes
-            await asyncio.sleep(0.005)
 
 
 async def test_readings_come_back_in_order_from_another_process():
@@ -279,7 +272,7 @@ async def test_closing_under_load_is_quick_and_answers_every_read(tmp_path: Path
     await until(lambda: worker.health.state == "busy")
     if stopped:
         os.kill(pid, signal.SIGSTOP)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await worker.close()
         answers = await asyncio.gather(*reads)
     assert is_gone(pid)
@@ -381,10 +374,7 @@ def test_the_process_ends_when_its_parent_is_killed(doing: list[str]):
     assert not is_gone(orphan)
     parent.kill()
     parent.communicate()
-    deadline = time.monotonic() + 5
-    while not is_gone(orphan) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert is_gone(orphan)
+    wait_until(lambda: is_gone(orphan), "its end")
 
 
 def test_what_libraries_print_never_reaches_standard_output_or_the_pipe():

@@ -17,6 +17,7 @@ from monitor.dashboard.widgets.panel import StreamPanel
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, dashboard, running, settle
 from tests.monitor.dashboard.scenes import Script
+from tests.patience import PATIENCE_S
 
 SIZES = pytest.mark.parametrize("size", [DESIGN, SMALL], ids=["120x40", "80x24"])
 
@@ -273,7 +274,7 @@ async def test_app_and_pipeline_share_a_loop():
             await stop.wait()
         said.append(sink.health().state)
 
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(pipeline(DashboardSink(app)))
         await app.run_async(headless=True, size=SMALL)
     assert said[1:] == ["ok", "closed"]

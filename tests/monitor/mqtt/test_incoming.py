@@ -9,7 +9,7 @@ import pytest
 from monitor.mqtt import incoming
 from monitor.mqtt.incoming import Commands
 from monitor.mqtt.messages import Message
-from tests.monitor.sinks.publishing import until
+from tests.patience import until
 
 
 def asked(name: str) -> aiomqtt.Message:

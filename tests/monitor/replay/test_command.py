@@ -18,7 +18,8 @@ from monitor.recordings.tape import Place, Step, Tape
 from monitor.replay.emission import emit
 from tests.monitor.dashboard import scenes
 from tests.monitor.replay.files import conversation, recording
-from tests.program import PATIENCE_S, command, environment, run
+from tests.patience import PATIENCE_S
+from tests.program import command, environment, run
 
 
 @pytest.fixture
@@ -44,15 +45,15 @@ def test_paced_events_come_when_they_came(tmp_path: Path) -> None:
     script = scenes.Script()
     script.level(0.0)
     script.level(1.0)
-    path = recording(tmp_path / "r.jsonl", [(0.0, script.events[0]), (8.0, script.events[1])])
+    path = recording(tmp_path / "r.jsonl", [(0.0, script.events[0]), (4000.0, script.events[1])])
+    began_s = time.monotonic()
     with subprocess.Popen(
-        command("replay", str(path), "--speed", "8"), stdout=subprocess.PIPE, text=True, env=environment()
+        command("replay", str(path), "--speed", "1000"), stdout=subprocess.PIPE, text=True, env=environment()
     ) as program:
         assert program.stdout
-        first, first_s = program.stdout.readline(), time.monotonic()
-        second, second_s = program.stdout.readline(), time.monotonic()
+        first, second = program.stdout.readline(), program.stdout.readline()
     assert [json.loads(line)["at_s"] for line in (first, second)] == [0.0, 1.0]
-    assert 0.7 < second_s - first_s < 3.0
+    assert time.monotonic() - began_s > 4.0
 
 
 class Counted(Tape):

@@ -11,6 +11,7 @@ from monitor.mqtt.incoming import CommandHandler
 from monitor.mqtt.messages import Message
 from monitor.sinks.mqtt import MqttSink
 from tests.mosquitto import Received, Subscriber
+from tests.patience import until
 
 QUICK_S = (0.02, 0.2)
 
@@ -32,12 +33,6 @@ def mqtt(
         reconnect_s=QUICK_S,
         drain_s=drain_s,
     )
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def until_state(sink: MqttSink, state: str) -> SinkHealth:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent, indent
@@ -19,6 +19,7 @@ from core.settings import OutputSettings
 from core.wire.events import Event, UtteranceEvent, decode, encode
 from monitor.sinks import jsonl
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
+from tests.patience import PATIENCE_S, until
 from tests.sample_events import drop, error, health, level, note, state, tokens, utterance
 
 ROOT = Path(__file__).parents[3]
@@ -80,12 +81,6 @@ def read_all(reader: int, pause_s: float = 0.0) -> list[Event]:
         return events
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-
-
 async def test_each_kind_of_event_is_one_line_that_decodes_to_itself(tmp_path):
     assert await write(tmp_path / "out.jsonl", EVENTS, ALL) == EVENTS
 
@@ -141,7 +136,7 @@ def test_only_events_reach_standard_output_while_the_sink_is_open():
         print("after")
     """
     with program(body, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
     lines = out.splitlines()
     assert [decode(line) for line in lines[:2]] == [utterance(1), utterance(2)]
     assert lines[2:] == [b"after"]
@@ -171,7 +166,7 @@ def test_a_program_whose_reader_has_gone_ends_without_a_complaint():
         assert process.stdout
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_S) == 0
         assert process.stderr
         assert process.stderr.read() == b""
 
@@ -260,6 +255,6 @@ def test_a_disk_that_has_room_again_heals_the_sink_and_the_line_that_was_cut(tmp
         print(sink.health().dropped)
     """
     with program(body, stdout=subprocess.PIPE, text=True) as process:
-        assert process.communicate(timeout=60)[0].split() == ["degraded", "1"]
+        assert process.communicate(timeout=PATIENCE_S)[0].split() == ["degraded", "1"]
     assert 500 < len(encode(utterance(0))) < 1000  # so the second line is the one that is cut
     assert events_in(path) == [utterance(0), utterance(1), utterance(3)]

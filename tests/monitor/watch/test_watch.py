@@ -18,13 +18,16 @@ from monitor.watch.command import REFUSAL
 from monitor.watch.watcher import Watcher
 from tests.monitor.dashboard.driving import DESIGN, text
 from tests.mosquitto import Wire, make_mosquitto, mosquitto
-from tests.program import SAMPLE, run, running
+from tests.patience import PATIENCE_S
+from tests.program import long_talk, run, running
 
 __all__ = ["make_mosquitto", "mosquitto"]
 
 pytestmark = pytest.mark.system
-PLAY = ("run", "--source", f"file:{SAMPLE}", "--headless", "--speed", "1", "--model", "fake")
-PATIENCE_S = 20.0
+
+
+def play(speed: str = "1") -> tuple[str, ...]:
+    return ("run", "--source", f"file:{long_talk()}", "--headless", "--speed", speed, "--model", "fake")
 
 
 def node(name: str, *, details: bool = False) -> dict[str, str]:
@@ -74,8 +77,7 @@ async def watching(address: BrokerAddress, wanted: str | None = None, **settings
 
 
 async def test_without_details_the_readings_of_a_node_are_shown_and_no_level_is_missed(mosquitto):
-    play = (*PLAY[:-3], "3", *PLAY[-2:])
-    with running(*play, "--mqtt", mosquitto.url, env=node("desk"), until="listening to"):
+    with running(*play("3"), "--mqtt", mosquitto.url, env=node("desk"), until="listening to"):
         async with watching(mosquitto.address) as watched:
             shown = await watched.until("desk · file:", "of speech at", "entropy", "MQTT connected")
             assert "No levels are sent (mqtt.details is off there)." in shown
@@ -85,7 +87,7 @@ async def test_without_details_the_readings_of_a_node_are_shown_and_no_level_is_
 
 
 async def test_keys_command_the_node_and_its_answers_are_shown(mosquitto):
-    with running(*PLAY, "--mqtt", mosquitto.url, env=node("desk", details=True), until="listening to"):
+    with running(*play(), "--mqtt", mosquitto.url, env=node("desk", details=True), until="listening to"):
         async with watching(mosquitto.address, "desk") as watched:
             await watched.until("desk · file:", "dBFS")
             await watched.pilot.press("p")
@@ -108,8 +110,8 @@ async def test_keys_command_the_node_and_its_answers_are_shown(mosquitto):
 
 async def test_two_nodes_are_told_apart_and_the_one_that_is_looked_at_is_commanded(mosquitto):
     with (
-        running(*PLAY, "--mqtt", mosquitto.url, env=node("desk", details=True), until="listening to"),
-        running(*PLAY, "--mqtt", mosquitto.url, env=node("hall", details=True), until="listening to") as hall,
+        running(*play(), "--mqtt", mosquitto.url, env=node("desk", details=True), until="listening to"),
+        running(*play(), "--mqtt", mosquitto.url, env=node("hall", details=True), until="listening to") as hall,
     ):
         async with watching(mosquitto.address) as watched:
             await watched.until("desk · file:", "hall · file:", "1 ", "2 ")
@@ -126,7 +128,7 @@ async def test_two_nodes_are_told_apart_and_the_one_that_is_looked_at_is_command
 
 
 async def test_a_node_that_is_not_there_and_those_that_are_are_named(mosquitto):
-    with running(*PLAY, "--mqtt", mosquitto.url, env=node("hall"), until="listening to"):
+    with running(*play(), "--mqtt", mosquitto.url, env=node("hall"), until="listening to"):
         async with watching(mosquitto.address, "desk") as watched:
             await watched.until("Waiting for desk", "There is no node desk; there are: hall (mqtt://127.0.0.1")
 
@@ -142,7 +144,7 @@ async def test_a_broker_that_is_not_there_is_tried_again_until_it_is(make_mosqui
 
 async def test_a_lost_broker_is_said_and_all_goes_on_when_it_is_back(mosquitto):
     async with Wire(mosquitto.port) as wire:
-        with running(*PLAY, "--mqtt", mosquitto.url, env=node("desk", details=True), until="listening to"):
+        with running(*play(), "--mqtt", mosquitto.url, env=node("desk", details=True), until="listening to"):
             async with watching(wire.address) as watched:
                 await watched.until("desk · file:", "dBFS")
                 await wire.cut()
