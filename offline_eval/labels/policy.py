@@ -8,15 +8,14 @@ from typing import Any, Literal, get_args
 
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.errors import UsageError
-from offline_eval.datasets import iemocap
 from offline_eval.labels.annotation import AnnotatedUtterance, Rating
 from offline_eval.labels.rated import AGREEMENTS, Agreement, RatedUtterance
 
 Subset = Literal["four_only", "plurality", "consensus4490", "consensus5531"]
 SUBSETS: tuple[Subset, ...] = get_args(Subset)
 
-PAPER_N = 4373
-"""Utterances of IEMOCAP in the paper, which does not state its rule."""
+PAPER_N = {"iemocap": 4373}
+"""Corpus to its utterances in the paper, which does not state its rule."""
 
 EXCITED, OTHER = "excited", "other"
 
@@ -175,8 +174,9 @@ class Kept:
         """For people: what is kept, what is not, and what the other rules would keep."""
         yield f"label policy: {self.policy.describe()}"
         kept, out = len(self.rated), sum(self.left_out.values())
-        is_iemocap = any(one.utterance.corpus == iemocap.CORPUS for one in self.rated)
-        yield f"kept: {kept:,} of {kept + out:,} utterances" + (f" (the paper: {PAPER_N:,})" if is_iemocap else "")
+        corpora = {one.utterance.corpus for one in self.rated}
+        beside = "".join(f" (the paper: {number:,})" for corpus, number in PAPER_N.items() if corpus in corpora)
+        yield f"kept: {kept:,} of {kept + out:,} utterances{beside}"
         if self.left_out:
             yield f"left out: {_listed(self.left_out)}"
         yield f"by subset: {_listed(self.n_by_subset)}"

@@ -18,7 +18,6 @@ from core.ltu_as.config import CONFIG_NAME, LTUASConfig
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from offline_eval.calibration.card import PLOT_NAME
-from offline_eval.comparison.finished_model import read_clips
 from offline_eval.datasets.dataset import Dataset, hold_out
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.labels.clips import Clip, in_split, require_trainable
@@ -26,6 +25,7 @@ from offline_eval.scoring.scores import Score, class_prior, per_corpus, per_grou
 from offline_eval.training import card
 from offline_eval.training.encoder import Encoder, encoder_of, load_encoder
 from offline_eval.training.learn import School
+from offline_eval.training.readings import read_clips
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.trainer import Epoch, Track
 

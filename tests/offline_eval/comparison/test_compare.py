@@ -18,7 +18,7 @@ from offline_eval.scoring.replicates import values_of
 
 HERE = Path(__file__).parent
 INVENTED = HERE / "invented_predictions.csv"
-"""Single labels, a corpus without two of the emotions, and votes with ties; systems that doubt, err and hear nothing."""
+"""Single labels, a corpus without two emotions, votes with ties; systems that doubt, err and hear nothing."""
 GOLDEN = json.loads((HERE / "invented_scores.json").read_text(encoding="utf-8"))
 """What labelled clips and rated speech came to when each had an evaluation of its own."""
 NINE_DIGITS = 1e-9

@@ -12,12 +12,12 @@ from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import CONTEXTS
 from core.sound.audio import read_audio
-from offline_eval.comparison.finished_model import read_clips
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.labels.clips import in_split
 from offline_eval.scoring.scores import class_prior, score, targets_of, uniform
 from offline_eval.sounds.content_free import content_free_by_kind
 from offline_eval.training.encoder import load_encoder
+from offline_eval.training.readings import read_clips
 from tests.program import SAMPLE
 
 MINI = resolve_model(EMBEDDED)
