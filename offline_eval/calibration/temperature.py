@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.distribution import EMOTIONS
 from core.ltu_as.calibration import Correction, LogProbabilities, corrected, log_of
+from offline_eval.scoring.metrics.sample import Values
 
 TEMPERATURES = (0.01, 20.0)
 """Linear read-outs lie close to uniform and need one far below 1."""
@@ -15,8 +15,6 @@ _SHRINK = (5**0.5 - 1) / 2
 _STEPS = 36
 """Golden sections: the bracket shrinks to 3e-8 of its width."""
 _DIGITS = 6
-
-Values = NDArray[np.float64]
 
 
 def fit_temperature_and_prior(

@@ -12,9 +12,10 @@ from core.ltu_as.calibration import Correction, Entry, log_of
 from core.ltu_as.readout import InvalidReading, Kind, readout
 from offline_eval.calibration.temperature import fit_temperature_and_prior
 from offline_eval.calibration.thresholds import Heard, reason_not_to_read
-from offline_eval.labels.clips import Clip
-from offline_eval.scoring.metrics.sums import bin_of
-from offline_eval.scoring.scores import Values, measures, summands, targets_of
+from offline_eval.labels.clips import Clip, targets_of
+from offline_eval.scoring.metrics.calibration import expected_error, reliability
+from offline_eval.scoring.metrics.sample import Sample, Values
+from offline_eval.scoring.metrics.scoring_rules import log_loss
 
 LEAST_VALID = 0.9
 """A read-out that gives a distribution for fewer of the clips is not calibrated."""
@@ -29,8 +30,8 @@ class Quality:
 
     Attributes:
         nll: In nats.
-        ece: See `offline_eval.scoring.scores.Score`.
-        confidence: Mean top probability in those of its bins that hold clips.
+        ece: Expected calibration error, in bins of the top probability.
+        confidence: Mean top probability in those of the bins that hold clips.
         accuracy: Share of the clips of each whose likeliest emotion is the label.
         share: Of all clips, those of each.
     """
@@ -104,8 +105,8 @@ def fit_readout(
             prior=correction.prior,
             prior_strength=correction.prior_strength,
         ),
-        before=_quality(log_p, targets, weights),
-        after=_quality(log_q, targets, weights),
+        before=_quality(heard, log_p, weights),
+        after=_quality(heard, log_q, weights),
     )
 
 
@@ -144,17 +145,14 @@ def _weights(clips: Sequence[Clip]) -> Values:
     return np.array([1 / sizes[clip.corpus] for clip in clips])
 
 
-def _quality(log_q: Values, targets: Values, weights: Values) -> Quality:
-    q = np.exp(log_q)
-    found = measures((summands(q, targets) * weights[:, None]).sum(axis=0))
-    top, hit = q.max(axis=1), q.argmax(axis=1) == targets.argmax(axis=1)
-    number = bin_of(top)
-    sizes, tops, hits = (np.bincount(number, weights * values) for values in (np.ones(len(q)), top, hit))
-    held = sizes > 0
+def _quality(clips: Sequence[Clip], log_q: Values, weights: Values) -> Quality:
+    sample = Sample.of_clips(clips, np.exp(log_q))
+    diagram = reliability(sample, weights)
+    sizes, tops, hits = diagram[diagram[:, 0] > 0].T
     return Quality(
-        nll=float(found["nll"]),
-        ece=float(found["ece"]),
-        confidence=tuple((tops[held] / sizes[held]).tolist()),
-        accuracy=tuple((hits[held] / sizes[held]).tolist()),
-        share=tuple((sizes[held] / sizes.sum()).tolist()),
+        nll=float(np.average(log_loss(sample.human, sample.model), weights=weights)),
+        ece=float(expected_error(diagram)),
+        confidence=tuple((tops / sizes).tolist()),
+        accuracy=tuple((hits / sizes).tolist()),
+        share=tuple((sizes / sizes.sum()).tolist()),
     )

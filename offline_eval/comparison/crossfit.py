@@ -9,8 +9,7 @@ import numpy as np
 from core.ltu_as.calibration import log_of
 from offline_eval.calibration.temperature import fit_temperature_and_prior
 from offline_eval.comparison.predictions import Predictions
-from offline_eval.labels.clips import Clip
-from offline_eval.scoring.scores import targets_of
+from offline_eval.labels.clips import Clip, targets_of
 
 
 def tempered(clips: Sequence[Clip], made: Predictions) -> Predictions:

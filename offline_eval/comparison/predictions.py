@@ -15,7 +15,7 @@ from core.distribution import EMOTIONS, EmotionDistribution
 from core.errors import UsageError
 from offline_eval.comparison.system import System
 from offline_eval.labels.clips import Clip
-from offline_eval.scoring.scores import Values
+from offline_eval.scoring.metrics.sample import Values
 
 Fold = tuple[Sequence[Clip], Sequence[Clip]]
 """Clips to learn from, and clips of other speakers to read."""

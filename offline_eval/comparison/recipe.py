@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from offline_eval.comparison.system import Predictor
 from offline_eval.labels.clips import Clip, OtherClip
-from offline_eval.scoring.scores import Values
+from offline_eval.scoring.metrics.sample import Values
 from offline_eval.training.learn import School
 
 _PROMPT = "single"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from offline_eval.labels.clips import Clip
-from offline_eval.scoring.scores import Values
+from offline_eval.scoring.metrics.sample import Values
 
 Predictor = Callable[[Sequence[Clip]], Values]
 """Clips to their distributions, float64 [N, 4] in the order of the clips and of EMOTIONS."""

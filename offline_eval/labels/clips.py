@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.errors import UsageError
 
@@ -69,6 +72,11 @@ AnyRecording = TypeVar("AnyRecording", bound=Recording)
 def one_hot(emotion: str) -> EmotionDistribution:
     """All probability on one of the four emotions."""
     return EmotionDistribution(*(float(emotion == e) for e in EMOTIONS))
+
+
+def targets_of(clips: Sequence[Clip]) -> NDArray[np.float64]:
+    """[N, 4] target distributions."""
+    return np.array([list(clip.target) for clip in clips], dtype=np.float64).reshape(-1, len(EMOTIONS))
 
 
 def in_split(clips: Iterable[AnyRecording], split: Split) -> list[AnyRecording]:

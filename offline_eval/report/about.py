@@ -10,8 +10,8 @@ from offline_eval.report.document import Block, Facts, Listing, Paragraph, Secti
 from offline_eval.report.findings import Findings
 from offline_eval.report.words import AGREEMENT, SHORT, interval, number, share
 from offline_eval.runs.folder import Question
-from offline_eval.scoring.evaluation import Estimate
 from offline_eval.scoring.reference_points import VOTE_PRIOR
+from offline_eval.scoring.resampling import Estimate
 
 
 def in_short(findings: Findings) -> Section:

@@ -1,6 +1,6 @@
 """Two runs against each other, on the utterances that both are about."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,9 @@ from offline_eval.report.scores import score_table
 from offline_eval.runs.folder import RunFolder, RunRecord
 from offline_eval.runs.outputs import read_views
 from offline_eval.runs.views import View
-from offline_eval.scoring.evaluation import DRAWS, Difference, Evaluation, SystemOutput, evaluate
-from offline_eval.scoring.resampling import holm
+from offline_eval.scoring.evaluation import Evaluation, SystemOutput, evaluate
+from offline_eval.scoring.resampling import DRAWS
+from offline_eval.scoring.trial import Difference, corrected
 
 SCHEMA = "emotion-eval/compare-runs/1"
 
@@ -66,15 +67,13 @@ def compare_runs(first: Path, second: Path, *, draws: int = DRAWS, seed: int = 0
     ]
     evaluation = evaluate(rated, outputs, draws=draws, seed=seed)
     pairs = [(system(names[0], view), system(names[1], view)) for view in views]
-    found = [one for mine, other in pairs for one in evaluation.paired(mine, [other])]
-    corrected = holm([one.p for one in found])
     return Duel(
         names=names,
         records=(folders[0].record, folders[1].record),
         n_common=len(rated),
         views=views,
         evaluation=evaluation,
-        differences=tuple(replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)),
+        differences=corrected([one for mine, other in pairs for one in evaluation.paired(mine, [other])]),
     )
 
 

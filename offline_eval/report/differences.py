@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from offline_eval.report.document import Cell, Group, Listing, Row, Table
 from offline_eval.report.words import NOTHING, column, interval, number
-from offline_eval.scoring.evaluation import Difference
 from offline_eval.scoring.metrics.measures import MEASURE
+from offline_eval.scoring.trial import Difference
 
 LEVEL = 0.05
 """Of the corrected p-value, below which a difference is told from none."""

@@ -15,10 +15,12 @@ from offline_eval.runs.outputs import Readings, read_views
 from offline_eval.runs.presets import PRESETS
 from offline_eval.runs.summary import contamination
 from offline_eval.runs.views import View
-from offline_eval.scoring.evaluation import DRAWS, Difference, Evaluation, SystemOutput, evaluate
+from offline_eval.scoring.evaluation import Evaluation, SystemOutput, evaluate
 from offline_eval.scoring.metrics.divergence import kl_divergence
 from offline_eval.scoring.metrics.sample import Sample, Values
 from offline_eval.scoring.reference_points import LeaveOneOut, constant_outputs, leave_one_out
+from offline_eval.scoring.resampling import DRAWS
+from offline_eval.scoring.trial import Difference
 
 WORST_EPSILON = 1e-2
 """Of the divergence that utterances are ranked by: a smaller one would rank the zeros of a reading."""

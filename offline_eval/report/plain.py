@@ -9,7 +9,9 @@ from typing import Any
 from core.distribution import EMOTIONS
 from offline_eval.report.findings import Findings
 from offline_eval.runs.presets import PRESETS, Preset
-from offline_eval.scoring.evaluation import Difference, Estimate, Scores, SystemScores
+from offline_eval.scoring.evaluation import Scores, SystemScores
+from offline_eval.scoring.resampling import Estimate
+from offline_eval.scoring.trial import Difference
 
 SCHEMA = "emotion-eval/report/1"
 _WORST = 20

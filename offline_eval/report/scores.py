@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from offline_eval.report.document import Block, Cell, Fold, Group, Listing, Paragraph, Row, Section, Table
 from offline_eval.report.findings import Findings
@@ -16,9 +17,12 @@ from offline_eval.report.words import (
     legend,
     number,
 )
-from offline_eval.scoring.evaluation import Estimate, Evaluation, Scores
-from offline_eval.scoring.metrics.measures import MEASURES
+from offline_eval.scoring.evaluation import Evaluation, Scores
+from offline_eval.scoring.metrics.measures import MEASURE, REPORTED
 from offline_eval.scoring.reference_points import LeaveOneOut
+
+if TYPE_CHECKING:
+    from offline_eval.scoring.resampling import Estimate
 
 HEARD, DEAF, CONSTANT = "The recording is heard", "The same questions without the sound", "No model at all"
 _CHANCE = "chance"
@@ -66,7 +70,7 @@ def everything(findings: Findings) -> Section:
     evaluation = findings.evaluation
     names = [name for some in grouped(findings).values() for name in some]
     rows = []
-    for measure in MEASURES:
+    for measure in map(MEASURE.__getitem__, REPORTED):
         level = evaluation.levels[measure.name]
         cells = (estimated(evaluation.systems[name].scored.estimates[measure.name]) for name in names)
         levels = (Cell(number(level.chance)), Cell(number(level.prior)))
@@ -76,7 +80,7 @@ def everything(findings: Findings) -> Section:
     return Section(
         anchor="measures",
         title="All measures",
-        blocks=(Fold(f"{len(MEASURES)} measures of {len(names)} readings", (table,)),),
+        blocks=(Fold(f"{len(REPORTED)} measures of {len(names)} readings", (table,)),),
     )
 
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from offline_eval.labels.rated import Agreement
 from offline_eval.report.document import Cell
-from offline_eval.scoring.evaluation import Estimate
-from offline_eval.scoring.metrics.measures import MEASURE, Measure
+from offline_eval.scoring.metrics.measure import Measure
+from offline_eval.scoring.metrics.measures import MEASURE
+from offline_eval.scoring.resampling import Estimate
 
 HEADLINE = (
     "kl",

@@ -12,7 +12,7 @@ from offline_eval.report.paper import paper
 from offline_eval.report.plain import as_json
 from offline_eval.runs.durable import write_text
 from offline_eval.runs.folder import RunFolder
-from offline_eval.scoring.evaluation import DRAWS
+from offline_eval.scoring.resampling import DRAWS
 
 PAGE, MARKDOWN, JSON = "report.html", "report.md", "report.json"
 

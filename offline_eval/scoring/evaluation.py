@@ -1,22 +1,19 @@
 """How well systems read what people heard: every measure with its interval, and systems against each other."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.distribution import EMOTIONS, SUM_TOLERANCE
 from core.errors import UsageError
 from offline_eval.labels.rated import AGREEMENTS, Agreement, RatedUtterance
 from offline_eval.scoring.levels import Level, levels
 from offline_eval.scoring.metrics import hard_labels
-from offline_eval.scoring.metrics.measures import HEADLINES, MEASURE
+from offline_eval.scoring.metrics.measures import HEADLINES, REPORTED
 from offline_eval.scoring.metrics.sample import Sample, Values
-from offline_eval.scoring.replicates import Replicates, replicates
-from offline_eval.scoring.resampling import ClusterBootstrap, holm
-
-DRAWS = 2_000
+from offline_eval.scoring.resampling import DRAWS, ClusterBootstrap, Estimate
+from offline_eval.scoring.trial import Difference, Trial, corrected
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +29,6 @@ class SystemOutput:
     probabilities: Values
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A measure and its 95 % interval.
-
-    Attributes:
-        value: On the utterances themselves; NaN where the measure is undefined on them.
-        low: Lower end; None where there is one cluster, or the measure is undefined.
-        high: Upper end, the same.
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """One system on some utterances.
@@ -56,7 +38,7 @@ class Scores:
         n_scored: Of these, the ones that the measures are of.
         n_invalid: Of these, the ones without a valid reading.
         n_clusters: What the intervals draw from.
-        estimates: Name of each of MEASURES to its estimate.
+        estimates: Name of each of REPORTED to its estimate.
         confusion: [4][4] utterances by hard label (rows) and likeliest emotion; those without a label are left out.
     """
 
@@ -88,35 +70,12 @@ class SystemScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One measure of one system minus that of another, on the utterances that both read.
-
-    Attributes:
-        first: Name of the one system.
-        other: Name of the one subtracted.
-        measure: Name of the measure.
-        n_common: Utterances that both read.
-        estimate: The difference; paired draw by draw.
-        p: Two-sided bootstrap p-value, at least 1 / (draws + 1); None where there is no interval.
-        p_holm: The same after Holm's correction over all differences of the table.
-    """
-
-    first: str
-    other: str
-    measure: str
-    n_common: int
-    estimate: Estimate
-    p: float | None
-    p_holm: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """What an evaluation found.
 
     Attributes:
         systems: Name to scores, in the order given.
-        levels: Name of each of MEASURES to what it comes to without a model.
+        levels: Name of each of REPORTED to what it comes to without a model.
         draws: Of the bootstrap.
         seed: The same.
     """
@@ -125,7 +84,7 @@ class Evaluation:
     levels: Mapping[str, Level]
     draws: int
     seed: int
-    _trials: Mapping[str, "_Trial"] = field(repr=False, compare=False)
+    _trials: Mapping[str, Trial] = field(repr=False, compare=False)
 
     def paired(
         self, first: str, others: Sequence[str], *, measures: Sequence[str] = HEADLINES
@@ -138,30 +97,9 @@ class Evaluation:
             UsageError: There is no system, or no measure, of that name.
         """
         _known("system", [first, *others], self._trials)
-        _known("measure", measures, MEASURE)
-        found = [one for other in others for one in self._differences(first, other, measures)]
-        corrected = holm([one.p for one in found])
-        return tuple(replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True))
-
-    def _differences(self, first: str, other: str, measures: Sequence[str]) -> list[Difference]:
-        one, two = self._trials[first], self._trials[other]
-        common = one.valid & two.valid
-        ours, theirs = one.replicates(common), two.replicates(common)
-        found = []
-        for name in measures:
-            apart = ours[name] - theirs[name]
-            found.append(
-                Difference(
-                    first=first,
-                    other=other,
-                    measure=name,
-                    n_common=int(common.sum()),
-                    estimate=_estimate(one.bootstrap, apart),
-                    p=one.bootstrap.p_value(apart),
-                    p_holm=None,
-                )
-            )
-        return found
+        _known("measure", measures, REPORTED)
+        trial = self._trials[first]
+        return corrected([one for other in others for one in trial.minus(self._trials[other], measures)])
 
 
 def evaluate(
@@ -201,63 +139,32 @@ def evaluate(
     trials, systems = {}, {}
     for output in outputs:
         read = np.asarray(output.probabilities, dtype=np.float64)[order]
-        trial = _Trial(sample.read_as(read), bootstrap)
+        trial = trials[output.name] = Trial(output.name, sample.read_as(read), bootstrap, REPORTED)
         by_part = {
-            kind: {name: _Trial(trial.sample.rows(rows), drawn).scores() for name, (rows, drawn) in by_name.items()}
+            kind: {name: _scores(trial.part(rows, drawn)) for name, (rows, drawn) in by_name.items()}
             for kind, by_name in parts.items()
         }
-        trials[output.name] = trial
         systems[output.name] = SystemScores(
             name=output.name,
-            scored=trial.scores(),
-            penalised=trial.penalised().scores(),
+            scored=_scores(trial),
+            penalised=_scores(trial.penalised()),
             by_agreement={name: by_part["agreement"][name] for name in AGREEMENTS if name in by_part["agreement"]},
             by_session=by_part["session"],
         )
     return Evaluation(systems=systems, levels=levels(sample), draws=draws, seed=seed, _trials=trials)
 
 
-class _Trial:
-    """What one system read of some utterances, and the draws of these."""
-
-    def __init__(self, sample: Sample, bootstrap: ClusterBootstrap) -> None:
-        self.sample = sample
-        self.bootstrap = bootstrap
-        self.valid: NDArray[np.bool_] = np.asarray(np.isfinite(sample.model).all(1))
-        self._scored: Replicates | None = None
-
-    def replicates(self, rows: NDArray[np.bool_]) -> Replicates:
-        """Of the chosen utterances, which must be valid; those of all valid ones are kept."""
-        if not np.array_equal(rows, self.valid):
-            return replicates(self.sample.rows(rows), self.bootstrap.cluster[rows], self.bootstrap)
-        if self._scored is None:
-            self._scored = replicates(self.sample.rows(rows), self.bootstrap.cluster[rows], self.bootstrap)
-        return self._scored
-
-    def penalised(self) -> "_Trial":
-        """The same with invalid readings counted as uniform."""
-        if self.valid.all():
-            return self
-        uniform = 1 / self.sample.model.shape[1]
-        return _Trial(self.sample.read_as(np.where(self.valid[:, None], self.sample.model, uniform)), self.bootstrap)
-
-    def scores(self) -> Scores:
-        """Of the valid readings."""
-        drawn = self.replicates(self.valid)
-        table = hard_labels.confusion(self.sample.rows(self.valid))
-        return Scores(
-            n_total=len(self.valid),
-            n_scored=int(self.valid.sum()),
-            n_invalid=int((~self.valid).sum()),
-            n_clusters=self.bootstrap.number,
-            estimates={name: _estimate(self.bootstrap, drawn[name]) for name in MEASURE},
-            confusion=tuple(tuple(int(cell) for cell in row) for row in table),
-        )
-
-
-def _estimate(bootstrap: ClusterBootstrap, drawn: Values) -> Estimate:
-    low, high = bootstrap.interval(drawn) or (None, None)
-    return Estimate(float(drawn[0]), low, high)
+def _scores(trial: Trial) -> Scores:
+    """Of the valid readings."""
+    table = hard_labels.confusion(trial.sample.rows(trial.valid))
+    return Scores(
+        n_total=len(trial.valid),
+        n_scored=int(trial.valid.sum()),
+        n_invalid=int((~trial.valid).sum()),
+        n_clusters=trial.bootstrap.number,
+        estimates=trial.estimates(),
+        confusion=tuple(tuple(int(cell) for cell in row) for row in table),
+    )
 
 
 def _check(rated: Sequence[RatedUtterance], outputs: Sequence[SystemOutput]) -> None:
@@ -280,7 +187,7 @@ def _check(rated: Sequence[RatedUtterance], outputs: Sequence[SystemOutput]) -> 
             raise UsageError(msg)
 
 
-def _known(kind: str, names: Sequence[str], known: Mapping[str, object]) -> None:
+def _known(kind: str, names: Sequence[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
             msg = f"there is no {kind} {name!r}; there are {', '.join(known)}"

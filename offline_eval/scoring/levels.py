@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offline_eval.scoring.metrics import ambiguity, correlation
-from offline_eval.scoring.metrics.measures import MEASURE
+from offline_eval.scoring.metrics.measures import REPORTED
 from offline_eval.scoring.metrics.sample import Sample
 from offline_eval.scoring.replicates import values_of
 
@@ -25,10 +25,10 @@ class Level:
 
 
 def levels(sample: Sample) -> dict[str, Level]:
-    """Name of each of MEASURES to its level on the utterances, whatever the sample's model read."""
-    prior = values_of(sample.read_as(np.tile(sample.human.mean(0), (len(sample), 1))))
+    """Name of each of REPORTED to its level on the utterances, whatever the sample's model read."""
+    prior = values_of(sample.read_as(np.tile(sample.human.mean(0), (len(sample), 1))), REPORTED)
     by_chance = chances(sample)
-    return {name: Level(by_chance.get(name), prior[name]) for name in MEASURE}
+    return {name: Level(by_chance.get(name), prior[name]) for name in REPORTED}
 
 
 def chances(sample: Sample) -> dict[str, float]:

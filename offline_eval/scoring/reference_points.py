@@ -1,17 +1,18 @@
 """What needs no model: constant readings, and people against each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.distribution import EMOTIONS
+from offline_eval.labels.clips import Clip, targets_of
 from offline_eval.labels.rated import RatedUtterance, humans_of
-from offline_eval.scoring.evaluation import DRAWS, Estimate, SystemOutput
+from offline_eval.scoring.evaluation import SystemOutput
 from offline_eval.scoring.metrics.divergence import kl_divergence
 from offline_eval.scoring.metrics.overlap import bhattacharyya_coefficient
 from offline_eval.scoring.metrics.sample import Values
-from offline_eval.scoring.resampling import ClusterBootstrap
+from offline_eval.scoring.resampling import DRAWS, ClusterBootstrap, Estimate
 
 UNIFORM = "uniform"
 VOTE_PRIOR = "vote prior"
@@ -62,6 +63,22 @@ def constant_outputs(rated: Sequence[RatedUtterance]) -> tuple[SystemOutput, ...
     )
 
 
+def uniform(clips: Sequence[Clip]) -> Values:
+    """[N, 4] of one quarter each."""
+    return np.full((len(clips), len(EMOTIONS)), 1 / len(EMOTIONS))
+
+
+def class_prior(train: Iterable[Clip], clips: Sequence[Clip]) -> Values:
+    """[N, 4] for `clips`: how often each emotion occurs among the training clips of the same corpus.
+
+    A corpus without training clips gets the frequencies of all training clips. One count is added to each class.
+    """
+    train = list(train)
+    whole = _frequencies(train)
+    by_corpus = {name: _frequencies([c for c in train if c.corpus == name]) for name in {clip.corpus for clip in train}}
+    return np.stack([by_corpus.get(clip.corpus, whole) for clip in clips])
+
+
 def leave_one_out(rated: Sequence[RatedUtterance], *, draws: int = DRAWS, seed: int = 0) -> LeaveOneOut | None:
     """People as a system; None where no utterance has two raters."""
     apart = sorted(((one.cluster, one.utterance.utterance_id, *_apart(one)) for one in rated), key=lambda row: row[:2])
@@ -89,10 +106,7 @@ def leave_one_out(rated: Sequence[RatedUtterance], *, draws: int = DRAWS, seed: 
     return LeaveOneOut(
         n_utterances=len(kept),
         n_raters=len(own),
-        **{
-            name: Estimate(float(drawn[0]), *(bootstrap.interval(drawn) or (None, None)))
-            for name, drawn in found.items()
-        },
+        **{name: bootstrap.estimate(drawn) for name, drawn in found.items()},
     )
 
 
@@ -104,3 +118,9 @@ def _apart(one: RatedUtterance) -> tuple[Values, Values]:
         return votes[:0], votes[:0]
     others = votes.sum(0) - votes
     return votes / votes.sum(1, keepdims=True), others / others.sum(1, keepdims=True)
+
+
+def _frequencies(clips: Sequence[Clip]) -> Values:
+    counts = targets_of(clips).sum(0) + 1
+    frequencies: Values = counts / counts.sum()
+    return frequencies

@@ -1,26 +1,27 @@
-"""How good readings are, beside what needs no model.
+"""Scores of labelled clips: a label is a distribution with one vote, so these are measures of rated speech."""
 
-Every measure is computed from sums over clips, so that a bootstrap over speakers only has to add the same sums up
-again; the tests hold each measure against scikit-learn's, or against its definition where there is none.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.distribution import EMOTIONS
 from offline_eval.labels.clips import Clip
-from offline_eval.scoring.metrics.sums import BINS, bin_of
+from offline_eval.scoring.metrics.sample import Sample, Values
+from offline_eval.scoring.replicates import values_of
 
 OVERALL = "all"
-_LEAST = 1e-10
-_CLASSES = len(EMOTIONS)
-_COUNT, _NLL, _BRIER, _CONFUSION = 0, 1, 2, slice(3, 3 + _CLASSES**2)
-_BINS = slice(_CONFUSION.stop, _CONFUSION.stop + BINS)
 
-Values = NDArray[np.float64]
+MEASURES = {
+    "macro_f1": "macro_f1_labelled",
+    "uar": "uar",
+    "accuracy": "accuracy",
+    "nll": "log_loss",
+    "brier": "brier",
+    "ece": "ece",
+}
+"""What a `Score`, and every file with scores of clips, calls a measure, to its name in `metrics.measures`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +33,9 @@ class Score:
         macro_f1: Mean F1 over the emotions present in the labels.
         uar: Mean recall over the emotions present in the labels (unweighted average recall, balanced accuracy).
         accuracy: Share of the clips whose likeliest emotion is the label.
-        nll: Mean cross-entropy to the target, in nats.
+        nll: Mean cross-entropy to the target, in nats: the log loss per vote.
         brier: Mean over clips of the sum of squared differences to the target: 0 to 2.
-        ece: Expected calibration error (Guo et al. 2017): over 15 bins of equal width of the top probability, the gap
-            between its mean and the accuracy, weighted by the clips in the bin.
+        ece: Expected calibration error in 15 bins.
     """
 
     clips: int
@@ -47,79 +47,28 @@ class Score:
     ece: float
 
 
-MEASURES = tuple(field.name for field in fields(Score) if field.name != "clips")
-"""Every measure of a `Score`."""
+def score(clips: Sequence[Clip], probabilities: Values) -> Score:
+    """Scores predicted [N, 4] against the clips' targets."""
+    found = values_of(Sample.of_clips(clips, probabilities), MEASURES.values())
+    return Score(clips=len(clips), **{name: found[measure] for name, measure in MEASURES.items()})
 
 
-def score(probabilities: Values, targets: Values) -> Score:
-    """Scores predicted [N, 4] against target [N, 4]."""
-    values = measures(summands(probabilities, targets).sum(0))
-    return Score(clips=len(targets), **{name: float(value) for name, value in values.items()})
-
-
-def summands(probabilities: Values, targets: Values) -> Values:
-    """[N, K]: what each clip adds to the sums that `measures` takes."""
-    truth, guess, top = targets.argmax(1), probabilities.argmax(1), probabilities.max(1)
-    row = np.arange(len(targets))
-    terms = np.zeros((len(targets), _BINS.stop))
-    terms[:, _COUNT] = 1
-    terms[:, _NLL] = -(targets * np.log(np.maximum(probabilities, _LEAST))).sum(1)
-    terms[:, _BRIER] = ((probabilities - targets) ** 2).sum(1)
-    terms[row, _CONFUSION.start + truth * _CLASSES + guess] = 1
-    terms[row, _BINS.start + bin_of(top)] = top - (truth == guess)
-    return terms
-
-
-def measures(sums: Values) -> dict[str, Values]:
-    """The measures, each [...], from sums [..., K] of summands."""
-    clips = sums[..., _COUNT]
-    confusion = sums[..., _CONFUSION].reshape(*sums.shape[:-1], _CLASSES, _CLASSES)
-    hits, labelled, guessed = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-1), confusion.sum(-2)
-    present = labelled > 0
-    return {
-        "macro_f1": np.mean(2 * hits / np.maximum(labelled + guessed, 1), axis=-1, where=present),
-        "uar": np.mean(hits / np.maximum(labelled, 1), axis=-1, where=present),
-        "accuracy": hits.sum(-1) / clips,
-        "nll": sums[..., _NLL] / clips,
-        "brier": sums[..., _BRIER] / clips,
-        "ece": np.abs(sums[..., _BINS]).sum(-1) / clips,
-    }
+def corpora_of(clips: Sequence[Clip]) -> dict[str, NDArray[np.bool_]]:
+    """Each corpus, and then "all", to whether each clip [N] is of it."""
+    corpora = np.array([clip.corpus for clip in clips])
+    by_name = {str(name): corpora == name for name in np.unique(corpora)}
+    return by_name | {OVERALL: np.full(len(clips), fill_value=True)}
 
 
 def per_corpus(clips: Sequence[Clip], probabilities: Values) -> dict[str, Score]:
     """Scores on each corpus, and on all clips under "all"."""
-    targets, corpora = targets_of(clips), np.array([clip.corpus for clip in clips])
-    names = sorted({clip.corpus for clip in clips})
-    rows = {name: corpora == name for name in names} | {OVERALL: np.full(len(clips), fill_value=True)}
-    return {name: score(probabilities[mask], targets[mask]) for name, mask in rows.items()}
+    return _of_each(corpora_of(clips), clips, probabilities)
 
 
 def per_group(clips: Sequence[Clip], probabilities: Values, groups: Sequence[Sequence[str]]) -> dict[str, Score]:
     """Scores on each group of clips; `groups` names those that each clip belongs to."""
-    targets = targets_of(clips)
-    rows = {name: np.array([name in named for named in groups]) for name in sorted(set().union(*groups))}
-    return {name: score(probabilities[mask], targets[mask]) for name, mask in rows.items()}
-
-
-def class_prior(train: Iterable[Clip], clips: Sequence[Clip]) -> Values:
-    """[N, 4] for `clips`: how often each emotion occurs among the training clips of the same corpus.
-
-    A corpus without training clips gets the frequencies of all training clips. One count is added to each class.
-    """
-    train = list(train)
-    whole = _frequencies(train)
-    by_corpus = {name: _frequencies([c for c in train if c.corpus == name]) for name in {clip.corpus for clip in train}}
-    return np.stack([by_corpus.get(clip.corpus, whole) for clip in clips])
-
-
-def uniform(clips: Sequence[Clip]) -> Values:
-    """[N, 4] of one quarter each."""
-    return np.full((len(clips), _CLASSES), 1 / _CLASSES)
-
-
-def targets_of(clips: Sequence[Clip]) -> Values:
-    """[N, 4] target distributions."""
-    return np.array([list(clip.target) for clip in clips], dtype=np.float64)
+    names = sorted(set().union(*groups))
+    return _of_each({name: np.array([name in named for named in groups]) for name in names}, clips, probabilities)
 
 
 def table(scores: Mapping[str, Mapping[str, Score]]) -> str:
@@ -134,7 +83,5 @@ def table(scores: Mapping[str, Mapping[str, Score]]) -> str:
     return "\n".join(lines)
 
 
-def _frequencies(clips: Sequence[Clip]) -> Values:
-    counts = targets_of(clips).sum(0) + 1
-    frequencies: Values = counts / counts.sum()
-    return frequencies
+def _of_each(parts: Mapping[str, NDArray[np.bool_]], clips: Sequence[Clip], probabilities: Values) -> dict[str, Score]:
+    return {name: score([*compress(clips, rows)], probabilities[rows]) for name, rows in parts.items()}

@@ -8,8 +8,8 @@ import numpy as np
 from core.distribution import EMOTIONS
 from core.errors import UsageError
 from offline_eval.datasets.files import read_table
-from offline_eval.labels.clips import Clip
-from offline_eval.scoring.scores import Values, targets_of
+from offline_eval.labels.clips import Clip, targets_of
+from offline_eval.scoring.metrics.sample import Values
 
 
 def soft_targets(clips: Sequence[Clip], *, smoothing: float, listeners: Path | None) -> Values:

@@ -21,7 +21,8 @@ from offline_eval.calibration.card import PLOT_NAME
 from offline_eval.datasets.dataset import Dataset, hold_out
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.labels.clips import Clip, in_split, require_trainable
-from offline_eval.scoring.scores import Score, class_prior, per_corpus, per_group, uniform
+from offline_eval.scoring.reference_points import class_prior, uniform
+from offline_eval.scoring.scores import Score, per_corpus, per_group
 from offline_eval.training import card
 from offline_eval.training.encoder import Encoder, encoder_of, load_encoder
 from offline_eval.training.learn import School

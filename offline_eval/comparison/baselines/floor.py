@@ -5,7 +5,7 @@ from functools import partial
 
 from offline_eval.comparison.system import Predictor
 from offline_eval.labels.clips import Clip
-from offline_eval.scoring.scores import class_prior, uniform
+from offline_eval.scoring.reference_points import class_prior, uniform
 
 
 class Uniform:

@@ -22,9 +22,10 @@ from core.distribution import EMOTIONS
 from core.errors import UsageError
 from offline_eval.comparison.baselines.clip_vectors import ClipVectors
 from offline_eval.comparison.system import Predictor
-from offline_eval.labels.clips import Clip
+from offline_eval.labels.clips import Clip, targets_of
 from offline_eval.labels.folds import speaker_folds
-from offline_eval.scoring.scores import OVERALL, Values, per_corpus, targets_of
+from offline_eval.scoring.metrics.sample import Values
+from offline_eval.scoring.scores import OVERALL, per_corpus
 
 Kind = Literal["svm", "lr"]
 

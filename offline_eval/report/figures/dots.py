@@ -10,7 +10,7 @@ import numpy as np
 from offline_eval.report.document import Panel
 from offline_eval.report.figures.canvas import ACCENT, CARD, OTHER, QUIET, drawn
 from offline_eval.report.words import interval, number
-from offline_eval.scoring.evaluation import Estimate
+from offline_eval.scoring.resampling import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline_eval.scoring.metrics.divergence import entropy
+from offline_eval.scoring.metrics.measure import Measure
 from offline_eval.scoring.metrics.sample import NO_LABEL, Sample, Values
 from offline_eval.scoring.metrics.sums import ratio, spread
+
+MEASURES = (
+    Measure("top2_accuracy", "label among the two likeliest", "higher"),
+    Measure("top2_set_accuracy", "two likeliest are the voters' two", "higher"),
+    Measure("minority_recall", "recall of emotions a minority heard", "higher"),
+    Measure("entropy", "entropy of the model, nats", None),
+    Measure("entropy_pearson", "Pearson r of entropies", "higher"),
+)
 
 _PAIR = 2
 

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from offline_eval.scoring.metrics.measure import Measure
 from offline_eval.scoring.metrics.sample import NO_LABEL, Sample, Values
 from offline_eval.scoring.metrics.sums import BINS, bin_of, ratio
+
+MEASURES = (
+    Measure("ece", "expected calibration error, 15 bins", "lower"),
+    Measure("soft_ece", "|confidence - share of votes|", "lower"),
+)
 
 
 def soft_gap(human: Values, model: Values) -> Values:
@@ -15,10 +21,25 @@ def soft_gap(human: Values, model: Values) -> Values:
     return gap
 
 
-def reliability(sample: Sample) -> Values:
-    """[BINS, 3]: labelled utterances, sum of top probabilities and hits, by the top probability's bin."""
-    diagram: Values = _binned(sample).sum(0)
+def reliability(sample: Sample, weights: Values | None = None) -> Values:
+    """[BINS, 3]: labelled utterances, sum of top probabilities and hits, by the top probability's bin.
+
+    Args:
+        sample: N utterances.
+        weights: [N] of the utterances; all alike by default.
+    """
+    binned = _binned(sample)
+    diagram: Values = binned.sum(0) if weights is None else np.tensordot(weights, binned, axes=1)
     return diagram
+
+
+def expected_error(diagram: Values) -> Values:
+    """[...] expected calibration error of Guo et al. 2017, of diagrams [..., BINS, 3] as `reliability` gives them.
+
+    The gap between top probability and accuracy in each bin, weighted by the utterances in it.
+    """
+    inside, confidence, hits = np.moveaxis(diagram, -1, 0)
+    return ratio(np.abs(confidence - hits).sum(-1), inside.sum(-1))
 
 
 def terms(sample: Sample) -> Values:
@@ -28,10 +49,9 @@ def terms(sample: Sample) -> Values:
 
 
 def values(sums: Values, classes: Sequence[str]) -> dict[str, Values]:  # noqa: ARG001 - as every topic's
-    """The measures of sums of terms; `ece` is that of Guo et al. 2017."""
-    inside, confidence, hits = np.moveaxis(sums[..., 2:].reshape(*sums.shape[:-1], BINS, 3), -1, 0)
+    """The measures of sums of terms."""
     return {
-        "ece": ratio(np.abs(confidence - hits).sum(-1), inside.sum(-1)),
+        "ece": expected_error(sums[..., 2:].reshape(*sums.shape[:-1], BINS, 3)),
         "soft_ece": ratio(sums[..., 1], sums[..., 0]),
     }
 

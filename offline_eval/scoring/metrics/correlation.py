@@ -4,8 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from core.distribution import EMOTIONS
+from offline_eval.scoring.metrics.measure import Measure
 from offline_eval.scoring.metrics.sample import Sample, Values
 from offline_eval.scoring.metrics.sums import ratio, spread
+
+MEASURES = (
+    Measure("paper_r2", "paper_r2: squared Pearson r per utterance", "higher", headline=True),
+    Measure("r2_flat", "1 - SSR/SST, flattened", "higher"),
+    *(Measure(f"r2_{emotion}", f"1 - SSR/SST, {emotion}", "higher") for emotion in EMOTIONS),
+)
 
 EPSILON = 1e-10
 

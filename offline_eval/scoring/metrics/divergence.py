@@ -5,8 +5,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from offline_eval.scoring.metrics.measure import Measure
 from offline_eval.scoring.metrics.sample import Sample, Values
 from offline_eval.scoring.metrics.sums import ratio, smoothed
+
+MEASURES = (
+    Measure("kl", "KL(human || model), nats, eps 1e-10", "lower", headline=True),
+    Measure("kl_1e-3", "KL, nats, eps 1e-3", "lower"),
+    Measure("kl_smoothed", "KL, nats, eps 1e-2", "lower", headline=True),
+    Measure("skill", "1 - KL / KL of the vote prior, eps 1e-10", "higher"),
+    Measure("skill_smoothed", "1 - KL / KL of the vote prior, eps 1e-2", "higher"),
+    Measure("js", "Jensen-Shannon, nats", "lower", headline=True),
+    Measure("js_bits", "Jensen-Shannon, bits", "lower"),
+)
 
 EPSILONS = {"kl": 1e-10, "kl_1e-3": 1e-3, "kl_smoothed": 1e-2}
 """What is added to each class of the model; a zero that people voted for costs -ln of it."""

@@ -4,8 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from offline_eval.scoring.metrics.measure import Measure
 from offline_eval.scoring.metrics.sample import Sample, Values
 from offline_eval.scoring.metrics.sums import ratio, smoothed
+
+MEASURES = (
+    Measure("bd_mean_log", "mean(-ln BC)", "lower"),
+    Measure("bd_log_mean", "-ln(mean BC)", "lower", headline=True),
+    Measure("bd_complement", "1 - mean BC", "lower"),
+    Measure("bc", "mean BC", "higher"),
+    Measure("tv", "total variation", "lower"),
+    Measure("cosine", "cosine similarity", "higher"),
+)
+"""`bd_log_mean` is the reading of the paper's BD column that fits it best."""
 
 EPSILON = 1e-10
 

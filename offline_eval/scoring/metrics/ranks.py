@@ -8,8 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline_eval.scoring.metrics.divergence import entropy
+from offline_eval.scoring.metrics.measure import Measure
 from offline_eval.scoring.metrics.sample import Sample, Values
 from offline_eval.scoring.metrics.sums import ratio
+
+MEASURES = (
+    Measure("entropy_spearman", "Spearman rho of entropies", "higher", headline=True),
+    Measure("auroc_not_unanimous", "AUROC: not unanimous, by entropy", "higher"),
+    Measure("aupr_not_unanimous", "AUPR: not unanimous, by entropy", "higher"),
+    Measure("auroc_no_majority", "AUROC: no majority, by entropy", "higher"),
+    Measure("aupr_no_majority", "AUPR: no majority, by entropy", "higher"),
+)
 
 _ROUNDING = 1e-9
 _CHUNK = 16

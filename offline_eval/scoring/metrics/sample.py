@@ -1,13 +1,14 @@
 """What a measure looks at: for the same utterances what people heard and what a model read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.distribution import EMOTIONS
+from offline_eval.labels.clips import Clip, targets_of
 from offline_eval.labels.rated import RatedUtterance, humans_of
 
 Values = NDArray[np.float64]
@@ -49,6 +50,12 @@ class Sample:
         )
 
     @classmethod
+    def of_clips(cls, clips: Sequence[Clip], model: Values) -> "Sample":
+        """Labelled clips as what one rater heard; the first emotion of a tie is the label, as it is in training."""
+        targets = targets_of(clips)
+        return replace(cls.of_shares(targets, model), label=targets.argmax(1))
+
+    @classmethod
     def of_shares(cls, human: Values, model: Values) -> Self:
         """Distributions alone, [N, classes]: one rater each, the label is the one class that leads."""
         human = np.asarray(human, dtype=np.float64)
@@ -79,11 +86,4 @@ class Sample:
 
     def read_as(self, model: Values) -> "Sample":
         """The same utterances with what another model read of them."""
-        return Sample(
-            human=self.human,
-            model=model,
-            label=self.label,
-            raters=self.raters,
-            unanimous=self.unanimous,
-            majority=self.majority,
-        )
+        return replace(self, model=model)

@@ -4,8 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from offline_eval.scoring.metrics.measure import Measure
 from offline_eval.scoring.metrics.sample import Sample, Values
 from offline_eval.scoring.metrics.sums import BINS, bin_of, ratio, smoothed
+
+MEASURES = (
+    Measure("brier", "Brier score, 0 to 2", "lower", headline=True),
+    Measure("brier_reliability", "Brier: reliability", "lower"),
+    Measure("brier_resolution", "Brier: resolution", "higher"),
+    Measure("brier_uncertainty", "Brier: uncertainty", None),
+    Measure("log_loss", "log loss per vote, nats", "lower"),
+)
 
 EPSILON = 1e-10
 

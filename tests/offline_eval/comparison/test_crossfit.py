@@ -7,7 +7,7 @@ import pytest
 from offline_eval.comparison.crossfit import tempered
 from offline_eval.comparison.predictions import Predictions
 from offline_eval.labels.clips import Clip, one_hot
-from offline_eval.scoring.scores import score, targets_of
+from offline_eval.scoring.scores import score
 
 
 def spoken(n, seed, *, folds=4):
@@ -33,7 +33,7 @@ def test_over_and_under_confidence_are_undone_without_the_folds_own_labels(power
     made = Predictions(system="s", probabilities=sharpened(honest, power), folds=folds)
     after = tempered(clips, made).probabilities
     assert np.abs(after - honest).max() < 0.08
-    assert score(after, targets_of(clips)).nll < score(made.probabilities, targets_of(clips)).nll
+    assert score(clips, after).nll < score(clips, made.probabilities).nll
 
 
 def test_a_folds_labels_do_not_change_its_answers():

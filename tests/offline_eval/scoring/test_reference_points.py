@@ -13,10 +13,12 @@ from offline_eval.scoring.reference_points import (
     PIECE_COUNT,
     UNIFORM,
     VOTE_PRIOR,
+    class_prior,
     constant_outputs,
     leave_one_out,
 )
 from offline_eval.scoring.replicates import values_of
+from tests.offline_eval.labelled_clips import labelled_clips
 from tests.rated_votes import (
     MEAN_ENTROPY_NATS,
     SHARES,
@@ -126,6 +128,13 @@ def test_the_order_of_the_utterances_does_not_matter_to_people():
     assert leave_one_out(rated, draws=100) == leave_one_out(rated[::-1], draws=100)
 
 
+def test_the_prior_is_that_of_the_clips_corpus():
+    train = [*labelled_clips("a", *["anger"] * 5, "sadness"), *labelled_clips("b", "neutral")]
+    prior = class_prior(train, [*labelled_clips("a", "anger"), *labelled_clips("new", "anger")])
+    assert prior[0] == pytest.approx([0.6, 0.1, 0.2, 0.1])
+    assert prior[1] == pytest.approx([6 / 11, 1 / 11, 2 / 11, 2 / 11])
+
+
 @pytest.fixture(scope="module")
 def crema_d(shared) -> np.ndarray:
     with (shared / "data" / "cremad_voice_votes.csv").open(newline="") as file:
@@ -137,7 +146,7 @@ def shares(votes: np.ndarray) -> np.ndarray:
 
 
 def constant(human: np.ndarray, reading: np.ndarray, classes: tuple[str, ...]) -> tuple[float, float]:
-    found = values_of(Sample.of_shares(human, np.tile(reading, (len(human), 1))), classes)
+    found = values_of(Sample.of_shares(human, np.tile(reading, (len(human), 1))), classes=classes)
     return found["kl"], found["bd_mean_log"]
 
 

@@ -14,7 +14,8 @@ from core.ltu_as.verbalizer import CONTEXTS
 from core.sound.audio import read_audio
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.labels.clips import in_split
-from offline_eval.scoring.scores import class_prior, score, targets_of, uniform
+from offline_eval.scoring.reference_points import class_prior, uniform
+from offline_eval.scoring.scores import score
 from offline_eval.sounds.content_free import content_free_by_kind
 from offline_eval.training.encoder import load_encoder
 from offline_eval.training.readings import read_clips
@@ -155,9 +156,8 @@ def test_its_encoder_is_the_published_one(mini, shared):
 def test_it_hears_more_than_the_prior_knows_on_unheard_speakers(shared):
     clips = open_dataset(shared / "data").load().clips
     dev = in_split(clips, "dev")[::EVERY]
-    targets = targets_of(dev)
-    heard = score(read_clips(LTUASReader(MINI, abstain=False), dev), targets)
-    prior = score(class_prior(in_split(clips, "train"), dev), targets)
-    chance = score(uniform(dev), targets)
+    heard = score(dev, read_clips(LTUASReader(MINI, abstain=False), dev))
+    prior = score(dev, class_prior(in_split(clips, "train"), dev))
+    chance = score(dev, uniform(dev))
     assert heard.accuracy > max(prior.accuracy, chance.accuracy) + 0.2
     assert heard.nll < min(prior.nll, chance.nll) - 0.3

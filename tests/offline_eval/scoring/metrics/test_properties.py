@@ -19,7 +19,15 @@ from tests.rated_votes import random_rated
 SEEDS = st.integers(0, 2**32 - 1)
 TO_ONE = [
     *("js_bits", "bd_complement", "bc", "tv", "cosine", "paper_r2", "ece", "soft_ece", "accuracy", "macro_f1"),
-    *("macro_f1_union", "weighted_f1", "uar", "top2_accuracy", "top2_set_accuracy", "minority_recall"),
+    *(
+        "macro_f1_union",
+        "macro_f1_labelled",
+        "weighted_f1",
+        "uar",
+        "top2_accuracy",
+        "top2_set_accuracy",
+        "minority_recall",
+    ),
     *("auroc_not_unanimous", "aupr_not_unanimous", "auroc_no_majority", "aupr_no_majority"),
 ]
 BOUNDS = {
