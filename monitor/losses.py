@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+EXPECTED = frozenset({"too_short", "paused", "superseded"})
+"""Reasons that are no cause for worry."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:

@@ -21,17 +21,19 @@ from monitor.dashboard.exporting import Exporting
 from monitor.dashboard.help import HelpScreen
 from monitor.dashboard.layout import Layout, fit
 from monitor.dashboard.look import Look
-from monitor.dashboard.paint import health_lines, reading, themes, wording
+from monitor.dashboard.paint import health_lines, themes, wording
 from monitor.dashboard.paint.ascii import AsciiFilter
+from monitor.dashboard.paint.header import header
 from monitor.dashboard.paint.health import Checkup
-from monitor.dashboard.paint.reading import NARROW
+from monitor.dashboard.paint.text import NARROW, line
+from monitor.dashboard.paint.troubles import recorded, troubles
 from monitor.dashboard.palette import Actions
-from monitor.dashboard.state.troubles import recorded, troubles
 from monitor.dashboard.state.view_model import DashboardState, Session
 from monitor.dashboard.widgets.footer import Keys
 from monitor.dashboard.widgets.health_screen import HealthScreen
 from monitor.dashboard.widgets.main_screen import MainScreen
-from monitor.dashboard.widgets.panel import Painted, StreamPanel
+from monitor.dashboard.widgets.painted import Painted
+from monitor.dashboard.widgets.panel import StreamPanel
 from monitor.sources.portaudio import Microphone, list_microphones
 
 if TYPE_CHECKING:
@@ -180,7 +182,7 @@ class DashboardApp(Exporting):
         panels = self._panels()
         for stream in state.present:
             panels[stream.stream].show(state, stream, layout.density, now_s, numbers[stream.stream])
-        main.query_one("#header", Painted).show(reading.header, state, self.title)
+        main.query_one("#header", Painted).show(header, state, self.title)
         known = self._checkup(now_s)
         main.query_one("#health", Painted).show(health_lines.health, state, known.found)
         message, notice = main.query_one("#message", Painted), state.current_notice(now_s)
@@ -201,7 +203,7 @@ class DashboardApp(Exporting):
         welcome.display = not self.state.streams
         expected = self.backend.welcome() if self.backend.welcome else wording.expectation(self.state, None)
         headline, detail = expected
-        welcome.show(reading.line, f"{headline}\n{detail}", "")
+        welcome.show(line, f"{headline}\n{detail}", "")
 
     def _panels(self) -> dict[str, StreamPanel]:
         """A panel for every stream, in the order of the streams; new ones are being mounted."""

@@ -15,6 +15,7 @@ from core.wire.commands import (
     SetVad,
     SwitchSource,
 )
+from monitor.dashboard.state.playback import PlaybackFacts
 from monitor.export.session import Session
 
 ALL_COMMANDS: frozenset[type[Command]] = frozenset(get_args(Command))
@@ -29,23 +30,6 @@ NEEDED: dict[str, type[Command]] = {
     "smoothing": SetSmoothing,
 }
 """Action of the dashboard to the command it gives; the others need none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaybackFacts:
-    """Where a replay is."""
-
-    name: str
-    """Of the file."""
-    recorded: str
-    """When, in words; empty where it is not known."""
-    position_s: float
-    length_s: float
-    speed: float
-    state: str
-    """One word: playing, paused, ended, reading."""
-    spoken: bytes = b""
-    """Which parts of the whole hold speech: a byte each, 1 or 0."""
 
 
 class Playback(Protocol):

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from monitor.consent import Disclosure
-from monitor.dashboard.paint.reading import NARROW, printable
+from monitor.dashboard.paint.text import NARROW, fitting, printable
 
 if TYPE_CHECKING:
     from monitor.dashboard.app import DashboardApp
@@ -57,7 +57,7 @@ class ConsentScreen(ModalScreen[bool]):
         roomy = self.size.height >= ROOMY and self.size.width >= NARROW
         self.query_one("#terms", Static).update(printable(text(self._disclosed, apart=roomy)))
         room = self.size.width - 6
-        self.query_one("#consent").border_subtitle = next((keys for keys in KEYS if len(keys) <= room), KEYS[-1])
+        self.query_one("#consent").border_subtitle = fitting(room, KEYS)
 
     def action_answer(self, agreed: bool) -> None:  # noqa: FBT001 - an action's argument
         """Closes with the answer."""

@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from monitor.dashboard import keys
 from monitor.dashboard.look import Look
-from monitor.dashboard.paint.reading import NARROW
-from monitor.dashboard.widgets.details import Block
+from monitor.dashboard.paint.text import NARROW
+from monitor.dashboard.widgets.painted import Block
 
 HEARD = """\
 For every utterance, one stretch of speech between pauses, four bars say how likely anger, happiness, sadness and \

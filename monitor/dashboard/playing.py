@@ -10,9 +10,9 @@ from monitor.dashboard.backend import Backend
 from monitor.dashboard.controls import Controls
 from monitor.dashboard.dialogs.remote_microphone import RemoteMicrophoneDialog
 from monitor.dashboard.paint.playback import playback as paint_playback
-from monitor.dashboard.paint.reading import line
+from monitor.dashboard.paint.text import line
 from monitor.dashboard.state.view_model import NOTICE_S, Notice, Session
-from monitor.dashboard.widgets.panel import Painted
+from monitor.dashboard.widgets.painted import Painted
 
 SKIP_S = 10.0
 TWO_ROWS = 20

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Protocol
 
 from core.wire.events import Event
-from monitor.dashboard.backend import PlaybackFacts
+from monitor.dashboard.state.playback import PlaybackFacts
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.recordings.tape import Place, Tape
 from monitor.replay.player import FASTEST, SLOWEST, Player

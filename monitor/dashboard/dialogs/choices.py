@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from monitor.dashboard.paint.reading import printable
+from monitor.dashboard.paint.text import printable
 
 CHOSEN, OTHER = "●", "○"
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.wire.commands import Command
-from monitor.dashboard.paint.reading import printable
+from monitor.dashboard.paint.text import fitting, printable
 from monitor.dashboard.state.view_model import DashboardState
 
 
@@ -28,8 +28,8 @@ class Dialog(ModalScreen[Command | None]):
     """A frame around what `body` yields; dismissed with the command that was chosen, or with None."""
 
     TITLE: ClassVar[str | None] = ""
-    KEYS: ClassVar[tuple[str, ...]] = ("Enter takes it · Esc leaves it", "Esc leaves it", "Esc")
-    """What is said in the lower edge: the longest that fits."""
+    KEYS: ClassVar[tuple[str, ...]] = ("Enter takes it · Esc leaves it", "Esc leaves it")
+    """What is said in the lower edge: the longest that fits, else Esc alone."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", id="leave-dialog", tooltip="Leave everything as it was"),
     ]
@@ -58,7 +58,7 @@ class Dialog(ModalScreen[Command | None]):
     def on_resize(self) -> None:
         """Fits the keys into the frame."""
         room = self.size.width - 6
-        self._frame.border_subtitle = next((keys for keys in self.KEYS if len(keys) <= room), "Esc")
+        self._frame.border_subtitle = fitting(room, (*self.KEYS, "Esc"))
 
     def action_leave(self) -> None:
         """Closes without a command."""

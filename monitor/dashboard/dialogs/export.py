@@ -14,8 +14,8 @@ from textual.widgets.option_list import Option
 
 from core.errors import EmotionMonitorError
 from monitor.dashboard.dialogs.dialog import Dialog
-from monitor.dashboard.dialogs.model import Folders
-from monitor.dashboard.paint.reading import printable
+from monitor.dashboard.dialogs.folders import Folders
+from monitor.dashboard.paint.text import printable
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.export.formats import FORMATS, TEXTS, Format
 
@@ -78,7 +78,6 @@ class ExportDialog(Dialog):
     KEYS = (
         "Space marks · Tab list or folder · Enter exports · Esc leaves it",
         "Space marks · Enter exports · Esc leaves",
-        "Esc",
     )
 
     def __init__(self, state: DashboardState, *, about: str, folder: Path, write: Write) -> None:

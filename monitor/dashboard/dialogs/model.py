@@ -5,12 +5,12 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
-from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from core.wire.commands import SetModel
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Dialog
+from monitor.dashboard.dialogs.folders import Folders
 
 SHIPPED = "ltu-as-mini"
 
@@ -19,7 +19,7 @@ class ModelDialog(Dialog):
     """The shipped model, the one in use, or the path of another model folder."""
 
     TITLE = "which model listens"
-    KEYS = ("Tab list or path · Enter takes it · Esc leaves it", "Enter takes it · Esc leaves it", "Esc")
+    KEYS = ("Tab list or path · Enter takes it · Esc leaves it", "Enter takes it · Esc leaves it")
 
     def body(self) -> ComposeResult:
         """A short list and a line for a path."""
@@ -48,25 +48,6 @@ class ModelDialog(Dialog):
             self.complain("That is no model folder: there is no config.json in it.")
 
 
-class Folders(Suggester):
-    """Completes the path of a folder; the right arrow key takes it."""
-
-    async def get_suggestion(self, value: str) -> str | None:
-        """The first folder whose path begins so."""
-        return await asyncio.to_thread(_completed, value) if "/" in value else None
-
-
 def _model_folder(path: str) -> Path | None:
     folder = Path(path).expanduser()
     return folder if path and (folder / "config.json").is_file() else None
-
-
-def _completed(value: str) -> str | None:
-    parent, _, begun = value.rpartition("/")
-    try:
-        inside = sorted(Path(f"{parent}/").expanduser().iterdir())
-        names = [entry.name for entry in inside if entry.name.startswith(begun) and entry.is_dir()]
-    except OSError:
-        return None
-    shown = [name for name in names if begun or not name.startswith(".")]
-    return f"{parent}/{shown[0]}/" if shown else None

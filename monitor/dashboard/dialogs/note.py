@@ -14,7 +14,7 @@ class NoteDialog(Dialog):
     """One line of text; none is a mark."""
 
     TITLE = "note"
-    KEYS = ("Enter marks this moment · Esc leaves it", "Enter marks · Esc leaves", "Esc")
+    KEYS = ("Enter marks this moment · Esc leaves it", "Enter marks · Esc leaves")
 
     def body(self) -> ComposeResult:
         """One line."""

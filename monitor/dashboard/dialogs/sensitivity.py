@@ -11,9 +11,9 @@ from textual.widgets import OptionList
 from core.wire.commands import SetVad
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Asked, Dialog
-from monitor.dashboard.paint.reading import lines
+from monitor.dashboard.paint.text import lines
 from monitor.dashboard.state.view_model import DashboardState
-from monitor.dashboard.widgets.panel import Painted
+from monitor.dashboard.widgets.painted import Painted
 
 MODES = (
     Choice("0", "0 most open", "quiet and distant speech too, and some noise"),

@@ -10,6 +10,7 @@ from core.distribution import EMOTIONS, EmotionDistribution
 from core.wire.events import LatencyMs, TokensEvent, UtteranceEvent
 from monitor.dashboard.paint import bars, reading, wording
 from monitor.dashboard.paint.stack import EIGHTHS, cell, tops, whole_rows
+from monitor.dashboard.paint.text import NARROW, fitting, lines
 from monitor.dashboard.state.rows import LostRow, Row
 from monitor.dashboard.state.view_model import DashboardState, one_line
 
@@ -70,12 +71,12 @@ def facts(known: Account, width: int) -> Content:
     if isinstance(row, LostRow):
         end_s = row.start_s + row.length_s
         when = [_stretch(row.start_s, end_s), f"{row.length_s:.1f} s", known.source]
-        return reading.lines(*_wrapped(when, width), Content.empty(), *_folded(wording.loss(row), width, "bold"))
+        return lines(*_wrapped(when, width), Content.empty(), *_folded(wording.loss(row), width, "bold"))
     heard = row.heard
     start_s, end_s = heard.start_s or 0.0, heard.end_s or 0.0
     first = [_stretch(start_s, end_s), f"{end_s - start_s:.1f} s of speech"]
     if said is None:
-        return reading.lines(*_wrapped(first, width))
+        return lines(*_wrapped(first, width))
     first += [_clock(said), one_line(said.source)]
     if said.truncated_s > 0:
         first.append(f"{said.truncated_s:.1f} s more than the model hears")
@@ -86,7 +87,7 @@ def facts(known: Account, width: int) -> Content:
         f"read-out {stamp.readout}",
         f"calibration {stamp.calibration}" if stamp.calibration else "uncalibrated",
     ]
-    return reading.lines(*_wrapped(first, width), *_wrapped(second, width))
+    return lines(*_wrapped(first, width), *_wrapped(second, width))
 
 
 def heard(known: Account, width: int) -> Content:
@@ -96,19 +97,17 @@ def heard(known: Account, width: int) -> Content:
         return Content.empty()
     raw, smoothed = row.heard.raw, row.heard.smoothed
     if raw is None:
-        return reading.lines(
-            *_folded(f"no reading: {row.heard.reason}", width, "bold"), *reading.rows(None, smoothed, width)
-        )
+        return lines(*_folded(f"no reading: {row.heard.reason}", width, "bold"), *reading.rows(None, smoothed, width))
     verdict = wording.verdict(raw) if row.heard.final else f"so far {wording.verdict(raw)}"
     sure = [
         f"entropy {raw.entropy:.2f}: {wording.entropy_words(raw)}",
         f"margin {raw.margin:.2f}: {wording.margin_words(raw)}",
     ]
     key = "█ this utterance   │ smoothed" if smoothed else "█ this utterance"
-    if smoothed and width < reading.NARROW:
+    if smoothed and width < NARROW:
         numbers = zip(EMOTIONS, smoothed, strict=True)
         key = "│ smoothed " + " ".join(f"{name[0].upper()} {wording.percent(share)}" for name, share in numbers)
-    return reading.lines(
+    return lines(
         *_folded(verdict, width, "bold"),
         *_wrapped(sure, width),
         *reading.rows(raw, smoothed, width),
@@ -122,7 +121,7 @@ def latency(spent: LatencyMs, width: int, *, plain: bool = False) -> Content:
     stages = [max(value, 0.0) for value in (*known, spent.total - sum(known))]
     whole = sum(stages)
     total = wording.milliseconds(spent.total)
-    title = wording.fitting(width, (f"latency {total}, from the last sound of the speech", f"latency {total}"))
+    title = fitting(width, (f"latency {total}, from the last sound of the speech", f"latency {total}"))
     shades = PLAIN_SHADES if plain else SHADES
     parts = [
         Content.assemble((shade, ink), f" {name} {wording.milliseconds(value)}")
@@ -131,7 +130,7 @@ def latency(spent: LatencyMs, width: int, *, plain: bool = False) -> Content:
     shares = tuple(value / whole for value in stages) if whole else ()
     cells = whole_rows(shares, width) if shares else ()
     bar = Content.assemble(*((shades[stage], STAGE_INKS[stage]) for stage in cells))
-    return reading.lines(Content.styled(title, "$quiet"), bar, *_flowing(parts, width, "  "))
+    return lines(Content.styled(title, "$quiet"), bar, *_flowing(parts, width, "  "))
 
 
 def readouts(known: Account, width: int, *, plain: bool = False) -> Content:
@@ -143,8 +142,8 @@ def readouts(known: Account, width: int, *, plain: bool = False) -> Content:
     room = width - NAME_WIDTH - NUMBERS_WIDTH - 1
     name_width = NAME_WIDTH if room >= 0 else max(width - NUMBERS_WIDTH, 0)
     letters = "".join(f"{letter[0].upper():>4}" for letter in EMOTIONS)
-    title = wording.fitting(name_width, ("read-outs", ""))
-    head = f"{title:<{name_width}}{letters} {wording.fitting(max(room, 0), SAME)}"
+    title = fitting(name_width, ("read-outs", ""))
+    head = f"{title:<{name_width}}{letters} {fitting(max(room, 0), SAME)}"
     painted = [Content.styled(head, "$quiet")]
     for name, distribution in event.readouts.items():
         used = name == in_use
@@ -159,7 +158,7 @@ def readouts(known: Account, width: int, *, plain: bool = False) -> Content:
             if room > len(EMOTIONS):
                 parts += [(" ", ""), stacked_bar(distribution, room, plain=plain)]
         painted.append(Content.assemble(*parts))
-    return reading.lines(*painted)
+    return lines(*painted)
 
 
 def stacked_bar(distribution: EmotionDistribution, width: int, *, plain: bool = False) -> Content:
@@ -182,19 +181,19 @@ def answer(known: Account, width: int) -> Content:
         return Content.empty()
     event = known.tokens
     if event is None:
-        return reading.lines(*_folded(ASKED if known.explains else NOT_WRITTEN, width, "$quiet"))
+        return lines(*_folded(ASKED if known.explains else NOT_WRITTEN, width, "$quiet"))
     if event.answer is None:
         hint = "the answer was not written; " + (
             "the next ones will be" if known.explains else "x: write the next ones"
         )
-        return reading.lines(*_folded(f"tokens: {hint}", width, "$quiet"))
-    return reading.lines(*_folded(f"answer: {one_line(event.answer)}", width, ""))
+        return lines(*_folded(f"tokens: {hint}", width, "$quiet"))
+    return lines(*_folded(f"answer: {one_line(event.answer)}", width, ""))
 
 
 def transcript(known: Account, width: int) -> Content:
     """What was said, where that is on."""
     said = known.reading.transcript if known.reading else None
-    return reading.lines(*_folded(f"said: {one_line(said)}", width, "")) if said else Content.empty()
+    return lines(*_folded(f"said: {one_line(said)}", width, "")) if said else Content.empty()
 
 
 def _stretch(start_s: float, end_s: float) -> str:

@@ -11,13 +11,14 @@ from textual.content import Content
 
 from core.model import SAMPLE_RATE_HZ
 from core.wire.events import SinkHealth, StreamHealth
-from monitor.dashboard.paint import reading, wording
+from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.health_lines import TROUBLED, memory, restarted, verdict
-from monitor.dashboard.paint.reading import NARROW, lines
+from monitor.dashboard.paint.meter import NOISE, meter
+from monitor.dashboard.paint.text import NARROW, lines
+from monitor.dashboard.paint.troubles import Trouble
 from monitor.dashboard.state.latencies import Wait
-from monitor.dashboard.state.troubles import Trouble
 from monitor.dashboard.state.view_model import DashboardState, Stream, one_line
-from monitor.losses import Lost, reason_words
+from monitor.losses import EXPECTED, Lost, reason_words
 from monitor.percentile import percentile
 
 LABEL_WIDTH = 12
@@ -101,11 +102,11 @@ def sound(known: Checkup, width: int) -> Content:
 def _level(stream: Stream, now_s: float, width: int) -> list[Row]:
     level = stream.level
     assert level is not None  # noqa: S101 - the caller looked
-    rows: list[Row] = [("input", reading.meter(level, width if width < NARROW else width - LABEL_WIDTH))]
+    rows: list[Row] = [("input", meter(level, width if width < NARROW else width - LABEL_WIDTH))]
     if level.clipping:
         rows.append(("", Content.styled("clipping: lower the input level", "$warning")))
     if level.noise_floor_dbfs is not None:
-        rows.append(("noise floor", f"{wording.decibels(level.noise_floor_dbfs)}, marked {reading.NOISE}"))
+        rows.append(("noise floor", f"{wording.decibels(level.noise_floor_dbfs)}, marked {NOISE}"))
     old = stream.sound_stopped(now_s)
     age = f"{stream.sound_age_s(now_s):.1f} s old"
     return [*rows, ("sound is", Content.styled(age + (": none comes any more" if old else ""), _bad(old)))]
@@ -152,7 +153,7 @@ def _loss(reason: str, count: Lost) -> Row:
     amount += [f"{count.seconds:.1f} s"] if count.seconds else []
     why = LOST.get(reason, "")
     text = f"{reason_words(reason)} {', '.join(amount)}" + (f": {why}" if why else "")
-    return "", Content.styled(text, _bad(reason not in wording.EXPECTED))
+    return "", Content.styled(text, _bad(reason not in EXPECTED))
 
 
 def model(known: Checkup, width: int) -> Content:

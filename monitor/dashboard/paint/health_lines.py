@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from textual.content import Content
 
 from monitor.dashboard.paint import wording
-from monitor.dashboard.paint.reading import lines
-from monitor.dashboard.state.troubles import Trouble
+from monitor.dashboard.paint.text import fitting, lines
+from monitor.dashboard.paint.troubles import Trouble
 from monitor.dashboard.state.view_model import DashboardState, Notice
 
 WELL, TROUBLED, WAITING = "✓", "▲", "○"
@@ -87,8 +87,8 @@ def message(notice: Notice | None, found: tuple[Trouble, ...], width: int) -> Co
             f"{first.what}.",
             f"{TROUBLED} trouble: h",
         )
-        return Content.styled(wording.fitting(width, choices), "$error" if first.grave else "$warning")
-    return Content.styled(wording.fitting(width, wording.ABOUT), "$quiet")
+        return Content.styled(fitting(width, choices), "$error" if first.grave else "$warning")
+    return Content.styled(fitting(width, wording.ABOUT), "$quiet")
 
 
 def restarted(restarts: int | None, generation: int) -> int:

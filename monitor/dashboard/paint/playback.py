@@ -2,9 +2,9 @@
 
 from textual.content import Content
 
-from monitor.dashboard.backend import PlaybackFacts
 from monitor.dashboard.paint import wording
-from monitor.dashboard.paint.reading import lines, spread
+from monitor.dashboard.paint.text import fitting, lines, spread
+from monitor.dashboard.state.playback import PlaybackFacts
 
 BADGE, BADGE_STYLE = " REPLAY ", "bold $background on $accent"
 HEAD, SPOKEN, SILENT = "●", "━", "─"
@@ -38,7 +38,7 @@ def _words(facts: PlaybackFacts, width: int) -> Content:
         return _short(facts, width)
     recorded = f", recorded {facts.recorded}" if facts.recorded else ""
     choices = (f"of {facts.name}{recorded}, not live", f"of {facts.name}{recorded}", f"of {facts.name}", "not live", "")
-    return spread(Content.assemble(badge, " ", wording.fitting(room, choices)), right, width)
+    return spread(Content.assemble(badge, " ", fitting(room, choices)), right, width)
 
 
 def _short(facts: PlaybackFacts, width: int) -> Content:
@@ -48,7 +48,7 @@ def _short(facts: PlaybackFacts, width: int) -> Content:
     if left.cell_length <= width:
         return left
     word = BADGE.strip()
-    text = wording.fitting(width - len(word) - 1, (where[0], wording.position(facts.position_s)))
+    text = fitting(width - len(word) - 1, (where[0], wording.position(facts.position_s)))
     return Content.assemble((word, BADGE_STYLE), " ", (text, "bold"))
 
 

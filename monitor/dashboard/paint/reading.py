@@ -1,4 +1,4 @@
-"""Pure painters: from what is known and a width to styled text. Colours are names of theme variables."""
+"""Paints the current reading of a stream: its words, and the four bars. Pure."""
 
 import functools
 from dataclasses import dataclass
@@ -8,25 +8,16 @@ from textual.content import Content
 
 from core.distribution import EMOTIONS, EmotionDistribution
 from monitor.dashboard.paint import bars, wording
-from monitor.dashboard.state.level import FLOOR_DBFS, Level
+from monitor.dashboard.paint.text import NARROW, lines, spread
 from monitor.dashboard.state.rows import Heard
-from monitor.dashboard.state.view_model import DashboardState
 
 GRID = "╎"
-NOISE = "┊"
-"""Marks the noise floor on the level meter."""
 FAINT = "55%"
 """Opacity of bars that are not, or no longer, what was heard last."""
 HEADS = "this  smoothed "
 """What stands above the two columns of numbers."""
-ROOMY_HEADER = 110
-"""From so many cells on, the header names the recording."""
-WIDE = 100
-"""From so many cells on, a panel has room for words beside the level meter."""
 HEADED = 60
 """From so many cells on, the columns of numbers have headings."""
-NARROW = 44
-"""Below this many cells, labels are letters and only one number is shown."""
 
 
 class Density(Enum):
@@ -35,87 +26,6 @@ class Density(Enum):
     ROOMY = 14
     PLAIN = 7
     COMPACT = 3
-
-
-def spread(left: Content, right: Content, width: int) -> Content:
-    """Left and right text at the two ends of a line; what does not fit on the right is left out."""
-    gap = width - left.cell_length - right.cell_length
-    return Content.assemble(left, " " * gap, right) if gap >= 1 else left
-
-
-def header(state: DashboardState, title: str, width: int) -> Content:
-    """The first line: program, model, how it is read, and the broker."""
-    stamp, session = state.stamp, state.session
-    model = wording.model_name(state)
-    prompt = stamp.prompt if stamp else session.prompt
-    readout = stamp.readout if stamp else session.readout
-    calibrated = [] if stamp is None else ["calibrated" if stamp.calibration else "uncalibrated"]
-    device = state.worker.device if state.worker and state.worker.device != "auto" else ""
-    placed = " on ".join(part for part in (model, device) if part)
-    long = [placed, prompt and f"prompt {prompt}", readout and f"read-out {readout}", *calibrated]
-    short = [placed, prompt, readout, *calibrated]
-    recording = state.health.recording if state.health else None
-    mark = f" ● RECORDING {recording} " if width >= ROOMY_HEADER else " ● REC "
-    right = Content.assemble(
-        (mark, "bold $background on $error") if recording else "",
-        "  " if recording else "",
-        (" PAUSED ", "bold $background on $warning") if state.paused else "",
-        "  " if state.paused else "",
-        ("MQTT ", "$quiet"),
-        (wording.mqtt_state(state.mqtt), "$warning" if state.mqtt and state.mqtt.state == "degraded" else ""),
-    )
-    room = width - right.cell_length - 1
-    for name, facts in ((title, long), (title, short), ("", short), ("", [placed, *calibrated]), ("", [model])):
-        text = " · ".join(fact for fact in facts if fact)
-        left = Content.assemble((name, "bold $accent"), "   " if name else "", text)
-        if left.cell_length <= room:
-            return spread(left, right, width)
-    return spread(Content.empty(), right, width) if right.cell_length < width else right
-
-
-def printable(content: Content) -> Content:
-    """The same text with control characters, which could come from outside, made visible instead of sent."""
-    text = content.plain
-    if text.replace("\n", "").isprintable():
-        return content
-    safe = "".join(char if char == "\n" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return Content(safe, list(content.spans))
-
-
-def line(text: str, style: str, _width: int) -> Content:
-    """One line of text."""
-    return Content.styled(text, style)
-
-
-def meter(level: Level, width: int) -> Content:
-    """The level meter: state in a word, line from -60 to 0 dBFS with its peak and the noise floor, and the number."""
-    glyph, word = ("●", "speaking") if level.speaking else ("◐", "voice") if level.voiced else ("○", "quiet")
-    style = "$voice" if level.speaking or level.voiced else "$quiet"
-    word = f"{glyph} {word:<9}" if width >= NARROW else f"{glyph} "
-    number = _loudness_words(level, width)
-    cells = max(width - len(word) - len(number), 0)
-    loud = bars.line(_loudness(level.rms_dbfs), cells)
-    content = Content.assemble((loud, style), ("─" * (cells - len(loud)), "$edge"))
-    peak = bars.mark(_loudness(level.peak_dbfs), cells) if level.peak_dbfs > FLOOR_DBFS else -1
-    if len(loud) <= peak < cells:
-        content = _with_sign(content, peak, "╸", "$warning" if level.clipping else style)
-    if level.noise_floor_dbfs is not None and cells:
-        content = _with_sign(content, bars.mark(_loudness(level.noise_floor_dbfs), cells), NOISE, "$mark")
-    return Content.assemble((word, style), content, (number, "bold $warning" if level.clipping else "$quiet"))
-
-
-def _loudness_words(level: Level, width: int) -> str:
-    """The level in numbers, or that it is too loud."""
-    if width < NARROW:
-        number = "CLIP" if level.clipping else wording.decibels(level.rms_dbfs)
-        return f"{number:>11} " if width >= NARROW // 2 else ""
-    if level.clipping:
-        number = "clipping: too loud" if width >= WIDE else "clipping"
-    else:
-        number = wording.decibels(level.rms_dbfs)
-        if width >= WIDE and level.noise_floor_dbfs is not None:
-            number += f", {NOISE} noise {wording.decibels(level.noise_floor_dbfs)}"
-    return f"{number:>11} " if width < WIDE else f"  {number:>11} "
 
 
 def track(share: float, width: int, colour: str, marked: int | None = None) -> Content:
@@ -136,10 +46,6 @@ def _grid(width: int) -> str:
     """A fine line at each quarter; the last one just inside."""
     quarters = {min(round(width * quarter / 4), width - 1) for quarter in range(5)}
     return "".join(GRID if cell in quarters else " " for cell in range(width))
-
-
-def _with_sign(content: Content, cell: int, sign: str, style: str) -> Content:
-    return Content.assemble(content[:cell], (sign, style), content[cell + 1 :])
 
 
 def _with_mark(content: Content, cell: int, colour: str, ground: str) -> Content:
@@ -194,11 +100,6 @@ def details(parts: tuple[str, ...], width: int, *, first: bool = False) -> Conte
 
 def _shown(now: Now) -> tuple[EmotionDistribution | None, EmotionDistribution | None]:
     return (now.heard.raw, now.heard.smoothed) if now.heard else (None, None)
-
-
-def lines(*parts: Content) -> Content:
-    """Lines one below the other."""
-    return Content("\n").join(parts)
 
 
 def rows(
@@ -281,11 +182,6 @@ def in_a_row(now: Now, width: int) -> Content:
         label += gap[1:]
         parts.append(Content.assemble((label, f"${name}"), middle, (number, style), gap))
     return Content.empty().join(parts)
-
-
-def _loudness(dbfs: float) -> float:
-    """Place of a level on the meter, 0..1."""
-    return min(max(1 - dbfs / FLOOR_DBFS, 0.0), 1.0)
 
 
 def _colour(name: str, *, faint: bool) -> str:

@@ -14,6 +14,7 @@ from textual.content import Content
 from core.distribution import EMOTIONS
 from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.stack import EIGHTHS, LOWER_BLOCKS, cell, tops, whole_rows
+from monitor.dashboard.paint.text import fitting
 from monitor.dashboard.state.columns import Column, Window
 
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
@@ -196,7 +197,7 @@ def _reason(reason: str, times: int, length: int, glyphs: Glyphs, *, lost: bool)
     glyph = glyphs.lost if lost else glyphs.unread
     count = f" {glyphs.times}{times}" if times > 1 else ""
     choices = (f" {glyph} {reason}{count} ", f" {glyph} {reason} ", f"{glyph}{count} ", f"{glyph}{count[1:]}", glyph)
-    text = wording.fitting(length, choices)
+    text = fitting(length, choices)
     text = text if text.isascii() or glyphs is RICH else text.encode("ascii", "replace").decode()
     return text.center(length, glyphs.fill)
 

@@ -1,13 +1,13 @@
 """What the dashboard says, in words for people: always what is heard in a voice, never what anyone feels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
 from core.distribution import MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
 from core.wire.events import SinkHealth, WorkerHealth
 from monitor.dashboard.state.rows import LostRow
 from monitor.dashboard.state.view_model import DashboardState, Stream
-from monitor.losses import Lost, reason_words
+from monitor.losses import EXPECTED, Lost, reason_words
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 MINUS = "\N{MINUS SIGN}"
@@ -44,8 +44,6 @@ NO_READING_HINT = "The bars stay empty: no guess is shown. The next utterance is
 
 CONTINUOUS = frozenset({"overflow", "paused"})
 """Reasons that are told in seconds, not in times."""
-EXPECTED = frozenset({"too_short", "paused", "superseded"})
-"""Reasons that are no cause for worry."""
 
 ABOUT = (
     "A reading is how likely each emotion is to be heard in a voice. It is not what anyone feels, and it can be wrong.",
@@ -266,11 +264,6 @@ def loss(row: LostRow) -> str:
 def worrying(lost: Mapping[str, Lost]) -> bool:
     """Whether speech was lost that should have been read."""
     return not lost.keys() <= EXPECTED
-
-
-def fitting(width: int, choices: Sequence[str]) -> str:
-    """The first choice that fits, else the last one."""
-    return next((choice for choice in choices if len(choice) <= width), choices[-1])
 
 
 def _either(names: Iterable[str]) -> str:

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 from core.distribution import EMOTIONS
 from core.wire.events import UtteranceEvent
-from monitor.dashboard.paint import wording
 from monitor.dashboard.state.past import Past
 from monitor.dashboard.state.view_model import one_line
-from monitor.losses import reason_words
+from monitor.losses import EXPECTED, reason_words
 
 LETTERED_WIDTH = 3
 """An utterance of so many columns has its letters in its middle."""
@@ -102,7 +101,7 @@ def cut(past: Past, window: Window, *, smoothed: bool = False, chosen: Span | No
         for place in window.covered(loss.start_s, loss.end_s):
             column = columns[place]
             column.reason, column.lost = reason_words(loss.reason), True
-            column.worrying = column.worrying or loss.reason not in wording.EXPECTED
+            column.worrying = column.worrying or loss.reason not in EXPECTED
         for place in window.covered(loss.start_s, loss.start_s):
             columns[place].times += 1
     for note in past.notes:

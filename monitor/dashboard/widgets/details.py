@@ -1,45 +1,25 @@
 """The screen with all that is known of one utterance."""
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
-from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen
 
 from core.wire.events import LatencyMs
 from monitor.dashboard.paint import details as painters
-from monitor.dashboard.paint import reading
+from monitor.dashboard.paint.text import fitting, line, printable
 from monitor.dashboard.state.rows import Row
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.dashboard.widgets.heat_map import HeatMap
-from monitor.dashboard.widgets.panel import Painted
+from monitor.dashboard.widgets.painted import Block
 
 BESIDE = 100
 """From this width on, the two halves stand side by side."""
-KEYS = ("Esc closes · ←→ older, newer · Tab tokens", "Esc closes · ←→ older, newer", "Esc closes")
-
-
-class Block(Painted):
-    """A painted block that is as high as its text, and not there when it is empty."""
-
-    def show(self, painter: Callable[..., Content], *facts: object) -> None:
-        """Shows `painter(*facts, width)`; the page is laid out again only where the height differs."""
-        super().show(painter, *facts)
-        if not self.is_attached or self._height(self.size.width) != self.size.height:
-            self.refresh(layout=True)
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
-        """Lines of the text at a width."""
-        return self._height(width)
-
-    def _height(self, width: int) -> int:
-        text = self._painter(*self._facts, width)
-        return text.plain.count("\n") + 1 if text else 0
+KEYS = ("Esc closes · ←→ older, newer · Tab tokens", "Esc closes · ←→ older, newer", "Esc closes", "Esc")
 
 
 class DetailsScreen(ModalScreen[None]):
@@ -114,16 +94,16 @@ class DetailsScreen(ModalScreen[None]):
         if spent:
             latency.show(_latency_plain if self._plain else painters.latency, spent)
         else:
-            latency.show(reading.line, "", "")
+            latency.show(line, "", "")
         self.query_one("#details-readouts", Block).show(_readouts_plain if self._plain else painters.readouts, known)
         self.query_one(HeatMap).show(known.tokens)
         self._frame()
 
     def _frame(self) -> None:
         page = self.query_one("#details", VerticalScroll)
-        page.border_title = reading.printable(Content(self._account.title if self._account else ""))
+        page.border_title = printable(Content(self._account.title if self._account else ""))
         room = self.size.width - 6
-        page.border_subtitle = next((keys for keys in KEYS if len(keys) <= room), "Esc")
+        page.border_subtitle = fitting(room, KEYS)
 
     def action_scroll(self, lines: int) -> None:
         """Scrolls the page."""

@@ -10,7 +10,8 @@ from textual.screen import ModalScreen
 
 from monitor.dashboard.paint import health as painters
 from monitor.dashboard.paint.health import Checkup
-from monitor.dashboard.widgets.details import Block
+from monitor.dashboard.paint.text import fitting
+from monitor.dashboard.widgets.painted import Block
 
 BESIDE = 110
 """From this width on, the two halves stand side by side."""
@@ -25,7 +26,7 @@ SECTIONS = (
     painters.outputs,
     painters.program,
 )
-KEYS = ("Esc closes · ↑↓ scroll", "Esc closes", "Esc")
+KEYS = ("Esc closes · ↑↓ scroll", "Esc closes", "Esc", "")
 
 
 class HealthScreen(ModalScreen[None]):
@@ -78,7 +79,7 @@ class HealthScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         """Fits the keys into the frame."""
         room = self.size.width - 6
-        self.query_one("#health-page").border_subtitle = next((keys for keys in KEYS if len(keys) <= room), "")
+        self.query_one("#health-page").border_subtitle = fitting(room, KEYS)
 
     def _paint(self) -> None:
         if self._known is None:

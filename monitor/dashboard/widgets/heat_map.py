@@ -10,8 +10,8 @@ from textual.widget import Widget
 
 from core.distribution import EMOTIONS
 from core.wire.events import TokensEvent, TokenStep
-from monitor.dashboard.paint import reading, wording
-from monitor.dashboard.paint.reading import NARROW
+from monitor.dashboard.paint import wording
+from monitor.dashboard.paint.text import NARROW, fitting, lines, printable
 
 FAINTEST = -10.0
 """A log-probability from here down has no colour."""
@@ -59,8 +59,8 @@ def heat_map(event: TokensEvent, step: int, band: int, *, focused: bool, width: 
             cells.append(_cell(value, emotion, widths[place], chosen=chosen, focused=focused))
         rows.append(Content.assemble(*cells))
     words = in_words(event, step, band)
-    caption = wording.fitting(width, (f"{words} · stronger colour: likelier", words))
-    return reading.lines(*rows, Content.styled(caption, "" if focused else "$quiet"))
+    caption = fitting(width, (f"{words} · stronger colour: likelier", words))
+    return lines(*rows, Content.styled(caption, "" if focused else "$quiet"))
 
 
 def in_words(event: TokensEvent, step: int, band: int) -> str:
@@ -119,7 +119,7 @@ class HeatMap(Widget, can_focus=True):
         if self._event is None or not self._event.steps:
             return Content.empty()
         focused = self.has_focus
-        return reading.printable(heat_map(self._event, self.step, self.band, focused=focused, width=self.size.width))
+        return printable(heat_map(self._event, self.step, self.band, focused=focused, width=self.size.width))
 
     def on_focus(self) -> None:
         """The cursor shows."""

@@ -18,7 +18,7 @@ from textual.widgets import Static
 from core.distribution import EMOTIONS
 from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.bars import bar
-from monitor.dashboard.paint.reading import NARROW, printable
+from monitor.dashboard.paint.text import NARROW, printable
 from monitor.dashboard.state.rows import Heard, LostRow, Row
 from monitor.dashboard.state.view import Key, key
 

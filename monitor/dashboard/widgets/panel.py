@@ -1,44 +1,18 @@
 """The widgets above the history: one painted line or block each, repainted only when what they show differs."""
 
-from collections.abc import Callable
-
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widget import Widget
 
 from monitor.dashboard.paint import reading, wording
+from monitor.dashboard.paint.meter import meter
 from monitor.dashboard.paint.reading import Density, Now
+from monitor.dashboard.paint.text import line, printable
 from monitor.dashboard.state.view_model import DashboardState, Stream
+from monitor.dashboard.widgets.painted import Painted
 
 ROUGH = "uncalibrated: percentages are rough"
 LEGENDS = {Density.ROOMY: "█ this utterance   ━ smoothed", Density.PLAIN: "█ this utterance   │ smoothed"}
-
-
-class Painted(Widget, can_focus=False):
-    """A block of text painted by a function of facts and a width; touches the screen only when the text differs."""
-
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, classes=classes)
-        self._painter: Callable[..., Content] = reading.line
-        self._facts: tuple[object, ...] = ("", "")
-        self._shown = Content.empty()
-
-    def show(self, painter: Callable[..., Content], *facts: object) -> None:
-        """Shows `painter(*facts, width)`."""
-        if (painter, facts) == (self._painter, self._facts):
-            return
-        self._painter, self._facts = painter, facts
-        if not self._paint().is_same(self._shown):
-            self.refresh()
-
-    def render(self) -> Content:
-        """What is on screen."""
-        self._shown = self._paint()
-        return self._shown
-
-    def _paint(self) -> Content:
-        return reading.printable(self._painter(*self._facts, self.size.width))
 
 
 class StreamPanel(Vertical):
@@ -64,10 +38,10 @@ class StreamPanel(Vertical):
         self._frame(title, word, density, ROUGH if rough else "")
         instead = wording.standing(state, stream, now_s)
         if instead is None and stream.level:
-            self._level.show(reading.meter, stream.level)
+            self._level.show(meter, stream.level)
         else:
             worrying = stream.state == "failed" or stream.sound_stopped(now_s)
-            self._level.show(reading.line, instead, "$error" if worrying else "$quiet")
+            self._level.show(line, instead, "$error" if worrying else "$quiet")
         now = Now(
             headline=wording.headline(state, stream),
             when=tuple(wording.when(stream)),
@@ -81,7 +55,7 @@ class StreamPanel(Vertical):
         if self._framed == (title, word, density, remark):
             return  # setting a border's title paints the whole panel again
         self._framed = (title, word, density, remark)
-        self.border_title = reading.printable(Content.assemble((title, "$foreground"), (f" · {word}", "$quiet")))
+        self.border_title = printable(Content.assemble((title, "$foreground"), (f" · {word}", "$quiet")))
         legend = LEGENDS.get(density, "")
         self.border_subtitle = f"{remark}   {legend}" if legend and remark else legend
         for other in Density:

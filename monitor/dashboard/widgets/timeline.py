@@ -14,7 +14,7 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 from monitor.dashboard.paint import timeline, wording
-from monitor.dashboard.paint.reading import printable, spread
+from monitor.dashboard.paint.text import fitting, printable, spread
 from monitor.dashboard.paint.timeline import Cell, Line
 from monitor.dashboard.state.columns import Span, Window, cut
 from monitor.dashboard.state.past import Past
@@ -198,7 +198,7 @@ class Timeline(Widget, can_focus=False):
 
     def _heading(self, width: int) -> Strip:
         titles = (*self._scene.titles, "")
-        title = Content.styled(wording.fitting(width - len(self._scene.behind) - 1, titles), "$quiet")
+        title = Content.styled(fitting(width - len(self._scene.behind) - 1, titles), "$quiet")
         right = self._right(width - title.cell_length - 3)
         content = spread(title, right, width).truncate(width)
         strips = Visual.to_strips(self, content, width, 1, self.visual_style, pad=True)

@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 from core.wire.commands import Command
 from core.wire.events import Event
 from monitor.dashboard import DashboardApp, Session
-from monitor.dashboard.widgets.panel import Painted, StreamPanel
+from monitor.dashboard.widgets.painted import Painted
+from monitor.dashboard.widgets.panel import StreamPanel
 
 DESIGN = (120, 40)
 SMALL = (80, 24)

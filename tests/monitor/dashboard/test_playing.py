@@ -9,11 +9,12 @@ import pytest
 
 from core.wire.commands import Command, Quit
 from monitor.dashboard import DashboardApp
-from monitor.dashboard.backend import NEEDED, Backend, PlaybackFacts
+from monitor.dashboard.backend import NEEDED, Backend
 from monitor.dashboard.paint.playback import playback as paint_playback
 from monitor.dashboard.paint.wording import TIMES
+from monitor.dashboard.state.playback import PlaybackFacts
 from monitor.dashboard.state.view_model import DashboardState
-from monitor.dashboard.widgets.details import Block
+from monitor.dashboard.widgets.painted import Block
 from monitor.recordings.tape import Tape
 from monitor.replay.command import REFUSAL
 from monitor.replay.playback import TapePlayback

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from core.wire.events import Event, HealthEvent, LevelEvent, NoteEvent, SinkHealth, StateEvent, encode
 from monitor.dashboard.paint import health_lines
+from monitor.dashboard.paint.troubles import troubles
 from monitor.dashboard.state import absence
-from monitor.dashboard.state.troubles import troubles
 from monitor.dashboard.state.view_model import DashboardState, Session
 from monitor.mqtt.messages import Topics, message_of
 from monitor.watch.afar import filters, from_afar, origin

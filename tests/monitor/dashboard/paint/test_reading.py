@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from core.distribution import EMOTIONS, EmotionDistribution
 from monitor.dashboard.layout import BORDERS, TABLE_FLAT, fit
 from monitor.dashboard.paint import reading
+from monitor.dashboard.paint.header import header
+from monitor.dashboard.paint.meter import meter
 from monitor.dashboard.paint.reading import Density, Now
 from monitor.dashboard.state.level import Level
 from monitor.dashboard.state.rows import Heard
@@ -37,7 +39,7 @@ def test_bars_fill_their_width_exactly(width: int, raw: EmotionDistribution | No
 @given(st.integers(0, 240), st.sampled_from(list(scenes.SCENES)))
 def test_header_health_and_rows_of_any_scene_fit_any_width(width: int, name: str):
     state = seen(name)
-    assert reading.header(state, "emotion-monitor", width).cell_length <= max(width, len(" PAUSED   MQTT connecting"))
+    assert header(state, "emotion-monitor", width).cell_length <= max(width, len(" PAUSED   MQTT connecting"))
     table = Table(state.history)
     if width >= 20:
         assert sum(column.width for column in history.columns(width)) <= width
@@ -50,12 +52,12 @@ def test_header_health_and_rows_of_any_scene_fit_any_width(width: int, name: str
 @given(st.floats(-130, 3), st.floats(-130, 3), st.booleans(), st.integers(0, 200))
 def test_the_meter_never_outgrows_its_line(rms: float, peak: float, speaking: bool, width: int):  # noqa: FBT001
     level = Level(at_s=0.0, rms_dbfs=rms, peak_dbfs=peak, voiced=True, speaking=speaking, received_s=0.0)
-    assert reading.meter(level, width).cell_length <= max(width, len("● "))
+    assert meter(level, width).cell_length <= max(width, len("● "))
 
 
 def test_clipping_is_called_by_its_name():
     level = Level(at_s=0.0, rms_dbfs=-3.0, peak_dbfs=0.0, voiced=True, speaking=True, received_s=0.0)
-    assert "clipping" in reading.meter(level, 80).plain
+    assert "clipping" in meter(level, 80).plain
 
 
 def test_every_bar_has_a_label_and_both_numbers():

@@ -8,7 +8,7 @@ from core.wire.commands import Quit
 from core.wire.events import HealthEvent
 from monitor.dashboard.paint import health
 from monitor.dashboard.paint.health import Checkup
-from monitor.dashboard.state.troubles import troubles
+from monitor.dashboard.paint.troubles import troubles
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.dashboard.widgets.health_screen import HealthScreen
 from tests.monitor.dashboard import scenes

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from core.wire.events import SinkHealth, WorkerHealth
 from monitor.dashboard.paint import wording
 from monitor.dashboard.state.view_model import DashboardState, Stream, one_line
-from monitor.losses import reason_words
+from monitor.losses import EXPECTED, reason_words
 
 RECENT_S = 30.0
 """Sound that was lost so long ago is no trouble any more; its sum stays on the health screen."""
@@ -117,7 +117,7 @@ def _losses(stream: Stream) -> Iterator[Trouble]:
     for loss in reversed(stream.past.losses):
         if stream.past.now_s - loss.end_s >= RECENT_S:
             break
-        if loss.reason not in wording.EXPECTED:
+        if loss.reason not in EXPECTED:
             seconds[loss.reason] = seconds.get(loss.reason, 0.0) + loss.end_s - loss.start_s
     for reason, lost_s in seconds.items():
         what, todo = LOSSES.get(reason, (f"Not read ({reason_words(reason)})", "What comes next is read."))

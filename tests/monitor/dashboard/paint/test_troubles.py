@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.dashboard.paint import health_lines
-from monitor.dashboard.state.troubles import RECENT_S, Trouble, recorded, troubles
+from monitor.dashboard.paint.troubles import RECENT_S, Trouble, recorded, troubles
 from monitor.dashboard.state.view_model import SILENT_SOURCE_S, DashboardState
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import SMALL, running
