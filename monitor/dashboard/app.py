@@ -15,7 +15,7 @@ from textual.message import Message
 
 from core.wire.commands import Command, Quit
 from core.wire.events import Event, LevelEvent
-from monitor.dashboard import keys
+from monitor.dashboard import keymap, keys
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.exporting import Exporting
 from monitor.dashboard.help import HelpScreen
@@ -224,7 +224,7 @@ class DashboardApp(Exporting):
 
     def action_help(self) -> None:
         """Shows what the bars mean, and all keys."""
-        self.push_screen(HelpScreen(self.look))
+        self.push_screen(HelpScreen(self.look, self.backend.can))
 
     def action_health(self) -> None:
         """Shows whether all is well, and every part in numbers."""
@@ -257,7 +257,7 @@ class DashboardApp(Exporting):
     def get_key_display(self, binding: Binding) -> str:
         """A key as the footer shows it."""
         shown = super().get_key_display(binding)
-        return keys.spelled(shown) if self.look.ascii else shown
+        return keymap.spelled(shown) if self.look.ascii else shown
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The last steps before a line goes to the terminal."""

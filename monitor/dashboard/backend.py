@@ -80,7 +80,8 @@ class Backend:
     """Reads all that there is to export, in a thread; None: what the dashboard was told of."""
 
     def can(self, action: str) -> bool:
-        """Whether an action of the dashboard means something here."""
-        if action.startswith("playback_"):
+        """Whether an action of the dashboard, as a key names it, means something here."""
+        name = action.partition("(")[0].removeprefix("app.")
+        if name.startswith("playback_"):
             return self.playback is not None
-        return action not in NEEDED or NEEDED[action] in self.commands
+        return name not in NEEDED or NEEDED[name] in self.commands

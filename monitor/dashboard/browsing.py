@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import App, ComposeResult
-from textual.binding import Binding
 
 from core.wire.commands import Command, SetReading
 from monitor.dashboard.layout import Layout
+from monitor.dashboard.look import Look
 from monitor.dashboard.state.columns import Span
 from monitor.dashboard.state.rows import ReadingRow, Row
 from monitor.dashboard.state.view import View
@@ -22,59 +22,14 @@ from monitor.dashboard.widgets.timeline import Scene, Timeline
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-    from monitor.dashboard.look import Look  # whose keymap needs the keys below
-
 SCROLL_SHARE = 8
 """The arrow keys scroll the timeline by one part in so many of what is on screen."""
-
-
-BINDINGS: tuple[Binding, ...] = (
-    Binding("up,k", "choose('up')", "choose", key_display="↑↓", id="choose-newer", tooltip="Choose an utterance"),
-    Binding("down,j", "choose('down')", "older", id="choose-older", show=False, tooltip="The utterance before"),
-    Binding(
-        "pageup",
-        "choose('page_up')",
-        "page up",
-        id="choose-page-newer",
-        show=False,
-        tooltip="A page towards the newest",
-    ),
-    Binding(
-        "pagedown",
-        "choose('page_down')",
-        "page down",
-        id="choose-page-older",
-        show=False,
-        tooltip="A page towards the oldest",
-    ),
-    Binding(
-        "home",
-        "choose('home')",
-        "newest, live",
-        id="choose-newest",
-        show=False,
-        tooltip="The newest utterance, followed from then on; the timeline is live",
-    ),
-    Binding(
-        "end", "choose('end')", "oldest", id="choose-oldest", show=False, tooltip="The oldest utterance still known"
-    ),
-    Binding("enter", "details", "details", key_display="⏎", id="details", tooltip="All about the chosen utterance"),
-    Binding("left", "look(-1)", "back", key_display="←→", id="look-back", tooltip="Scroll the timeline; Home: live"),
-    Binding(
-        "right", "look(1)", "forward", id="look-forward", show=False, tooltip="Scroll the timeline towards the present"
-    ),
-    Binding("plus,equals_sign", "zoom(1)", "zoom", key_display="+-", id="zoom-in", tooltip="Zoom the timeline"),
-    Binding("minus", "zoom(-1)", "zoom out", id="zoom-out", show=False, tooltip="Show a longer time in the timeline"),
-    Binding("w", "smoothed", "smoothed", id="smoothed", show=False, tooltip="Each utterance, or their average"),
-    Binding("c", "clock", "clock", id="clock", show=False, tooltip="Time of day, or seconds of the stream"),
-    Binding("s", "next_stream", "next stream", id="next-stream", show=False, tooltip="The timeline's stream"),
-)
 
 
 class Browsing(App[None]):
     """The part of the dashboard that shows the past. `state` is what is known, `view` what is looked at."""
 
-    look: "Look"
+    look: Look
     """Theme, ASCII mode, density and keymap."""
 
     def __init__(self, *, on_command: Callable[[Command], None], session: Session) -> None:

@@ -4,13 +4,14 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from monitor.consent import Disclosure
+from monitor.dashboard import keys
 from monitor.dashboard.paint.text import NARROW, fitting, printable
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ KEYS = (
 class ConsentScreen(ModalScreen[bool]):
     """Dismissed with True by whoever agrees, with False by whoever does not."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "answer(True)", "agree", id="agree", tooltip="Begin to listen"),
-        Binding("q,escape", "answer(False)", "leave", id="disagree", tooltip="Do not listen"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.CONSENT]
 
     def __init__(self, disclosed: Disclosure) -> None:
         super().__init__()

@@ -1,16 +1,17 @@
 """The help screen: what the bars mean, and every key as it is now."""
 
 import textwrap
+from collections.abc import Callable
 from typing import ClassVar, TypeAlias
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from monitor.dashboard import keys
+from monitor.dashboard import keymap, keys
 from monitor.dashboard.look import Look
 from monitor.dashboard.paint.text import NARROW
 from monitor.dashboard.widgets.painted import Block
@@ -42,16 +43,13 @@ SELDOM = "Keys can be moved: see [dashboard] keymap in config/default.toml. Ther
 
 
 class HelpScreen(ModalScreen[None]):
-    """What the bars mean, and the keys as the keymap has them."""
+    """What the bars mean, and the keys as the keymap has them, of which `can` says whether they do something here."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,f1", "dismiss", "close", id="close-help", tooltip="Close this help"),
-        Binding("q", "app.quit", "quit", id="quit-from-help", tooltip="End listening and the program"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.HELP]
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, can: Callable[[str], bool]) -> None:
         super().__init__()
-        self._look = look
+        self._look, self._can = look, can
 
     def compose(self) -> ComposeResult:
         """One scrollable page."""
@@ -61,8 +59,8 @@ class HelpScreen(ModalScreen[None]):
             yield Static(Content(HEARD))
             yield _table("what the words mean", WORDS)
             for topic, bindings in keys.TOPICS:
-                listed = keys.listed(bindings, self._look.keymap, signs=not self._look.ascii)
-                here = [key for key in listed if self.app.check_action(key.action.partition("(")[0], ())]
+                listed = keymap.listed(bindings, self._look.keymap, signs=not self._look.ascii)
+                here = [key for key in listed if self._can(key.action)]
                 if here:
                     yield _table(f"keys: {topic}", tuple((key.keys, f"{key.text} ({key.id})") for key in here))
             yield Static(Content.styled(f"\n{SELDOM}", "$quiet"))

@@ -1,19 +1,50 @@
-"""Every key of the dashboard by topic, and the keymap by which users move them."""
+"""Every key of the dashboard, screen by screen: the action, its name in a keymap, and what it does. Data only."""
 
-import difflib
-import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from textual.binding import Binding
 
-from textual.binding import Binding, BindingsMap
-from textual.keys import Keys, format_key
+SKIP_S = 10
+"""How far one key goes in a replay."""
 
-from core.errors import UsageError
-from monitor.dashboard import browsing, playing
-from monitor.dashboard.widgets.details import DetailsScreen
-from monitor.dashboard.widgets.health_screen import HealthScreen
-from monitor.dashboard.widgets.heat_map import HeatMap
-
+REPLAY: tuple[Binding, ...] = (
+    Binding(
+        "space,p",
+        "playback_pause",
+        "pause",
+        key_display="space",
+        id="replay-pause",
+        tooltip="Hold the replay, or go on",
+    ),
+    Binding(
+        "comma",
+        f"playback_skip(-{SKIP_S})",
+        "10 s",
+        key_display=",.",
+        id="replay-back",
+        tooltip="Ten seconds back in the replay",
+    ),
+    Binding(
+        "full_stop", f"playback_skip({SKIP_S})", "10 s on", id="replay-on", show=False, tooltip="Ten seconds on in it"
+    ),
+    Binding(
+        "left_square_bracket",
+        "playback_speed(-1)",
+        "speed",
+        key_display="[]",
+        id="replay-slower",
+        tooltip="Half as fast",
+    ),
+    Binding(
+        "right_square_bracket",
+        "playback_speed(1)",
+        "faster",
+        id="replay-faster",
+        show=False,
+        tooltip="Twice as fast",
+    ),
+    Binding("home", "playback_go('start')", "start", id="replay-start", show=False, tooltip="The replay's beginning"),
+    Binding("end", "playback_go('end')", "end", id="replay-end", show=False, tooltip="The replay's end"),
+)
+"""Only in a replay; there they go before other uses of the same keys."""
 PROGRAM: tuple[Binding, ...] = (
     Binding("q", "quit", "quit", id="quit", tooltip="End listening and the program"),
     Binding("ctrl+c,ctrl+q", "quit", "quit at once", id="quit-now", show=False, priority=True, tooltip="The same"),
@@ -21,6 +52,47 @@ PROGRAM: tuple[Binding, ...] = (
     Binding("question_mark,f1", "help", "help", key_display="?", id="help", tooltip="What the bars mean; all keys"),
     Binding("h", "health", "health", id="health", tooltip="Whether all is well: losses, delays, model, broker"),
     Binding("ctrl+p", "command_palette", "find", key_display="^p", id="palette", tooltip="Find a command by its name"),
+)
+PAST: tuple[Binding, ...] = (
+    Binding("up,k", "choose('up')", "choose", key_display="↑↓", id="choose-newer", tooltip="Choose an utterance"),
+    Binding("down,j", "choose('down')", "older", id="choose-older", show=False, tooltip="The utterance before"),
+    Binding(
+        "pageup",
+        "choose('page_up')",
+        "page up",
+        id="choose-page-newer",
+        show=False,
+        tooltip="A page towards the newest",
+    ),
+    Binding(
+        "pagedown",
+        "choose('page_down')",
+        "page down",
+        id="choose-page-older",
+        show=False,
+        tooltip="A page towards the oldest",
+    ),
+    Binding(
+        "home",
+        "choose('home')",
+        "newest, live",
+        id="choose-newest",
+        show=False,
+        tooltip="The newest utterance, followed from then on; the timeline is live",
+    ),
+    Binding(
+        "end", "choose('end')", "oldest", id="choose-oldest", show=False, tooltip="The oldest utterance still known"
+    ),
+    Binding("enter", "details", "details", key_display="⏎", id="details", tooltip="All about the chosen utterance"),
+    Binding("left", "look(-1)", "back", key_display="←→", id="look-back", tooltip="Scroll the timeline; Home: live"),
+    Binding(
+        "right", "look(1)", "forward", id="look-forward", show=False, tooltip="Scroll the timeline towards the present"
+    ),
+    Binding("plus,equals_sign", "zoom(1)", "zoom", key_display="+-", id="zoom-in", tooltip="Zoom the timeline"),
+    Binding("minus", "zoom(-1)", "zoom out", id="zoom-out", show=False, tooltip="Show a longer time in the timeline"),
+    Binding("w", "smoothed", "smoothed", id="smoothed", show=False, tooltip="Each utterance, or their average"),
+    Binding("c", "clock", "clock", id="clock", show=False, tooltip="Time of day, or seconds of the stream"),
+    Binding("s", "next_stream", "next stream", id="next-stream", show=False, tooltip="The timeline's stream"),
 )
 CONTROL: tuple[Binding, ...] = (
     Binding("n", "note", "note", id="note", tooltip="Mark this moment, with a note if you like"),
@@ -37,9 +109,9 @@ LOOKS: tuple[Binding, ...] = (
     Binding("escape", "dismiss_message", "dismiss message", id="dismiss", show=False, tooltip="Clear the message line"),
 )
 TOPICS: tuple[tuple[str, tuple[Binding, ...]], ...] = (
-    ("a replay", playing.BINDINGS),
+    ("a replay", REPLAY),
     ("the program", PROGRAM),
-    ("what was heard", browsing.BINDINGS),
+    ("what was heard", PAST),
     ("listening", CONTROL),
     ("looks", LOOKS),
 )
@@ -49,118 +121,78 @@ BINDINGS: tuple[Binding, ...] = tuple(binding for _, bindings in TOPICS for bind
 FIXED = frozenset({"quit-now"})
 """Nobody can lock themselves in."""
 
+DETAILS: tuple[Binding, ...] = (
+    Binding("escape,enter", "dismiss", "close", id="close-details", tooltip="Back to the dashboard"),
+    Binding("left", "app.choose('down')", "older", id="details-older", tooltip="The utterance before"),
+    Binding("right", "app.choose('up')", "newer", id="details-newer", tooltip="The utterance after"),
+    Binding("up,k", "scroll(-1)", "up", id="details-up", show=False, tooltip="Scroll up"),
+    Binding("down,j", "scroll(1)", "down", id="details-down", show=False, tooltip="Scroll down"),
+    Binding("pageup", "scroll(-10)", "page up", id="details-page-up", show=False, tooltip="Scroll up by a page"),
+    Binding("pagedown", "scroll(10)", "page down", id="details-page-down", show=False, tooltip="Scroll down by a page"),
+    Binding("x", "explain", "write answers", id="explain", tooltip="Let the model write its answers out"),
+    Binding("q,ctrl+c,ctrl+q", "app.quit", "quit", id="quit-from-details", tooltip="End the program"),
+)
+TOKENS: tuple[Binding, ...] = (
+    Binding("left", "move(-1, 0)", "token", id="token-before", show=False, tooltip="The token before"),
+    Binding("right", "move(1, 0)", "token", id="token-after", show=False, tooltip="The token after"),
+    Binding("up", "move(0, -1)", "emotion", id="token-emotion-above", show=False, tooltip="The emotion above"),
+    Binding("down", "move(0, 1)", "emotion", id="token-emotion-below", show=False, tooltip="The emotion below"),
+    Binding("home", "move(-999, 0)", "first token", id="token-first", show=False, tooltip="The first token"),
+    Binding("end", "move(999, 0)", "last token", id="token-last", show=False, tooltip="The last token"),
+    Binding(
+        "escape",
+        "leave",
+        "leave the tokens",
+        id="token-leave",
+        show=False,
+        tooltip="Give the arrow keys back to the page",
+    ),
+)
+HEALTH: tuple[Binding, ...] = (
+    Binding("escape,h,enter", "dismiss", "close", id="close-health", tooltip="Back to the dashboard"),
+    Binding("up,k", "scroll(-1)", "up", id="health-up", show=False, tooltip="Scroll up"),
+    Binding("down,j", "scroll(1)", "down", id="health-down", show=False, tooltip="Scroll down"),
+    Binding("pageup", "scroll(-10)", "page up", id="health-page-up", show=False, tooltip="Scroll up by a page"),
+    Binding("pagedown", "scroll(10)", "page down", id="health-page-down", show=False, tooltip="Scroll by a page"),
+    Binding("home", "scroll(-1000)", "top", id="health-top", show=False, tooltip="To the top"),
+    Binding("end", "scroll(1000)", "bottom", id="health-bottom", show=False, tooltip="To the bottom"),
+    Binding("q,ctrl+c,ctrl+q", "app.quit", "quit", id="quit-from-health", tooltip="End the program"),
+)
+HELP: tuple[Binding, ...] = (
+    Binding("escape,question_mark,f1", "dismiss", "close", id="close-help", tooltip="Close this help"),
+    Binding("q", "app.quit", "quit", id="quit-from-help", tooltip="End listening and the program"),
+)
+CONSENT: tuple[Binding, ...] = (
+    Binding("enter", "answer(True)", "agree", id="agree", tooltip="Begin to listen"),
+    Binding("q,escape", "answer(False)", "leave", id="disagree", tooltip="Do not listen"),
+)
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What can be done by a key: the action, the keys as people read them, its name, and what it does."""
+DIALOG: tuple[Binding, ...] = (
+    Binding("escape", "leave", "leave", id="leave-dialog", tooltip="Leave everything as it was"),
+)
+LIST: tuple[Binding, ...] = (
+    Binding("k", "cursor_up", "up", show=False),
+    Binding("j", "cursor_down", "down", show=False),
+)
+CHOICES: tuple[Binding, ...] = (
+    Binding("space", "choose", "choose", id="dialog-choose", show=False, tooltip="Choose this line"),
+    Binding("enter", "take", "take", id="dialog-take", show=False, tooltip="Choose this line and be done"),
+    *LIST,
+)
+FORMATS: tuple[Binding, ...] = (
+    Binding("space", "select", "mark", id="export-mark", show=False, tooltip="Take this format, or leave it"),
+    Binding("enter", "done", "export", id="export-take", show=False, tooltip="Export the marked formats"),
+    *LIST,
+)
+SENSITIVITY: tuple[Binding, ...] = tuple(
+    Binding(f"{mode}", f"try_mode({mode})", f"mode {mode}", id=f"vad-{mode}", show=False) for mode in range(4)
+)
 
-    id: str
-    action: str
-    keys: str
-    name: str
-    text: str
-
-
-SPELLED = {
-    "↑↓": "up/down", "←→": "left/right", "⏎": "enter", "↑": "up", "↓": "down", "←": "left", "→": "right",
-    "⌫": "backspace",
-}  # fmt: skip
-"""What is written for a key where only ASCII is."""
-
-
-def spelled(text: str) -> str:
-    """The signs of keys as words."""
-    for sign, word in SPELLED.items():
-        text = text.replace(sign, word)
-    return text
-
-
-def listed(bindings: Iterable[Binding], keymap: Mapping[str, str], *, signs: bool = True) -> list[Key]:
-    """The keys as they are with a keymap, in order; `signs` allows arrows, which are words else."""
-    shown = display if signs else lambda key: spelled(display(key))
-    return [
-        Key(
-            id=binding.id or "",
-            action=binding.action,
-            keys=" ".join(shown(key) for key in keymap.get(binding.id or "", binding.key).split(",")),
-            name=binding.description,
-            text=binding.tooltip,
-        )
-        for binding in bindings
-    ]
-
-
-def display(key: str) -> str:
-    """A key as people read it: ?, Ctrl+P, PgUp."""
-    *modifiers, last = key.strip().split("+") if len(key.strip()) > 1 else [key]
-    words = {"pageup": "PgUp", "pagedown": "PgDn", "escape": "Esc"}
-    last = words.get(last) or format_key(last)
-    return "+".join([*(word.capitalize() for word in modifiers), last.capitalize() if modifiers else last])
-
-
-def checked(keymap: Mapping[str, str]) -> dict[str, str]:
-    """A keymap of the settings, action to keys, made fit for Textual.
-
-    Raises:
-        UsageError: An unknown action or key, or a key that two actions would share.
-    """
-    screens = _screens()
-    known = [binding.id for bindings in screens for binding in bindings if binding.id]
-    fit: dict[str, str] = {}
-    for action, keys in keymap.items():
-        if action in FIXED:
-            msg = f"dashboard.keymap: {action} stays where it is, so that there is always a way out"
-            raise UsageError(msg)
-        if action not in known:
-            msg = f"dashboard.keymap: unknown action {action!r}"
-            raise UsageError(msg, hint=_near(action, known))
-        fit[action] = ",".join(_known_key(action, key.strip()) for key in _split(keys))
-    for bindings in screens:
-        _check_clashes(bindings, fit)
-    return fit
-
-
-def _screens() -> tuple[tuple[Binding, ...], ...]:
-    """The keys that are there at the same time, screen by screen."""
-    widgets = (playing.BINDINGS, DetailsScreen.BINDINGS, HealthScreen.BINDINGS, HeatMap.BINDINGS)
-    usual = tuple(binding for binding in BINDINGS if binding not in playing.BINDINGS)
-    return (usual, *(tuple(b for b in bindings if isinstance(b, Binding)) for bindings in widgets))
-
-
-def _split(keys: str) -> list[str]:
-    """Keys between commas; a comma alone is the key of that name."""
-    return ["comma"] if keys.strip() == "," else keys.split(",")
-
-
-def _known_key(action: str, key: str) -> str:
-    """A key's name in full: question_mark for ?.
-
-    Raises:
-        UsageError: There is no such key.
-    """
-    _, _, last = key.rpartition("+") if len(key) > 1 else ("", "", key)
-    names = {name.value for name in Keys}
-    if len(last) == 1 or key in names or last in names:
-        return next(iter(BindingsMap([(key, "x", "")])))[0]
-    try:
-        unicodedata.lookup(last.replace("_", " "))
-    except KeyError:
-        msg = f"dashboard.keymap: {action}: unknown key {key!r}"
-        raise UsageError(msg, hint=_near(key, sorted(names))) from None
-    return key
-
-
-def _near(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-
-
-def _check_clashes(bindings: Iterable[Binding], keymap: Mapping[str, str]) -> None:
-    owner: dict[str, str] = {}
-    for binding in bindings:
-        name = binding.id or ""
-        for key in keymap.get(name, binding.key).split(","):
-            other = owner.setdefault(key, name)
-            if other != name:
-                msg = f"dashboard.keymap: {display(key)} would be both {other} and {name}"
-                raise UsageError(msg, hint=f"give {name if other in keymap else other} another key as well")
+MOVABLE: tuple[tuple[Binding, ...], ...] = (
+    tuple(binding for binding in BINDINGS if binding not in REPLAY),
+    REPLAY,
+    DETAILS,
+    HEALTH,
+    TOKENS,
+)
+"""The keys that a keymap can move, in groups of those that are there at the same time."""

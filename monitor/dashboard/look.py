@@ -9,7 +9,7 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from core.settings import DashboardSettings
-from monitor.dashboard import keys
+from monitor.dashboard import keymap
 from monitor.dashboard.paint import themes
 
 ASCII_TERMINALS = ("dumb", "linux", "vt", "unknown")
@@ -26,7 +26,7 @@ class Look:
     ascii: bool = False
     compact: bool = False
     keymap: Mapping[str, str] = field(default_factory=dict)
-    """Action to keys, as `keys.checked` gives it."""
+    """Action to keys, as `keymap.checked` gives it."""
     memory: Path | None = None
     """File in which the theme is kept for the next time; None: it is not."""
 
@@ -69,7 +69,7 @@ def chosen_look(
         theme=theme,
         ascii=plain,
         compact=settings.compact,
-        keymap=keys.checked(settings.keymap),
+        keymap=keymap.checked(settings.keymap),
         memory=memory,
     )
 

@@ -3,21 +3,31 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from monitor.dashboard import keys
+from monitor.dashboard import keymap, keys
+from monitor.dashboard.backend import Backend
+from monitor.dashboard.look import Look
 from monitor.dashboard.paint import themes
 
 if TYPE_CHECKING:
     from textual.types import IgnoreReturnCallbackType
 
-    from monitor.dashboard.app import DashboardApp
-
 CLOSED_S = 0.1
 """After so long the palette itself is not in the picture."""
+
+
+class Program(Protocol):
+    """What the palette has to know of the program; DashboardApp is it."""
+
+    look: Look
+    backend: Backend
+
+    def use_theme(self, name: str) -> None:
+        """Changes the theme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +45,12 @@ class Actions(Provider):
 
     def entries(self) -> Iterator[Entry]:
         """All of them, in the order of the keys."""
-        app = cast("DashboardApp", self.app)
-        for key in keys.listed(keys.BINDINGS, app.look.keymap, signs=not app.look.ascii):
-            if key.id not in keys.FIXED and app.backend.can(key.action.partition("(")[0]):
+        app, program = self.app, cast("Program", self.app)
+        for key in keymap.listed(keys.BINDINGS, program.look.keymap, signs=not program.look.ascii):
+            if key.id not in keys.FIXED and program.backend.can(key.action):
                 yield Entry(key.name, key.text, key.keys, partial(app.run_action, key.action))
         for name in themes.NAMES:
-            yield Entry(f"theme {themes.LABELS[name]}", "", "", partial(app.use_theme, name))
+            yield Entry(f"theme {themes.LABELS[name]}", "", "", partial(program.use_theme, name))
         take = partial(app.set_timer, CLOSED_S, app.deliver_screenshot)
         yield Entry("picture", "Save the screen as an SVG picture", "", take)
 

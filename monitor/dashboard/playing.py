@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable
 
-from textual.binding import Binding
-
 from core.wire.commands import Command, Pause, Resume
 from monitor.dashboard.backend import Backend
 from monitor.dashboard.controls import Controls
@@ -14,50 +12,8 @@ from monitor.dashboard.paint.text import line
 from monitor.dashboard.state.view_model import NOTICE_S, Notice, Session
 from monitor.dashboard.widgets.painted import Painted
 
-SKIP_S = 10.0
 TWO_ROWS = 20
 """From so many lines on, the replay's bar has a line of its own."""
-
-BINDINGS: tuple[Binding, ...] = (
-    Binding(
-        "space,p",
-        "playback_pause",
-        "pause",
-        key_display="space",
-        id="replay-pause",
-        tooltip="Hold the replay, or go on",
-    ),
-    Binding(
-        "comma",
-        f"playback_skip(-{SKIP_S:g})",
-        "10 s",
-        key_display=",.",
-        id="replay-back",
-        tooltip="Ten seconds back in the replay",
-    ),
-    Binding(
-        "full_stop", f"playback_skip({SKIP_S:g})", "10 s on", id="replay-on", show=False, tooltip="Ten seconds on in it"
-    ),
-    Binding(
-        "left_square_bracket",
-        "playback_speed(-1)",
-        "speed",
-        key_display="[]",
-        id="replay-slower",
-        tooltip="Half as fast",
-    ),
-    Binding(
-        "right_square_bracket",
-        "playback_speed(1)",
-        "faster",
-        id="replay-faster",
-        show=False,
-        tooltip="Twice as fast",
-    ),
-    Binding("home", "playback_go('start')", "start", id="replay-start", show=False, tooltip="The replay's beginning"),
-    Binding("end", "playback_go('end')", "end", id="replay-end", show=False, tooltip="The replay's end"),
-)
-"""Only in a replay; there they go before other uses of the same keys."""
 
 
 class Playing(Controls):

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from monitor.dashboard import keys
 from monitor.dashboard.paint.text import printable
 
 CHOSEN, OTHER = "●", "○"
@@ -36,12 +37,7 @@ class Group:
 class Choices(OptionList):
     """Arrow keys go from line to line, space chooses, Enter chooses and takes it all."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "choose", "choose", id="dialog-choose", show=False, tooltip="Choose this line"),
-        Binding("enter", "take", "take", id="dialog-take", show=False, tooltip="Choose this line and be done"),
-        Binding("k", "cursor_up", "up", show=False),
-        Binding("j", "cursor_down", "down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.CHOICES]
 
     class Taken(Message):
         """The user is done."""

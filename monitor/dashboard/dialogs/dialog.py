@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.wire.commands import Command
+from monitor.dashboard import keys
 from monitor.dashboard.paint.text import fitting, printable
 from monitor.dashboard.state.view_model import DashboardState
 
@@ -30,9 +31,7 @@ class Dialog(ModalScreen[Command | None]):
     TITLE: ClassVar[str | None] = ""
     KEYS: ClassVar[tuple[str, ...]] = ("Enter takes it · Esc leaves it", "Esc leaves it")
     """What is said in the lower edge: the longest that fits, else Esc alone."""
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave", id="leave-dialog", tooltip="Leave everything as it was"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.DIALOG]
 
     def __init__(self, state: DashboardState) -> None:
         super().__init__()

@@ -6,13 +6,14 @@ from typing import ClassVar, TypeAlias
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.errors import EmotionMonitorError
+from monitor.dashboard import keys
 from monitor.dashboard.dialogs.dialog import Dialog
 from monitor.dashboard.dialogs.folders import Folders
 from monitor.dashboard.paint.text import printable
@@ -27,12 +28,7 @@ Write: TypeAlias = Callable[[list[Format], Path], Awaitable[list[Path]]]
 class Formats(OptionList):
     """The formats, each marked or not: space marks, Enter is done."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "select", "mark", id="export-mark", show=False, tooltip="Take this format, or leave it"),
-        Binding("enter", "done", "export", id="export-take", show=False, tooltip="Export the marked formats"),
-        Binding("k", "cursor_up", "up", show=False),
-        Binding("j", "cursor_down", "down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.FORMATS]
 
     class Done(Message):
         """The user is done."""

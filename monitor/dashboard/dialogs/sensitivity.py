@@ -4,11 +4,12 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 
 from core.wire.commands import SetVad
+from monitor.dashboard import keys
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Asked, Dialog
 from monitor.dashboard.paint.text import lines
@@ -36,9 +37,7 @@ class SensitivityDialog(Dialog):
 
     TITLE = "what counts as speech"
     KEYS = ("↑↓ or 0-3 try it · Enter keeps it · Esc puts it back", "Enter keeps · Esc puts back", "Esc puts back")
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(f"{mode}", f"try_mode({mode})", f"mode {mode}", id=f"vad-{mode}", show=False) for mode in range(4)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.SENSITIVITY]
 
     def __init__(self, state: DashboardState) -> None:
         super().__init__(state)

@@ -3,13 +3,14 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
 
 from core.wire.events import LatencyMs
+from monitor.dashboard import keys
 from monitor.dashboard.paint import details as painters
 from monitor.dashboard.paint.text import fitting, line, printable
 from monitor.dashboard.state.rows import Row
@@ -27,19 +28,7 @@ class DetailsScreen(ModalScreen[None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (BESIDE, "-beside")]  # noqa: RUF012 - declared by Textual
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter", "dismiss", "close", id="close-details", tooltip="Back to the dashboard"),
-        Binding("left", "app.choose('down')", "older", id="details-older", tooltip="The utterance before"),
-        Binding("right", "app.choose('up')", "newer", id="details-newer", tooltip="The utterance after"),
-        Binding("up,k", "scroll(-1)", "up", id="details-up", show=False, tooltip="Scroll up"),
-        Binding("down,j", "scroll(1)", "down", id="details-down", show=False, tooltip="Scroll down"),
-        Binding("pageup", "scroll(-10)", "page up", id="details-page-up", show=False, tooltip="Scroll up by a page"),
-        Binding(
-            "pagedown", "scroll(10)", "page down", id="details-page-down", show=False, tooltip="Scroll down by a page"
-        ),
-        Binding("x", "explain", "write answers", id="explain", tooltip="Let the model write its answers out"),
-        Binding("q,ctrl+c,ctrl+q", "app.quit", "quit", id="quit-from-details", tooltip="End the program"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.DETAILS]
 
     class Explain(Message):
         """Someone wants the model to write its answers."""

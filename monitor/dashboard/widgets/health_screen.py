@@ -4,10 +4,11 @@ import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
 from textual.screen import ModalScreen
 
+from monitor.dashboard import keys
 from monitor.dashboard.paint import health as painters
 from monitor.dashboard.paint.health import Checkup
 from monitor.dashboard.paint.text import fitting
@@ -34,16 +35,7 @@ class HealthScreen(ModalScreen[None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (BESIDE, "-beside")]  # noqa: RUF012 - declared by Textual
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,h,enter", "dismiss", "close", id="close-health", tooltip="Back to the dashboard"),
-        Binding("up,k", "scroll(-1)", "up", id="health-up", show=False, tooltip="Scroll up"),
-        Binding("down,j", "scroll(1)", "down", id="health-down", show=False, tooltip="Scroll down"),
-        Binding("pageup", "scroll(-10)", "page up", id="health-page-up", show=False, tooltip="Scroll up by a page"),
-        Binding("pagedown", "scroll(10)", "page down", id="health-page-down", show=False, tooltip="Scroll by a page"),
-        Binding("home", "scroll(-1000)", "top", id="health-top", show=False, tooltip="To the top"),
-        Binding("end", "scroll(1000)", "bottom", id="health-bottom", show=False, tooltip="To the bottom"),
-        Binding("q,ctrl+c,ctrl+q", "app.quit", "quit", id="quit-from-health", tooltip="End the program"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.HEALTH]
 
     def __init__(self) -> None:
         super().__init__()

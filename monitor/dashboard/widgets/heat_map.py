@@ -3,13 +3,14 @@
 import math
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from core.distribution import EMOTIONS
 from core.wire.events import TokensEvent, TokenStep
+from monitor.dashboard import keys
 from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.text import NARROW, fitting, lines, printable
 
@@ -75,22 +76,7 @@ def in_words(event: TokensEvent, step: int, band: int) -> str:
 class HeatMap(Widget, can_focus=True):
     """Tokens from left to right, emotions from top to bottom; arrow keys go from cell to cell when it has focus."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1, 0)", "token", id="token-before", show=False, tooltip="The token before"),
-        Binding("right", "move(1, 0)", "token", id="token-after", show=False, tooltip="The token after"),
-        Binding("up", "move(0, -1)", "emotion", id="token-emotion-above", show=False, tooltip="The emotion above"),
-        Binding("down", "move(0, 1)", "emotion", id="token-emotion-below", show=False, tooltip="The emotion below"),
-        Binding("home", "move(-999, 0)", "first token", id="token-first", show=False, tooltip="The first token"),
-        Binding("end", "move(999, 0)", "last token", id="token-last", show=False, tooltip="The last token"),
-        Binding(
-            "escape",
-            "leave",
-            "leave the tokens",
-            id="token-leave",
-            show=False,
-            tooltip="Give the arrow keys back to the page",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.TOKENS]
 
     step: reactive[int] = reactive(0)
     band: reactive[int] = reactive(0)

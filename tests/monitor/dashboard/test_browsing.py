@@ -3,11 +3,8 @@
 import pytest
 
 from core.wire.events import Event
-from monitor.dashboard import browsing
 from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.timeline import RICH
-from monitor.dashboard.widgets.details import DetailsScreen
-from monitor.dashboard.widgets.heat_map import HeatMap
 from monitor.dashboard.widgets.history import HistoryRows
 from monitor.dashboard.widgets.timeline import Timeline
 from tests.monitor.dashboard import scenes
@@ -223,8 +220,3 @@ async def test_without_colour_timeline_and_details_are_letters(monkeypatch):
         assert any("ssssss" in line for line in timeline(driven))
         await driven.press("down", "enter")
         assert "hhhhhhhh" in driven.text
-
-
-def test_every_key_of_timeline_table_and_details_has_a_name_and_a_tooltip():
-    for bindings in (browsing.BINDINGS, DetailsScreen.BINDINGS, HeatMap.BINDINGS):
-        assert all(binding.id and binding.tooltip for binding in bindings)

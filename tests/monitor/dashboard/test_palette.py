@@ -3,7 +3,7 @@
 from textual.command import CommandPalette
 
 from core.wire.commands import Pause
-from monitor.dashboard import keys
+from monitor.dashboard import keymap, keys
 from monitor.dashboard.controls import asked
 from monitor.dashboard.dialogs.note import NoteDialog
 from monitor.dashboard.look import Look
@@ -18,7 +18,7 @@ async def test_the_palette_lists_every_action_with_its_key_and_every_theme():
     async with running(scenes.events("clear"), TALL) as driven:
         await driven.press("ctrl+p")
         assert isinstance(driven.app.screen, CommandPalette)
-        for key in keys.listed((*keys.PROGRAM, *keys.CONTROL, *keys.LOOKS), {}):
+        for key in keymap.listed((*keys.PROGRAM, *keys.CONTROL, *keys.LOOKS), {}):
             if key.id not in keys.FIXED:
                 assert f"{key.name}: {key.text}  {key.keys}" in driven.text
         for label in themes.LABELS.values():
@@ -56,11 +56,11 @@ async def test_a_theme_is_picked_by_its_name(tmp_path):
 
 
 async def test_the_help_lists_every_key_that_does_something_as_the_keymap_has_it():
-    look = Look(keymap=keys.checked({"pause": "f5"}))
+    look = Look(keymap=keymap.checked({"pause": "f5"}))
     async with running(scenes.events("clear"), (120, 120), look=look) as driven:
         await driven.press("question_mark")
         said = " ".join(driven.text.replace("│", " ").split())
-        for key in keys.listed(keys.BINDINGS, look.keymap):
+        for key in keymap.listed(keys.BINDINGS, look.keymap):
             if key.id.startswith("replay-"):
                 assert f"({key.id})" not in said
                 continue
