@@ -7,33 +7,37 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.filter import LineFilter
 from textual.message import Message
 
-from core.wire.commands import Command, Quit
+from core.wire.commands import Command, Pause, Quit
 from core.wire.events import Event, LevelEvent
-from monitor.dashboard import keymap, keys
+from monitor.dashboard import controls, keymap, keys
 from monitor.dashboard.backend import Backend
-from monitor.dashboard.exporting import Exporting
+from monitor.dashboard.dialogs.dialog import Asked, Dialog
+from monitor.dashboard.dialogs.microphone import MicrophoneDialog
+from monitor.dashboard.dialogs.model import ModelDialog
+from monitor.dashboard.dialogs.note import NoteDialog
+from monitor.dashboard.dialogs.reading import ReadingDialog
+from monitor.dashboard.dialogs.remote_microphone import RemoteMicrophoneDialog
+from monitor.dashboard.dialogs.sensitivity import SensitivityDialog
+from monitor.dashboard.dialogs.smoothing import SmoothingDialog
+from monitor.dashboard.exporting import Exporter
 from monitor.dashboard.help import HelpScreen
-from monitor.dashboard.layout import Layout, fit
 from monitor.dashboard.look import Look
-from monitor.dashboard.paint import health_lines, themes, wording
+from monitor.dashboard.main_screen import MainScreen
+from monitor.dashboard.paint import themes
 from monitor.dashboard.paint.ascii import AsciiFilter
-from monitor.dashboard.paint.header import header
 from monitor.dashboard.paint.health import Checkup
-from monitor.dashboard.paint.text import NARROW, line
+from monitor.dashboard.paint.text import NARROW
 from monitor.dashboard.paint.troubles import recorded, troubles
 from monitor.dashboard.palette import Actions
-from monitor.dashboard.state.view_model import DashboardState, Session
-from monitor.dashboard.widgets.footer import Keys
+from monitor.dashboard.state.view import View
+from monitor.dashboard.state.view_model import DashboardState, Session, Stream
+from monitor.dashboard.widgets.details import DetailsScreen
 from monitor.dashboard.widgets.health_screen import HealthScreen
-from monitor.dashboard.widgets.main_screen import MainScreen
-from monitor.dashboard.widgets.painted import Painted
-from monitor.dashboard.widgets.panel import StreamPanel
 from monitor.sources.portaudio import Microphone, list_microphones
 
 if TYPE_CHECKING:
@@ -47,7 +51,7 @@ TICK_S = 1.0
 """How often what depends on time alone (a notice fading, sound that stopped) is looked at."""
 
 
-class DashboardApp(Exporting):
+class DashboardApp(App[None]):
     """Shows every event given to `post_event` and calls `on_command` for every wish of the user.
 
     The app and the pipeline share one event loop, as two tasks:
@@ -72,13 +76,14 @@ class DashboardApp(Exporting):
         backend: What stands behind it; by default the program itself, which can do everything.
 
     Attributes:
+        state: What is known.
         there: Set once screens can be shown.
     """
 
     CSS_PATH = ["dashboard.tcss", "dialogs/dialogs.tcss"]  # noqa: RUF012 - declared by Textual
     COMMANDS = {Actions}  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]  # noqa: RUF012 - declared by Textual
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.BINDINGS]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.EVERYWHERE]
 
     class News(Message):
         """Something changed since the last repaint."""
@@ -95,14 +100,19 @@ class DashboardApp(Exporting):
         find_microphones: Callable[[], Sequence[Microphone]] = list_microphones,
         backend: Backend | None = None,
     ) -> None:
-        super().__init__(on_command=on_command, session=session or Session(), backend=backend or Backend())
+        super().__init__()
         self.title = title
+        self.state = DashboardState(session=session or Session())
+        self._on_command = on_command
         self._clock = clock
         self._repaint_s = repaint_s
         self._painted_s, self._repaint_at_s = -math.inf, math.inf
         self._timer: Timer | None = None
         self.look = look or Look()
-        self.find_microphones = find_microphones
+        self.backend = backend or Backend()
+        self._find_microphones = find_microphones
+        self._exporter = Exporter(self.backend.session)
+        self._main = MainScreen(self.look, self.backend, self._repaint)
         self.there = asyncio.Event()
         self._last_steps = [AsciiFilter()] if self.look.ascii else []
         for theme in themes.THEMES:
@@ -113,8 +123,7 @@ class DashboardApp(Exporting):
     def post_event(self, event: Event) -> None:
         """Takes one event, before, while or after the app runs; call it on the app's event loop."""
         self.state = self.state.push(event, now_s=self._clock())
-        if self.backend.session is None:  # else what is exported lies in a file
-            self.spool.push(event)
+        self._exporter.hear(event)
         calm = isinstance(event, LevelEvent) and not event.speaking
         self._changed(self._repaint_s * QUIET_FACTOR if calm else self._repaint_s)
 
@@ -131,17 +140,6 @@ class DashboardApp(Exporting):
         """Our colour names for themes that do not define them."""
         return themes.DARK_COLOURS if self.current_theme.dark else themes.LIGHT_COLOURS
 
-    def compose(self) -> ComposeResult:
-        """Header, streams, history, health, message line, keys."""
-        yield Painted(id="header")
-        yield Painted(id="playback")
-        with VerticalScroll(id="streams", can_focus=False):
-            yield Painted(id="welcome")
-        yield from self.compose_past()
-        yield Painted(id="health")
-        yield Painted(id="message")
-        yield Keys()
-
     def on_mount(self) -> None:
         """Shows what arrived before the screen was there."""
         self.there.set()
@@ -150,7 +148,7 @@ class DashboardApp(Exporting):
 
     def get_default_screen(self) -> MainScreen:
         """The screen below all others."""
-        return MainScreen(self._repaint)
+        return self._main
 
     @on(News)
     def _schedule_repaint(self) -> None:
@@ -171,51 +169,20 @@ class DashboardApp(Exporting):
 
     def _repaint(self) -> None:
         self._painted_s, self._repaint_at_s = time.monotonic(), math.inf
-        if not (self.is_running and self.screen_stack and self.screen_stack[0].is_mounted):
+        if not (self.is_running and self._main.is_mounted):
             return
-        main = self.screen_stack[0]
-        state, now_s = self.state, self._clock()
-        height = self.size.height - self.show_playback()
-        layout = fit(height, len(state.present), compact=self.look.compact)
-        self._arrange(layout)
-        numbers = {s.stream: f"{i}" if len(state.streams) > 1 else "" for i, s in enumerate(state.streams, start=1)}
-        panels = self._panels()
-        for stream in state.present:
-            panels[stream.stream].show(state, stream, layout.density, now_s, numbers[stream.stream])
-        main.query_one("#header", Painted).show(header, state, self.title)
-        known = self._checkup(now_s)
-        main.query_one("#health", Painted).show(health_lines.health, state, known.found)
-        message, notice = main.query_one("#message", Painted), state.current_notice(now_s)
-        if not self.show_remark(message, notice=notice):
-            message.show(health_lines.message, notice, known.found)
-        self.show_past(layout, numbers)
-        self.show_dialogs()
+        known = self._checkup()
+        self._main.show(known)
         for screen in self.screen_stack[1:]:
-            if isinstance(screen, HealthScreen):
+            if isinstance(screen, Dialog):
+                screen.show(known.state)
+            elif isinstance(screen, HealthScreen):
                 screen.show(known)
 
-    def _arrange(self, layout: Layout) -> None:
-        main = self.screen_stack[0]
-        main.query_one("#streams").set_class(not layout.history, "-alone")
-        main.query_one("#health").display = layout.health
-        main.query_one("#header").display = main.query_one("#message").display = not layout.bare
-        welcome = main.query_one("#welcome", Painted)
-        welcome.display = not self.state.streams
-        expected = self.backend.welcome() if self.backend.welcome else wording.expectation(self.state, None)
-        headline, detail = expected
-        welcome.show(line, f"{headline}\n{detail}", "")
-
-    def _panels(self) -> dict[str, StreamPanel]:
-        """A panel for every stream, in the order of the streams; new ones are being mounted."""
-        main = self.screen_stack[0]
-        wanted = [stream.stream for stream in self.state.present]
-        panels = {panel.stream: panel for panel in main.query(StreamPanel)}
-        for name in panels.keys() - set(wanted):
-            panels.pop(name).remove()
-        new = {name: StreamPanel(name) for name in wanted if name not in panels}
-        if new:
-            main.query_one("#streams").mount(*new.values())
-        return panels | new
+    def _checkup(self) -> Checkup:
+        now_s = self._clock()
+        found = troubles(self.state, now_s)
+        return Checkup(state=self.state, found=recorded(found) if self.backend.playback else found, now_s=now_s)
 
     async def action_quit(self) -> None:
         """Says that the user is leaving, and leaves."""
@@ -229,12 +196,8 @@ class DashboardApp(Exporting):
     def action_health(self) -> None:
         """Shows whether all is well, and every part in numbers."""
         screen = HealthScreen()
-        screen.show(self._checkup(self._clock()))
+        screen.show(self._checkup())
         self.push_screen(screen)
-
-    def _checkup(self, now_s: float) -> Checkup:
-        found = troubles(self.state, now_s)
-        return Checkup(state=self.state, found=recorded(found) if self.backend.playback else found, now_s=now_s)
 
     def action_theme(self) -> None:
         """Goes to the next theme."""
@@ -248,11 +211,101 @@ class DashboardApp(Exporting):
 
     def say(self, text: str) -> None:
         """Shows a line of text for a while."""
-        if self.backend.playback:
-            self.say_here(text)
+        if self.backend.playback:  # whose clock may stand still
+            self._main.say(text)
             return
         self.state = self.state.say(text, self._clock())
         self._repaint()
+
+    @property
+    def view(self) -> View:
+        """What is looked at of the past."""
+        return self._main.view
+
+    @property
+    def _stream(self) -> Stream | None:
+        """The stream of the timeline, which commands are meant for."""
+        return self.view.shown(self.state)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """Whether an action means something here: footer and palette leave the others out."""
+        return self.backend.can(action)
+
+    async def run_action(self, action: object, *rest: object, **named: object) -> bool:
+        """Does what a key asks for, or says why not."""
+        name = str(action)
+        if not name.startswith("playback_") and not self.backend.can(name):
+            self.say(self.backend.refusal)
+            return True
+        return await super().run_action(action, *rest, **named)  # type: ignore[arg-type]
+
+    def ask(self, command: Command) -> None:
+        """Gives a command and says so, or why it cannot be given here; what becomes of it, events tell."""
+        if type(command) not in self.backend.commands:
+            self.say(self.backend.refusal)
+            return
+        self._on_command(command)
+        said = controls.asked(command)
+        if said:
+            self.say(said)
+
+    def action_pause(self) -> None:
+        """Stops listening, or goes on; elsewhere, at the monitor of the timeline's stream, whose answer is awaited."""
+        elsewhere = self._stream if self.backend.remote else None
+        command = controls.pausing(self.state, elsewhere)
+        if command is None:
+            return
+        if not elsewhere:
+            self.state = self.state.ask_pause(paused=isinstance(command, Pause))
+        self.ask(command)
+        self._repaint()
+
+    def action_record(self) -> None:
+        """Starts recording events, or stops."""
+        self.ask(controls.recording(self.state))
+
+    def action_note(self) -> None:
+        """Marks this moment."""
+        self._open(NoteDialog(self.state))
+
+    def action_microphone(self) -> None:
+        """Chooses another microphone for the stream of the timeline; one of another machine by its name."""
+        if self.backend.remote:
+            self._open(RemoteMicrophoneDialog(self.state, self._stream))
+        else:
+            self._open(MicrophoneDialog(self.state, self._stream, self._find_microphones))
+
+    def action_model(self) -> None:
+        """Chooses another model."""
+        self._open(ModelDialog(self.state))
+
+    def action_reading(self) -> None:
+        """Chooses prompt and read-out."""
+        self._open(ReadingDialog(self.state))
+
+    def action_sensitivity(self) -> None:
+        """Chooses what counts as speech."""
+        self._open(SensitivityDialog(self.state))
+
+    def action_smoothing(self) -> None:
+        """Chooses the time constant of the moving average."""
+        self._open(SmoothingDialog(self.state))
+
+    def action_export(self) -> None:
+        """Chooses formats and a folder, and exports."""
+        self._open(self._exporter.dialog(self.state))
+
+    def _open(self, dialog: Dialog) -> None:
+        """Opens a dialog and gives the command that comes of it."""
+        self.push_screen(dialog, lambda command: self.ask(command) if command else None)
+
+    @on(Asked)
+    def _on_asked(self, message: Asked) -> None:
+        self.ask(message.command)
+
+    @on(DetailsScreen.Explain)
+    def _on_explain(self) -> None:
+        self.ask(controls.explaining(self.state))
 
     def get_key_display(self, binding: Binding) -> str:
         """A key as the footer shows it."""
@@ -265,6 +318,5 @@ class DashboardApp(Exporting):
 
     def action_dismiss_message(self) -> None:
         """Clears the message line."""
-        self.forget_said()
         self.state = self.state.dismiss_notice()
-        self._repaint()
+        self._main.dismiss_said()

@@ -1,21 +1,29 @@
-"""What the user can change in the monitor behind the dashboard: a key, perhaps a dialog, a command."""
+"""What the user can change in the monitor behind the dashboard: the command that comes of a wish, and its words."""
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
-from textual import on
-
 from core.wire.commands import Command, Note, Pause, Record, Resume, SetModel, SetReading, SetSmoothing, SwitchSource
-from monitor.dashboard.browsing import Browsing
-from monitor.dashboard.dialogs.dialog import Asked, Dialog
-from monitor.dashboard.dialogs.microphone import MicrophoneDialog
-from monitor.dashboard.dialogs.model import ModelDialog
-from monitor.dashboard.dialogs.note import NoteDialog
-from monitor.dashboard.dialogs.reading import ReadingDialog
-from monitor.dashboard.dialogs.sensitivity import SensitivityDialog
-from monitor.dashboard.dialogs.smoothing import SmoothingDialog
-from monitor.sources.portaudio import Microphone
+from monitor.dashboard.state.view_model import DashboardState, Stream
+
+
+def pausing(state: DashboardState, elsewhere: Stream | None) -> Command | None:
+    """Stops listening, or goes on; `elsewhere` is the stream of another machine that is meant. None: it has ended."""
+    if elsewhere:
+        return Resume() if elsewhere.state == "paused" else Pause()
+    if state.ended:
+        return None
+    return Resume() if state.paused else Pause()
+
+
+def recording(state: DashboardState) -> Record:
+    """Starts recording events, or stops."""
+    return Record(on=state.health is None or state.health.recording is None)
+
+
+def explaining(state: DashboardState) -> SetReading:
+    """Has the model write its answers out, or not any more."""
+    tuning = state.health.tuning if state.health else None
+    return SetReading(explain=not (tuning and tuning.explain))
 
 
 def asked(command: Command) -> str:
@@ -43,72 +51,3 @@ def _changes(command: SetReading) -> list[str]:
     if command.explain is not None:
         changes.append("written answers" if command.explain else "no written answers")
     return changes
-
-
-class Controls(Browsing):
-    """The part of the dashboard that gives commands."""
-
-    find_microphones: Callable[[], Sequence[Microphone]]
-
-    def ask(self, command: Command) -> None:
-        """Gives a command and says so; what becomes of it, events tell."""
-        self._on_command(command)
-        said = asked(command)
-        if said:
-            self.say(said)
-
-    @abstractmethod
-    def say(self, text: str) -> None:
-        """Shows a line of text for a while."""
-
-    def show_dialogs(self) -> None:
-        """Tells open dialogs what is known by now."""
-        for screen in self.screen_stack[1:]:
-            if isinstance(screen, Dialog):
-                screen.show(self.state)
-
-    def open_dialog(self, dialog: Dialog) -> None:
-        """Opens a dialog and gives the command that comes of it."""
-        self.push_screen(dialog, lambda command: self.ask(command) if command else None)
-
-    def action_pause(self) -> None:
-        """Stops listening, or goes on."""
-        if self.state.ended:
-            return
-        paused = not self.state.paused
-        self.state = self.state.ask_pause(paused=paused)
-        self.ask(Pause() if paused else Resume())
-        self._repaint()
-
-    def action_note(self) -> None:
-        """Marks this moment."""
-        self.open_dialog(NoteDialog(self.state))
-
-    def action_record(self) -> None:
-        """Starts recording events, or stops."""
-        recording = self.state.health.recording if self.state.health else None
-        self.ask(Record(on=recording is None))
-
-    def action_microphone(self) -> None:
-        """Chooses another microphone for the stream of the timeline."""
-        self.open_dialog(MicrophoneDialog(self.state, self.view.shown(self.state), self.find_microphones))
-
-    def action_model(self) -> None:
-        """Chooses another model."""
-        self.open_dialog(ModelDialog(self.state))
-
-    def action_reading(self) -> None:
-        """Chooses prompt and read-out."""
-        self.open_dialog(ReadingDialog(self.state))
-
-    def action_sensitivity(self) -> None:
-        """Chooses what counts as speech."""
-        self.open_dialog(SensitivityDialog(self.state))
-
-    def action_smoothing(self) -> None:
-        """Chooses the time constant of the moving average."""
-        self.open_dialog(SmoothingDialog(self.state))
-
-    @on(Asked)
-    def _on_asked(self, message: Asked) -> None:
-        self.ask(message.command)

@@ -1,4 +1,4 @@
-"""The part of the dashboard that exports: what it keeps for that, and the key."""
+"""Exporting from the dashboard: what it keeps for that, and what is written."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,40 +6,44 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from core.wire.commands import Command
-from monitor.dashboard.backend import Backend
+from core.wire.events import Event
 from monitor.dashboard.dialogs.export import ExportDialog
-from monitor.dashboard.playing import Playing
-from monitor.dashboard.state.view_model import Session as Known
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.export.formats import Format, export
 from monitor.export.session import Session, Spool
 
 
-class Exporting(Playing):
-    """Exports the whole recording in a replay, and else what was heard so far."""
+class Exporter:
+    """Exports the whole recording in a replay, and else what was heard so far.
 
-    def __init__(self, *, on_command: Callable[[Command], None], session: Known, backend: Backend) -> None:
-        self.spool = Spool()
-        self._export_folder = user_data_path("emotion-monitor") / "exports"
-        super().__init__(on_command=on_command, session=session, backend=backend)
+    Args:
+        recording: Reads all of the recording, in a thread; None: there is none, what is heard is kept.
+    """
 
-    def action_export(self) -> None:
-        """Chooses formats and a folder, and exports."""
-        about = "All of the recording." if self.backend.session else _about(self.spool.session())
-        self.push_screen(ExportDialog(self.state, about=about, folder=self._export_folder, write=self._export))
+    def __init__(self, recording: Callable[[], Session] | None) -> None:
+        self._recording = recording
+        self._spool = Spool()
+        self._folder = user_data_path("emotion-monitor") / "exports"
 
-    async def _export(self, formats: list[Format], folder: Path) -> list[Path]:
+    def hear(self, event: Event) -> None:
+        """Keeps one event, unless it is in the recording."""
+        if self._recording is None:
+            self._spool.push(event)
+
+    def dialog(self, state: DashboardState) -> ExportDialog:
+        """Asks for formats and a folder, and exports."""
+        about = "All of the recording." if self._recording else _about(self._spool.session())
+        return ExportDialog(state, about=about, folder=self._folder, write=self._write)
+
+    async def _write(self, formats: list[Format], folder: Path) -> list[Path]:
         """Writes the files in a thread.
 
         Raises:
             EmotionMonitorError: They cannot be written.
         """
-        if self.backend.session:
-            session = await asyncio.to_thread(self.backend.session)
-        else:
-            session = self.spool.session()
+        session = await asyncio.to_thread(self._recording) if self._recording else self._spool.session()
         paths = await asyncio.to_thread(export, session, formats, folder)
-        self._export_folder = folder
+        self._folder = folder
         return paths
 
 

@@ -46,12 +46,14 @@ REPLAY: tuple[Binding, ...] = (
 )
 """Only in a replay; there they go before other uses of the same keys."""
 PROGRAM: tuple[Binding, ...] = (
-    Binding("q", "quit", "quit", id="quit", tooltip="End listening and the program"),
-    Binding("ctrl+c,ctrl+q", "quit", "quit at once", id="quit-now", show=False, priority=True, tooltip="The same"),
-    Binding("space,p", "pause", "pause", key_display="p", id="pause", tooltip="Stop listening, or go on"),
-    Binding("question_mark,f1", "help", "help", key_display="?", id="help", tooltip="What the bars mean; all keys"),
-    Binding("h", "health", "health", id="health", tooltip="Whether all is well: losses, delays, model, broker"),
-    Binding("ctrl+p", "command_palette", "find", key_display="^p", id="palette", tooltip="Find a command by its name"),
+    Binding("q", "app.quit", "quit", id="quit", tooltip="End listening and the program"),
+    Binding("ctrl+c,ctrl+q", "app.quit", "quit at once", id="quit-now", show=False, priority=True, tooltip="The same"),
+    Binding("space,p", "app.pause", "pause", key_display="p", id="pause", tooltip="Stop listening, or go on"),
+    Binding("question_mark,f1", "app.help", "help", key_display="?", id="help", tooltip="What the bars mean; all keys"),
+    Binding("h", "app.health", "health", id="health", tooltip="Whether all is well: losses, delays, model, broker"),
+    Binding(
+        "ctrl+p", "app.command_palette", "find", key_display="^p", id="palette", tooltip="Find a command by its name"
+    ),
 )
 PAST: tuple[Binding, ...] = (
     Binding("up,k", "choose('up')", "choose", key_display="↑↓", id="choose-newer", tooltip="Choose an utterance"),
@@ -95,18 +97,20 @@ PAST: tuple[Binding, ...] = (
     Binding("s", "next_stream", "next stream", id="next-stream", show=False, tooltip="The timeline's stream"),
 )
 CONTROL: tuple[Binding, ...] = (
-    Binding("n", "note", "note", id="note", tooltip="Mark this moment, with a note if you like"),
-    Binding("r", "record", "record", id="record", tooltip="Record events for a replay, never sound; or stop"),
-    Binding("e", "export", "export", id="export", tooltip="Write the session to files: tables, events, a page"),
-    Binding("m", "microphone", "microphone", id="microphone", tooltip="Listen to another microphone"),
-    Binding("d", "model", "model", id="model", tooltip="Let another model listen"),
-    Binding("o", "reading", "reading", id="reading", tooltip="How the model is asked and its logits are read"),
-    Binding("v", "sensitivity", "sensitivity", id="sensitivity", tooltip="What counts as speech, seen live"),
-    Binding("a", "smoothing", "average", id="smoothing", tooltip="How slowly the smoothed readings follow"),
+    Binding("n", "app.note", "note", id="note", tooltip="Mark this moment, with a note if you like"),
+    Binding("r", "app.record", "record", id="record", tooltip="Record events for a replay, never sound; or stop"),
+    Binding("e", "app.export", "export", id="export", tooltip="Write the session to files: tables, events, a page"),
+    Binding("m", "app.microphone", "microphone", id="microphone", tooltip="Listen to another microphone"),
+    Binding("d", "app.model", "model", id="model", tooltip="Let another model listen"),
+    Binding("o", "app.reading", "reading", id="reading", tooltip="How the model is asked and its logits are read"),
+    Binding("v", "app.sensitivity", "sensitivity", id="sensitivity", tooltip="What counts as speech, seen live"),
+    Binding("a", "app.smoothing", "average", id="smoothing", tooltip="How slowly the smoothed readings follow"),
 )
 LOOKS: tuple[Binding, ...] = (
-    Binding("t", "theme", "theme", id="theme", tooltip="The next theme: dark, light, high contrast, colour-blind"),
-    Binding("escape", "dismiss_message", "dismiss message", id="dismiss", show=False, tooltip="Clear the message line"),
+    Binding("t", "app.theme", "theme", id="theme", tooltip="The next theme: dark, light, high contrast, colour-blind"),
+    Binding(
+        "escape", "app.dismiss_message", "dismiss message", id="dismiss", show=False, tooltip="Clear the message line"
+    ),
 )
 TOPICS: tuple[tuple[str, tuple[Binding, ...]], ...] = (
     ("a replay", REPLAY),
@@ -118,13 +122,17 @@ TOPICS: tuple[tuple[str, tuple[Binding, ...]], ...] = (
 BINDINGS: tuple[Binding, ...] = tuple(binding for _, bindings in TOPICS for binding in bindings)
 """The keys of the main screen, the most important ones first: the footer shows as many as fit."""
 
+EVERYWHERE: tuple[Binding, ...] = tuple(binding for binding in PROGRAM if binding.id in {"quit-now", "palette"})
+"""Those of them that are the application's own."""
+MAIN: tuple[Binding, ...] = tuple(binding for binding in BINDINGS if binding not in EVERYWHERE)
+
 FIXED = frozenset({"quit-now"})
 """Nobody can lock themselves in."""
 
 DETAILS: tuple[Binding, ...] = (
     Binding("escape,enter", "dismiss", "close", id="close-details", tooltip="Back to the dashboard"),
-    Binding("left", "app.choose('down')", "older", id="details-older", tooltip="The utterance before"),
-    Binding("right", "app.choose('up')", "newer", id="details-newer", tooltip="The utterance after"),
+    Binding("left", "turn('down')", "older", id="details-older", tooltip="The utterance before"),
+    Binding("right", "turn('up')", "newer", id="details-newer", tooltip="The utterance after"),
     Binding("up,k", "scroll(-1)", "up", id="details-up", show=False, tooltip="Scroll up"),
     Binding("down,j", "scroll(1)", "down", id="details-down", show=False, tooltip="Scroll down"),
     Binding("pageup", "scroll(-10)", "page up", id="details-page-up", show=False, tooltip="Scroll up by a page"),

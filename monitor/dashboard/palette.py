@@ -48,7 +48,7 @@ class Actions(Provider):
         app, program = self.app, cast("Program", self.app)
         for key in keymap.listed(keys.BINDINGS, program.look.keymap, signs=not program.look.ascii):
             if key.id not in keys.FIXED and program.backend.can(key.action):
-                yield Entry(key.name, key.text, key.keys, partial(app.run_action, key.action))
+                yield Entry(key.name, key.text, key.keys, partial(app.run_action, key.action, self.screen))
         for name in themes.NAMES:
             yield Entry(f"theme {themes.LABELS[name]}", "", "", partial(program.use_theme, name))
         take = partial(app.set_timer, CLOSED_S, app.deliver_screenshot)

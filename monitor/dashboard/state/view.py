@@ -1,8 +1,10 @@
 """What the reader of the dashboard looks at: the chosen row and stretch of time. It survives a seek in a replay."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
+from monitor.dashboard.state.columns import Span
 from monitor.dashboard.state.rows import ReadingRow, Row
 from monitor.dashboard.state.view_model import DashboardState, Stream
 
@@ -16,6 +18,18 @@ Key: TypeAlias = tuple[str, int | None, float]
 def key(row: Row) -> Key:
     """The name of a row."""
     return (row.stream, row.heard.utterance, 0.0) if isinstance(row, ReadingRow) else (row.stream, None, row.start_s)
+
+
+def place_of(name: Key, rows: Sequence[Row]) -> int | None:
+    """Where the row of that name is, 0 is the newest; None: it is not there any more."""
+    return next((place for place, row in enumerate(reversed(rows)) if key(row) == name), None)
+
+
+def span(row: Row) -> Span:
+    """The stretch of its stream that a row is about."""
+    if isinstance(row, ReadingRow):
+        return row.heard.start_s or 0.0, row.heard.end_s or 0.0
+    return row.start_s, row.start_s + row.length_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +62,31 @@ class View:
         """Place of the chosen row in the table, 0 is the newest; a forgotten one has become the oldest."""
         if self.chosen is None:
             return 0
-        for place, row in enumerate(reversed(state.history)):
-            if key(row) == self.chosen:
-                return place
-        return max(len(state.history) - 1, 0)
+        place = place_of(self.chosen, state.history)
+        return max(len(state.history) - 1, 0) if place is None else place
+
+    def chosen_row(self, state: DashboardState) -> Row | None:
+        """The chosen row, once there is one."""
+        return state.history[-1 - self.row(state)] if state.history else None
+
+    def place(self, state: DashboardState, where: str, page: int) -> int:
+        """The place that lies so from the chosen row: up, down, page_up, page_down; home (newest) or end (oldest)."""
+        here = self.row(state)
+        places = {
+            "up": here - 1,
+            "down": here + 1,
+            "page_up": here - page,
+            "page_down": here + page,
+            "home": 0,
+            "end": len(state.history) - 1,
+        }
+        return places[where]
+
+    def place_at(self, state: DashboardState, second_s: float, within_s: float) -> int | None:
+        """The place of what was said then on the timeline, or within so many seconds after."""
+        stream = self.shown(state)
+        reading = stream.past.at(second_s, within_s) if stream else None
+        return place_of((stream.stream, reading.utterance, 0.0), state.history) if stream and reading else None
 
     def choosing(self, state: DashboardState, place: int, *, follow: bool = True) -> Self:
         """The view after choosing the row at a place, or the nearest there is.
@@ -75,6 +110,19 @@ class View:
         end_s = (now_s if self.end_s is None else self.end_s) + columns * self.column_s
         end_s = max(end_s, shown * self.column_s)
         return replace(self, end_s=None if end_s >= now_s else end_s)
+
+    def turning(self, state: DashboardState) -> Self:
+        """The view with the next stream on the timeline."""
+        names = [stream.stream for stream in state.streams]
+        shown = self.shown(state)
+        return replace(self, stream=names[(names.index(shown.stream) + 1) % len(names)]) if shown else self
+
+    def revealing(self, state: DashboardState, shown: int) -> Self:
+        """The view scrolled just so far that the chosen row is in sight, of `shown` columns."""
+        stream, row = self.shown(state), self.chosen_row(state)
+        if stream is None or row is None or self.chosen is None:
+            return self
+        return self.including(*span(row), stream.past.now_s, shown)
 
     def including(self, start_s: float, end_s: float, now_s: float, shown: int) -> Self:
         """The view scrolled just so far that a stretch is in sight, of `shown` columns."""

@@ -1,5 +1,6 @@
 """The screen with all that is known of one utterance."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -24,7 +25,11 @@ KEYS = ("Esc closes · ←→ older, newer · Tab tokens", "Esc closes · ←→
 
 
 class DetailsScreen(ModalScreen[None]):
-    """When, where and how an utterance was read: distributions, latency, read-outs, and the answer token by token."""
+    """When, where and how an utterance was read: distributions, latency, read-outs, and the answer token by token.
+
+    Args:
+        turn: Chooses the row `up` or `down` of this one, and shows it.
+    """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (BESIDE, "-beside")]  # noqa: RUF012 - declared by Textual
     AUTO_FOCUS = ""
@@ -33,8 +38,9 @@ class DetailsScreen(ModalScreen[None]):
     class Explain(Message):
         """Someone wants the model to write its answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn: Callable[[str], None]) -> None:
         super().__init__()
+        self._turn = turn
         self._account: painters.Account | None = None
         self._plain = False
 
@@ -93,6 +99,10 @@ class DetailsScreen(ModalScreen[None]):
         page.border_title = printable(Content(self._account.title if self._account else ""))
         room = self.size.width - 6
         page.border_subtitle = fitting(room, KEYS)
+
+    def action_turn(self, where: str) -> None:
+        """Goes to the utterance before or after."""
+        self._turn(where)
 
     def action_scroll(self, lines: int) -> None:
         """Scrolls the page."""

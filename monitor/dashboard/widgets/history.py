@@ -20,7 +20,7 @@ from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.bars import bar
 from monitor.dashboard.paint.text import NARROW, printable
 from monitor.dashboard.state.rows import Heard, LostRow, Row
-from monitor.dashboard.state.view import Key, key
+from monitor.dashboard.state.view import key, place_of
 
 WIDE = 104
 MEDIUM = 70
@@ -49,10 +49,6 @@ class Table:
     def row(self, place: int) -> Row | None:
         """The row at a place, 0 is the newest."""
         return self.rows[-1 - place] if 0 <= place < len(self.rows) else None
-
-    def place(self, name: Key) -> int | None:
-        """Where the row of that name is, if it is still there."""
-        return next((place for place, row in enumerate(reversed(self.rows)) if key(row) == name), None)
 
 
 def columns(width: int) -> list[Column]:
@@ -133,7 +129,7 @@ class HistoryRows(ScrollView, can_focus=False):
             return
         self._measure()
         if anchor:
-            self.scroll_to(y=table.place(key(anchor)) or 0, animate=False, immediate=True)
+            self.scroll_to(y=place_of(key(anchor), table.rows) or 0, animate=False, immediate=True)
         self.refresh()
 
     @property

@@ -5,8 +5,8 @@ import pytest
 from core.errors import UsageError
 from core.settings import DashboardSettings, load_settings
 from monitor.dashboard.look import Look, chosen_look, needs_ascii
+from monitor.dashboard.main_screen import SETTLE_S
 from monitor.dashboard.paint import themes
-from monitor.dashboard.widgets.main_screen import SETTLE_S
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, running, settle
 
