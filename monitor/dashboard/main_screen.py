@@ -17,7 +17,6 @@ from monitor.dashboard.look import Look
 from monitor.dashboard.paint import health_lines, wording
 from monitor.dashboard.paint.header import header
 from monitor.dashboard.paint.health import Checkup
-from monitor.dashboard.paint.playback import playback as paint_playback
 from monitor.dashboard.state.view import View, span
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.dashboard.widgets.details import DetailsScreen
@@ -25,6 +24,7 @@ from monitor.dashboard.widgets.footer import Keys
 from monitor.dashboard.widgets.history import History, HistoryRows, Table
 from monitor.dashboard.widgets.message import MessageLine
 from monitor.dashboard.widgets.painted import Painted
+from monitor.dashboard.widgets.playback import PlaybackBar
 from monitor.dashboard.widgets.streams import Streams
 from monitor.dashboard.widgets.timeline import Scene, Timeline
 
@@ -35,8 +35,6 @@ SETTLE_S = 0.1
 """Until so long after a change of size nothing is shown of what is in between."""
 SCROLL_SHARE = 8
 """The arrow keys scroll the timeline by one part in so many of what is on screen."""
-TWO_ROWS = 20
-"""From so many lines on, the replay's bar has a line of its own."""
 
 
 class MainScreen(Screen[object]):
@@ -66,7 +64,7 @@ class MainScreen(Screen[object]):
     def compose(self) -> ComposeResult:
         """From the first line to the last."""
         yield Painted(id="header")
-        yield Painted(id="playback")
+        yield PlaybackBar()
         yield Streams()
         yield Timeline()
         yield History()
@@ -77,7 +75,8 @@ class MainScreen(Screen[object]):
     def show(self, known: Checkup) -> None:
         """Shows how everything is now."""
         self._state = state = known.state
-        height = self.app.size.height - self._show_playback()
+        playback, height = self._backend.playback, self.app.size.height
+        height -= self.query_one(PlaybackBar).show_facts(playback.facts if playback else None, height)
         layout = fit(height, len(state.present), compact=self._look.compact)
         self._arrange(layout)
         numbers = {s.stream: f"{i}" if len(state.streams) > 1 else "" for i, s in enumerate(state.streams, start=1)}
@@ -112,18 +111,6 @@ class MainScreen(Screen[object]):
         history.show(Table(state.history, shown, view.row(state)))
         if self._details:
             self._details.show(state, chosen, plain=self._plain)
-
-    def _show_playback(self) -> int:
-        """Shows where the replay is; gives the lines that takes."""
-        shown = self.query_one("#playback", Painted)
-        playback = self._backend.playback
-        rows = 0 if playback is None else 2 if self.app.size.height >= TWO_ROWS else 1
-        shown.display = rows > 0
-        if playback:
-            if shown.styles.height is None or shown.styles.height.value != rows:
-                shown.styles.height = rows
-            shown.show(paint_playback, playback.facts, rows)
-        return rows
 
     def _remark(self) -> str:
         return self._backend.playback.remark if self._backend.playback else self._backend.remark()
