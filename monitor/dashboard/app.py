@@ -239,7 +239,7 @@ class DashboardApp(App[None]):
             return True
         return await super().run_action(action, *rest, **named)  # type: ignore[arg-type]
 
-    def ask(self, command: Command) -> None:
+    def _ask(self, command: Command) -> None:
         """Gives a command and says so, or why it cannot be given here; what becomes of it, events tell."""
         if type(command) not in self.backend.commands:
             self.say(self.backend.refusal)
@@ -257,12 +257,12 @@ class DashboardApp(App[None]):
             return
         if not elsewhere:
             self.state = self.state.ask_pause(paused=isinstance(command, Pause))
-        self.ask(command)
+        self._ask(command)
         self._repaint()
 
     def action_record(self) -> None:
         """Starts recording events, or stops."""
-        self.ask(controls.recording(self.state))
+        self._ask(controls.recording(self.state))
 
     def action_note(self) -> None:
         """Marks this moment."""
@@ -297,15 +297,15 @@ class DashboardApp(App[None]):
 
     def _open(self, dialog: Dialog) -> None:
         """Opens a dialog and gives the command that comes of it."""
-        self.push_screen(dialog, lambda command: self.ask(command) if command else None)
+        self.push_screen(dialog, lambda command: self._ask(command) if command else None)
 
     @on(Asked)
     def _on_asked(self, message: Asked) -> None:
-        self.ask(message.command)
+        self._ask(message.command)
 
     @on(DetailsScreen.Explain)
     def _on_explain(self) -> None:
-        self.ask(controls.explaining(self.state))
+        self._ask(controls.explaining(self.state))
 
     def get_key_display(self, binding: Binding) -> str:
         """A key as the footer shows it."""

@@ -9,9 +9,10 @@ from textual.pilot import Pilot
 
 from core.wire.commands import Command
 from core.wire.events import Event
-from monitor.dashboard import DashboardApp, Session
+from monitor.dashboard import DashboardApp, DashboardState, Session
 from monitor.dashboard.widgets.painted import Painted
 from monitor.dashboard.widgets.panel import StreamPanel
+from tests.monitor.dashboard import scenes
 
 DESIGN = (120, 40)
 SMALL = (80, 24)
@@ -40,6 +41,14 @@ class Driven:
     def text(self) -> str:
         """The screen, line by line."""
         return text(self.app)
+
+
+def seen(scene: str) -> DashboardState:
+    """What is known after the events of a scene."""
+    state = DashboardState()
+    for event in scenes.events(scene):
+        state = state.push(event, now_s=0.0)
+    return state
 
 
 def text(app: DashboardApp) -> str:

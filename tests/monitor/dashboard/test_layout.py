@@ -42,3 +42,18 @@ def test_a_higher_terminal_never_shows_less(height, streams):
     lower, higher = fit(height, streams), fit(height + 1, streams)
     assert higher.history >= lower.history
     assert higher.density.value >= lower.density.value
+
+
+@given(st.integers(1, 100), st.integers(0, 8))
+def test_what_is_laid_out_with_a_history_fits_the_terminal(height: int, streams: int):
+    layout = fit(height, streams)
+    panels = max(streams, 1) * (layout.density.value + BORDERS[layout.density])
+    used = 3 + 2 * layout.health + panels
+    assert not layout.history or used + TABLE_FLAT <= height
+
+
+def test_the_design_size_is_roomy_and_the_small_one_is_plain():
+    assert fit(40, 1).density is Density.ROOMY
+    assert fit(24, 1).density is Density.PLAIN
+    assert fit(24, 2).density is Density.COMPACT
+    assert fit(24, 2).history

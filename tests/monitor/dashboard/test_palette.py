@@ -4,7 +4,6 @@ from textual.command import CommandPalette
 
 from core.wire.commands import Pause
 from monitor.dashboard import keymap, keys
-from monitor.dashboard.controls import asked
 from monitor.dashboard.dialogs.note import NoteDialog
 from monitor.dashboard.look import Look
 from monitor.dashboard.paint import themes
@@ -65,7 +64,3 @@ async def test_the_help_lists_every_key_that_does_something_as_the_keymap_has_it
                 assert f"({key.id})" not in said
                 continue
             assert " ".join(f"{key.keys} {key.text} ({key.id})".split()) in said
-
-
-def test_what_the_screen_shows_anyway_is_not_said():
-    assert asked(Pause()) == ""

@@ -4,18 +4,11 @@ import pytest
 
 from monitor.dashboard.paint import health_lines
 from monitor.dashboard.paint.troubles import RECENT_S, Trouble, recorded, troubles
-from monitor.dashboard.state.view_model import SILENT_SOURCE_S, DashboardState
+from monitor.dashboard.state.view_model import SILENT_SOURCE_S
 from tests.monitor.dashboard import scenes
-from tests.monitor.dashboard.driving import SMALL, running
+from tests.monitor.dashboard.driving import SMALL, running, seen
 
 WELL = ("starting", "listening", "speaking", "interim", "clear", "mixed", "no_reading", "paused", "file_ended")
-
-
-def seen(name: str) -> DashboardState:
-    state = DashboardState()
-    for event in scenes.events(name):
-        state = state.push(event, now_s=0.0)
-    return state
 
 
 def found(name: str, now_s: float = 0.0) -> tuple[Trouble, ...]:

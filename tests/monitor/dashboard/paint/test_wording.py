@@ -8,13 +8,7 @@ from core.distribution import EMOTIONS, EmotionDistribution
 from monitor.dashboard.paint import wording
 from monitor.dashboard.state.view_model import DashboardState, Lost
 from tests.monitor.dashboard import scenes
-
-
-def seen(name: str) -> DashboardState:
-    state = DashboardState()
-    for event in scenes.events(name):
-        state = state.push(event, now_s=0.0)
-    return state
+from tests.monitor.dashboard.driving import seen
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 
 from monitor.dashboard.state.view import ZOOMS_S, View
+from monitor.dashboard.state.view_model import DashboardState
+from tests.monitor.dashboard.scenes import Script
 
 MOMENTS = st.floats(0, 10_000)
 
@@ -35,3 +37,45 @@ def test_scrolling_stays_between_the_beginning_and_the_present(now_s, steps):
 @pytest.mark.parametrize(("steps", "column_s"), [(0, 1.0), (1, 0.5), (99, 0.25), (-99, 15.0)])
 def test_zoom_has_two_ends(steps, column_s):
     assert View().zooming(steps).column_s == column_s
+
+
+def talk() -> DashboardState:
+    """Five utterances of ten seconds each, the last one of another stream."""
+    script, state = Script(sources={"s1": "mic:Desk", "s2": "mic:Headset"}), DashboardState()
+    for number, stream in enumerate(["s1", "s1", "s1", "s1", "s2"]):
+        script.utterance(10.0 * number, 10.0 * number + 5, (0.1, 0.2, 0.3, 0.4), stream=stream)
+    for event in script.events:
+        state = state.push(event, now_s=0.0)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("where", "place"), [("up", 1), ("down", 3), ("page_up", 0), ("page_down", 4), ("home", 0), ("end", 4)]
+)
+def test_keys_name_a_place_from_the_chosen_row(where, place):
+    state = talk()
+    assert View().choosing(state, 2).place(state, where, page=2) == place
+
+
+def test_a_moment_of_the_timeline_is_the_row_of_what_was_said_then():
+    state = talk()
+    assert View(stream="s1").place_at(state, 12.0, 1.0) == 3
+    assert View(stream="s1").place_at(state, 17.0, 1.0) is None
+    assert View(stream="s2").place_at(state, 12.0, 1.0) is None
+    assert View().place_at(DashboardState(), 12.0, 1.0) is None
+
+
+def test_the_next_stream_goes_round():
+    state = talk()
+    second = View().turning(state)
+    assert second.stream == "s2"
+    assert second.turning(state).stream == "s1"
+    assert View().turning(DashboardState()) == View()
+
+
+def test_a_chosen_row_is_revealed_and_the_newest_leaves_the_timeline_live():
+    state = talk()
+    oldest = View(zoom=0).choosing(state, 4).revealing(state, 40)
+    assert oldest.end_s is not None
+    assert oldest.end_s - 40 * oldest.column_s <= 0.0 < oldest.end_s
+    assert View(zoom=0).choosing(state, 0).revealing(state, 40).end_s is None

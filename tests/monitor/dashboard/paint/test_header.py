@@ -1,0 +1,15 @@
+"""The first line."""
+
+import hypothesis.strategies as st
+from hypothesis import given, settings
+
+from monitor.dashboard.paint.header import header
+from tests.monitor.dashboard import scenes
+from tests.monitor.dashboard.driving import seen
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 240), st.sampled_from(list(scenes.SCENES)))
+def test_the_header_of_any_scene_fits_any_width(width: int, name: str):
+    state = seen(name)
+    assert header(state, "emotion-monitor", width).cell_length <= max(width, len(" PAUSED   MQTT connecting"))
