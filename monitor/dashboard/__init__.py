@@ -1,7 +1,8 @@
 """The terminal dashboard: wire events in, commands out.
 
-`state` folds events, `paint` makes text of that, `widgets` put it on screens, `dialogs` ask for what a command needs; each
-knows only those before it. Here at the top is the application: `app` and its `main_screen`, and what they are set up with.
+`state` folds events, `paint` makes text of that, `widgets` put it on screens, `dialogs` ask for what a command needs;
+each knows only those before it. Here at the top is the application: `app` and its `main_screen`, and what they are set
+up with.
 """
 
 from monitor.dashboard.app import DashboardApp
