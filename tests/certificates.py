@@ -3,12 +3,13 @@
 Fixture: `authority` signs, and is trusted by nobody until its `certificate` is named.
 """
 
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.installed import need
 
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
@@ -84,6 +85,5 @@ def self_signed(folder: Path, *, host: str) -> Pair:
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     """Signs certificates."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed: apt install openssl")
+    need("openssl")
     return Authority(tmp_path / "authority")

@@ -6,7 +6,6 @@ test. Both skip, saying so, where mosquitto is not installed (`apt install mosqu
 
 import asyncio
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from typing import Any, Self
 import pytest
 
 from monitor.mqtt.address import BrokerAddress
+from tests.installed import PATH, need
 from tests.patience import PATIENCE_S
 
 
@@ -66,7 +66,7 @@ class Mosquitto:
 
     def start(self) -> Self:
         """Starts it, and returns when it accepts connections."""
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        program = shutil.which("mosquitto", path=PATH)
         assert program
         with self.log.open("ab") as log:
             self._process = subprocess.Popen([program, "-v", "-c", self._configuration], stdout=log, stderr=log)
@@ -260,15 +260,10 @@ def _parse(line: str) -> Received:
     )
 
 
-def _need(program: str) -> None:
-    if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") is None:
-        pytest.skip(f"{program} is not installed: apt install mosquitto mosquitto-clients")
-
-
 @pytest.fixture
 def make_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
     """Starts a broker with more lines of configuration; killed after the test."""
-    _need("mosquitto")
+    need("mosquitto")
     made: list[Mosquitto] = []
 
     def make(*options: str, anonymous: bool = True) -> Mosquitto:
@@ -291,7 +286,7 @@ def mosquitto(make_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
 @pytest.fixture
 def need_mosquitto_sub() -> None:
     """Skips where there is no mosquitto_sub."""
-    _need("mosquitto_sub")
+    need("mosquitto_sub")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import socket
@@ -26,6 +25,7 @@ from monitor.mqtt.address import BrokerAddress, broker_address
 from monitor.mqtt.connection import Connector, PublishRefusedError
 from monitor.mqtt.messages import Message
 from tests.certificates import authority
+from tests.installed import PATH, need
 from tests.mosquitto import free_port
 from tests.patience import PATIENCE_S
 from tests.program import REPOSITORY, long_talk, running
@@ -69,11 +69,10 @@ class SharedBroker:
 
     def shell(self, script: str) -> str:
         """Runs lines of the guide in `home`, and gives what they print."""
-        path = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
         done = subprocess.run(
             ["bash", "-c", HERE + script],
             cwd=self.home,
-            env={"PATH": path, "HOME": str(self.home)},
+            env={"PATH": PATH, "HOME": str(self.home)},
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
@@ -94,9 +93,8 @@ class SharedBroker:
         file.write_text(text.replace("listener 8883", f"listener {self.port}").replace("8884\n", f"{self.websocket}\n"))
         main = self.etc / "mosquitto.conf"
         main.write_text(f"include_dir {self.etc / 'conf.d'}\nuser root\n")
-        program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-        if program is None:
-            pytest.skip("mosquitto is not installed: apt install mosquitto mosquitto-clients")
+        program = shutil.which("mosquitto", path=PATH)
+        assert program
         log = self.home / "mosquitto.log"
         with log.open("wb") as output:
             self.process = subprocess.Popen([program, "-v", "-c", main], stdout=output, stderr=output)
@@ -123,6 +121,7 @@ class SharedBroker:
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory) -> Iterator[SharedBroker]:
+    need("bash", "mosquitto", "mosquitto_passwd", "mosquitto_rr", "openssl")
     folder = tmp_path_factory.mktemp("guide")
     (folder / "home" / ".config").mkdir(parents=True)
     broker = SharedBroker(home=folder / "home", etc=folder / "etc")

@@ -6,6 +6,7 @@ from collections import Counter
 
 from core.sound.audio import read_audio
 from tests.asyncapi import Contract
+from tests.installed import need
 from tests.mosquitto import make_mosquitto, mosquitto, subscribe
 from tests.patience import PATIENCE_S
 from tests.program import SAMPLE, long_talk, run, running
@@ -20,6 +21,7 @@ LATE = {"EMOTION_MONITOR_MQTT__NODE": "late", "EMOTION_MONITOR_WORKER__MAX_WAIT_
 
 def ask(port: int, payload: str, *properties: str) -> dict:
     """A command by mosquitto_rr: the answer, as it came on the response topic."""
+    need("mosquitto_rr")
     where = ("-p", str(port), "-V", "mqttv5", "-t", "emotion/desk/cmd", "-e", "emotion/desk/answer/test", "-W", "300")
     done = subprocess.run(("mosquitto_rr", *where, "-m", payload, *properties), capture_output=True, check=True)
     return json.loads(done.stdout)

@@ -5,6 +5,7 @@ import subprocess
 
 import jsonschema
 
+from tests.installed import need
 from tests.mosquitto import make_mosquitto, mosquitto, subscribe
 from tests.program import SAMPLE, long_talk, run, running
 
@@ -48,6 +49,7 @@ def test_a_program_killed_in_mid_stream_is_reported_offline_by_the_broker(mosqui
 
 
 def test_the_line_that_the_program_prints_subscribes_to_its_own_broker():
+    need("mosquitto_sub")
     with running(*play(), env=NODE) as program:
         line = program.wait_for("mosquitto_sub")
         shell = line[line.index("XDG_CONFIG_HOME") :].strip()

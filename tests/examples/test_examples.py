@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from core.distribution import EmotionDistribution
 from core.wire.events import encode
 from tests.certificates import authority
+from tests.installed import PATH, need
 from tests.mosquitto import Mosquitto
 from tests.patience import PATIENCE_S, wait_until
 from tests.program import REPOSITORY
@@ -85,6 +85,12 @@ def python(name: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, str(EXAMPLES / name), *arguments)
 
 
+@pytest.fixture(autouse=True)
+def speaker() -> None:
+    """Who says what an example hears."""
+    need("mosquitto_pub")
+
+
 def say(port: int, payload: bytes, topic: str = TOPIC, *options: str) -> None:
     command = ("mosquitto_pub", "-p", str(port), "-V", "mqttv5", "-q", "1", "-t", topic, *options)
     subprocess.run((*command, "-s"), input=payload, check=True)
@@ -122,8 +128,8 @@ def test_subscribe_py_logs_in_over_tls_and_gets_what_came_while_it_was_away(auth
     pair = authority.sign("broker", host="localhost")
     passwords = tmp_path / "passwords"
     passwords.write_text("reader:s3cret\n")
-    hash_ = shutil.which("mosquitto_passwd", path=f"{os.environ['PATH']}:/usr/sbin") or "mosquitto_passwd"
-    subprocess.run([hash_, "-U", passwords], check=True)
+    need("mosquitto_passwd")
+    subprocess.run(["mosquitto_passwd", "-U", passwords], env=os.environ | {"PATH": PATH}, check=True)
     tls = (f"certfile {pair.certificate}", f"keyfile {pair.key}", f"password_file {passwords}")
     mosquitto: Mosquitto = make_mosquitto(*tls, anonymous=False)
     login = ("-h", "localhost", "--cafile", str(authority.certificate), "-u", "reader", "-P", "s3cret")
@@ -139,8 +145,7 @@ def test_subscribe_py_logs_in_over_tls_and_gets_what_came_while_it_was_away(auth
 
 
 def test_subscribe_sh_prints_one_line_per_reading(mosquitto):
-    if shutil.which("jq") is None:
-        pytest.skip("jq is not installed: apt install jq")
+    need("jq", "mosquitto_sub")
     with running("sh", str(EXAMPLES / "subscribe.sh"), "-p", str(mosquitto.port)) as example:
         wait_for_subscriber(mosquitto)
         say(mosquitto.port, encode(utterance(1, distribution=ANGRY)))

@@ -16,6 +16,7 @@ from monitor.mqtt import connection
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Message
 from monitor.sinks import mqtt as module
+from tests.installed import need
 from tests.monitor.sinks.publishing import arrives, distinct, mqtt, numbers, until_received, until_state
 from tests.mosquitto import Wire, free_port
 from tests.patience import until
@@ -185,6 +186,7 @@ class Echo:
 
 
 def ask(port: int, *payloads: str, retain: bool = False) -> None:
+    need("mosquitto_pub")
     properties = ["-D", "publish", "response-topic", "answers", "-D", "publish", "correlation-data", "42"]
     for payload in payloads:
         where = ["-p", str(port), "-V", "5", "-t", "emotion/desk/cmd", "-q", "1"]

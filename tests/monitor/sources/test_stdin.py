@@ -157,7 +157,7 @@ class TestAsAProgram:
     @pytest.mark.parametrize("redirection", ["< /dev/null", "<&-"])
     def test_no_input_is_one_line(self, redirection):
         command = " ".join(map(str, RECORD)) + " " + redirection
-        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+        result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
         assert result.returncode == 1
         assert result.stderr.splitlines()[-1].startswith("AudioError: standard input")
         assert "Traceback" not in result.stderr

@@ -7,6 +7,7 @@ import pytest
 from core.errors import UsageError
 from core.settings import WebSocketSettings
 from monitor.websocket.address import TOKEN_VARIABLE, allows_origin, listen_address
+from tests.installed import need
 
 TOKEN = "0123456789abcdef"  # noqa: S105 - of a test
 WITH_TOKEN = {TOKEN_VARIABLE: TOKEN}
@@ -55,6 +56,7 @@ def test_a_certificate_makes_a_secure_address(tmp_path):
 
 
 def make_certificate(folder):
+    need("openssl")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-subj", "/CN=localhost", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
     subprocess.run(command, check=True, capture_output=True)
