@@ -50,6 +50,29 @@ def test_utterances_of_one_cluster_are_drawn_together(seed):
     assert (sums[0] == 1).all()
 
 
+def test_clusters_are_drawn_within_their_stratum_and_alike_whatever_strata_there_are():
+    names, strata = ["a", "b", "c", "a", "b"], ["x", "x", "x", "y", "y"]
+    both = ClusterBootstrap(names, strata=strata, draws=50, seed=4)
+    drawn = both.sums(np.eye(5), both.cluster)[:51]
+    assert (drawn[:, :3].sum(1) == 3).all()
+    assert (drawn[:, 3:].sum(1) == 2).all()
+    assert both.sizes == {"x": 3, "y": 2}
+    alone = ClusterBootstrap(names[:3], strata=strata[:3], draws=50, seed=4)
+    assert (alone.sums(np.eye(3), alone.cluster)[:51] == drawn[:, :3]).all()
+
+
+def test_how_far_strata_lie_apart_changes_no_width():
+    skewed = np.random.default_rng(7).lognormal(0, 1, 20)
+    strata = ["x"] * 8 + ["y"] * 12
+    (low, high), (far_low, far_high) = (
+        bootstrap.interval(drawn)
+        for bootstrap, drawn in (
+            of_means(skewed + np.array([0] * 8 + [apart] * 12), strata=strata) for apart in (0, 50)
+        )
+    )
+    assert (far_low - 30, far_high - 30) == pytest.approx((low, high))
+
+
 def test_clusters_that_are_all_alike_leave_no_doubt():
     bootstrap, drawn = of_means(np.full(8, 0.3))
     assert bootstrap.interval(drawn) == pytest.approx((0.3, 0.3))
@@ -61,6 +84,11 @@ def test_a_single_cluster_leaves_nothing_to_draw():
     assert sums.tolist() == [[3]]
     assert bootstrap.interval(sums[:, 0]) is None
     assert bootstrap.p_value(sums[:, 0]) is None
+
+
+def test_a_stratum_of_a_single_cluster_leaves_nothing_to_draw_from_the_whole():
+    bootstrap = ClusterBootstrap(["a", "b", "a"], strata=["x", "x", "y"], draws=100, seed=0)
+    assert bootstrap.sums(np.ones((3, 1)), bootstrap.cluster).tolist() == [[3]]
 
 
 def test_a_measure_that_half_of_the_draws_leave_undefined_has_no_interval():

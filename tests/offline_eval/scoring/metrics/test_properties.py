@@ -60,6 +60,13 @@ def test_every_measure_is_undefined_or_within_its_bounds(seed):
         assert math.isnan(found[name]) or low - 1e-9 <= found[name] <= high + 1e-9, name
 
 
+def test_what_is_asked_for_is_what_is_computed():
+    sample = drawn(0)
+    some = ("log_loss", "macro_f1", "entropy_spearman")
+    everything = values_of(sample)
+    assert values_of(sample, some) == {name: everything[name] for name in some}
+
+
 @settings(max_examples=30)
 @given(seed=SEEDS)
 def test_neither_the_order_of_the_utterances_nor_hearing_all_twice_matters(seed):
