@@ -1,16 +1,9 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from offline_eval.cli import main
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    return int(stopped.value.code or 0)
+from tests.offline_eval.command import emotion_eval
 
 
 def test_help_imports_no_torch():
@@ -26,62 +19,5 @@ def test_help_imports_no_torch():
 
 @pytest.mark.parametrize("wrong", [["train"], ["train", "--epochs", "0"], ["tran"], []])
 def test_a_wrong_command_line_exits_with_2(wrong, capsys):
-    assert run(*wrong) == 2
+    assert emotion_eval(*wrong) == 2
     assert "Traceback" not in capsys.readouterr().err
-
-
-def test_a_data_folder_of_no_known_kind_is_one_line_that_names_the_kinds(tmp_path, capsys):
-    arguments = ["--whisper", str(tmp_path), "--out", str(tmp_path / "out")]
-    assert run("train", "--data", str(tmp_path), *arguments) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"emotion-eval: {tmp_path}: no data set is known by its files (give KIND:PATH, such as")
-    assert line.endswith("kinds: ravdess, nemo, emodb, tess, crema-d, csv, manifest)")
-
-
-def test_an_unknown_dev_speaker_is_one_line_with_the_speakers_there_are(tones: Path, tmp_path, capsys):
-    arguments = ["--whisper", str(tmp_path), "--out", str(tmp_path / "out"), "--dev-speakers", "0, 9"]
-    assert run("train", "--data", f"csv:{tones}", *arguments) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("emotion-eval: no speaker '9' in the data (speakers: tones_0, tones_1,")
-
-
-def test_a_folder_without_whisper_is_one_line(tones: Path, tmp_path, capsys):
-    assert run("train", "--data", str(tones), "--whisper", str(tmp_path), "--out", str(tmp_path / "out")) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"emotion-eval: {tmp_path}: not a Whisper model")
-    assert not (tmp_path / "out").exists()
-
-
-def test_one_command_trains_a_model_from_a_table(tones: Path, small_whisper: Path, tmp_path, capsys):
-    folders = ["--whisper", str(small_whisper), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    options = [
-        "--set",
-        "encoder_layers=2",
-        "--set",
-        "epochs=1",
-        "--set",
-        "variants=1",
-        "--threads",
-        "1",
-        "--name",
-        "mine",
-        "--set",
-        "seed=5",
-    ]
-    options += ["--dev-speakers", "0,tones_3", "--log", str(tmp_path / "log")]
-    assert run("train", "--data", str(tones), *folders, *options) == 0
-    printed = capsys.readouterr()
-    assert "| uniform |" in printed.out
-    assert "dev 40 clips of 2 speaker(s) (tones_0, tones_3)" in printed.err
-    assert "epoch 1: loss" in printed.err
-    assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        "config.json",
-        "model.safetensors",
-        "tokenizer.json",
-        "MODEL_CARD.md",
-        "LICENSE",
-    }
-    rows = (tmp_path / "log" / "training.csv").read_text().splitlines()
-    assert [row.split(",")[3] for row in rows[1:]] == ["tones", "all"]
-    assert (tmp_path / "log" / "training.png").read_bytes().startswith(b"\x89PNG")
-    assert "# mine" in (tmp_path / "out" / "MODEL_CARD.md").read_text()

@@ -12,8 +12,8 @@ from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.tiny import save_tiny
 from offline_eval.calibration import hearing
-from offline_eval.cli import main
 from offline_eval.sounds.content_free import content_free_by_kind
+from tests.offline_eval.command import emotion_eval
 
 
 @pytest.fixture(autouse=True)
@@ -47,19 +47,13 @@ def table(tones):
     return path
 
 
-def run(*arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main([*map(str, arguments)])
-    return int(stopped.value.code or 0)
-
-
 def test_a_calibrated_folder_reads_accordingly_and_the_report_says_what_that_is_worth(model, table, tmp_path, capsys):
     marks = tmp_path / "marks"
     marks.mkdir()
     noise = (np.random.default_rng(0).normal(size=32_000) * 500).astype(np.int16)
     soundfile.write(marks / "a.flac", noise, 16_000)
     (marks / "segments.csv").write_text("clip_id,start_s,end_s,label\na,0,0.4,speech\na,0.4,1.4,nonspeech\n")
-    assert run("calibrate", "--model", model, "--data", table, "--vad", marks, "--training-clips", 10) == 0
+    assert emotion_eval("calibrate", "--model", model, "--data", table, "--vad", marks, "--training-clips", 10) == 0
     printed = capsys.readouterr()
     assert "Fitted on 16 clips of 2 dev speakers (some)" in printed.out
     assert f"| {' | '.join(REASONS)} |" in printed.out
@@ -85,7 +79,7 @@ def test_the_outcome_can_be_written_elsewhere_and_again(model, table, tmp_path):
     before = (model / "calibration.json").read_bytes() if (model / "calibration.json").exists() else None
     for name in ("one.json", "two.json"):
         arguments = ("--data", table, "--training-clips", 0, "--out", tmp_path / name)
-        assert run("calibrate", "--model", model, *arguments) == 0
+        assert emotion_eval("calibrate", "--model", model, *arguments) == 0
     one, two = (Calibration.from_json(tmp_path / name) for name in ("one.json", "two.json"))
     assert one == two
     assert one.abstention.outlier is None
@@ -101,11 +95,11 @@ def test_the_outcome_can_be_written_elsewhere_and_again(model, table, tmp_path):
     ],
 )
 def test_what_cannot_be_used_is_one_line(model, table, capsys, arguments, line):
-    assert run("calibrate", "--model", model, "--data", table, *arguments) == 2
+    assert emotion_eval("calibrate", "--model", model, "--data", table, *arguments) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith(line)
 
 
 def test_marks_that_are_no_numbers_are_named(model, table, tmp_path, capsys):
     (tmp_path / "segments.csv").write_text("clip_id,start_s,end_s,label\na,zero,1,speech\n")
-    assert run("calibrate", "--model", model, "--data", table, "--vad", tmp_path) == 2
+    assert emotion_eval("calibrate", "--model", model, "--data", table, "--vad", tmp_path) == 2
     assert "line 2: start_s 'zero' is not a number of seconds" in capsys.readouterr().err

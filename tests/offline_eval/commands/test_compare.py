@@ -5,22 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from offline_eval.cli import main
+from tests.offline_eval.command import emotion_eval
 
 FILES = {"compare.md", "compare.json", "predictions.csv"}
-
-
-def command(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(["compare", *arguments])
-    return int(stopped.value.code or 0)
 
 
 @pytest.fixture
 def compared(tones, tmp_path, capsys) -> tuple[Path, str]:
     """A folder of results, and what was printed."""
     options = ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
-    assert command("--data", str(tones), "--systems", "class-prior,uniform", "--folds", "3", *options) == 0
+    assert (
+        emotion_eval("compare", "--data", str(tones), "--systems", "class-prior,uniform", "--folds", "3", *options) == 0
+    )
     return tmp_path / "out", capsys.readouterr().out
 
 
@@ -41,26 +37,26 @@ def test_answers_made_elsewhere_are_judged_first_and_score_the_same(compared, to
     out, _ = compared
     options = ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "again")]
     made = ["--predictions", str(out / "predictions.csv"), "--systems", ""]
-    assert command("--data", str(tones), *made, "--folds", "3", *options) == 0
+    assert emotion_eval("compare", "--data", str(tones), *made, "--folds", "3", *options) == 0
     again = json.loads((tmp_path / "again" / "compare.json").read_text(encoding="utf-8"))
     assert again == json.loads((out / "compare.json").read_text(encoding="utf-8"))
 
 
 def test_a_temperature_fitted_on_other_folds_is_said_and_makes_no_difference_to_the_uniform(tones, tmp_path, capsys):
     options = ["--cache", str(tmp_path), "--systems", "uniform", "--temper"]
-    assert command("--data", str(tones), "--folds", "2", *options) == 0
+    assert emotion_eval("compare", "--data", str(tones), "--folds", "2", *options) == 0
     printed = capsys.readouterr().out
     assert "at a temperature fitted on the other folds" in printed
     assert "| uniform | 0.100 [0.100, 0.100] | 1.386 [1.386, 1.386] | 0.750 [0.750, 0.750] |" in printed
 
 
 def test_a_finished_model_is_compared_only_on_a_split(tones, capsys):
-    assert command("--data", str(tones), "--model", "ltu-as-mini") == 2
+    assert emotion_eval("compare", "--data", str(tones), "--model", "ltu-as-mini") == 2
     assert "add --split" in capsys.readouterr().err
 
 
 def test_nothing_to_compare_and_an_unknown_system_are_a_line_each(tones, tmp_path, capsys):
-    assert command() == 2
+    assert emotion_eval("compare") == 2
     assert "nothing to compare" in capsys.readouterr().err
-    assert command("--data", str(tones), "--systems", "magic", "--cache", str(tmp_path)) == 2
+    assert emotion_eval("compare", "--data", str(tones), "--systems", "magic", "--cache", str(tmp_path)) == 2
     assert "no system 'magic'" in capsys.readouterr().err

@@ -2,21 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from offline_eval.cli import main
 from offline_eval.datasets.guides import CORPORA
 from offline_eval.runs.durable import write_text
 from offline_eval.runs.folder import RunFolder, read_record
 from offline_eval.runs.presets import PRESETS
 from offline_eval.synthetic.tree import write_tree
+from tests.offline_eval.command import emotion_eval
 from tests.offline_eval.rated_tones import contents
 
 SMALL = ("--model", "tiny", "--max-new-tokens", "1", "--device", "cpu")
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    return int(stopped.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +32,7 @@ def synthetic(tmp_path_factory) -> list[str]:
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(synthetic, tmp_path: Path, capsys, wrong, said):
-    code = run(*synthetic, "--out", str(tmp_path / "run"), *wrong)
+    code = emotion_eval(*synthetic, "--out", str(tmp_path / "run"), *wrong)
     assert code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
@@ -47,17 +41,19 @@ def test_a_mistake_is_one_line_and_exit_status_2(synthetic, tmp_path: Path, caps
 
 def test_a_damaged_folder_is_one_line_and_exit_status_2(synthetic, tmp_path: Path, capsys):
     write_text(tmp_path / "run" / "run.json", "{}")
-    assert run(*synthetic, "--out", str(tmp_path / "run")) == 2
+    assert emotion_eval(*synthetic, "--out", str(tmp_path / "run")) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "run.json: " in line
 
 
 def test_other_readouts_of_a_finished_run_need_no_model(synthetic, tmp_path: Path, capsys, monkeypatch):
     out = ["--out", str(tmp_path / "run"), "--input", "audio"]
-    assert run(*synthetic, *out, "--readout", "seq_logprob", "--level", "token") == 0
+    assert emotion_eval(*synthetic, *out, "--readout", "seq_logprob", "--level", "token") == 0
     assert "| token single seq_logprob |" in capsys.readouterr().out
     monkeypatch.setattr("offline_eval.runs.asking.Respondent.__init__", None)
-    assert run(*synthetic, *out, "--readout", "vocab_prob,first_piece", "--pool", "sum", "--level", "token") == 0
+    assert (
+        emotion_eval(*synthetic, *out, "--readout", "vocab_prob,first_piece", "--pool", "sum", "--level", "token") == 0
+    )
     printed = capsys.readouterr().out
     assert "| token ambiguous vocab_prob sum |" in printed
     assert "| token ambiguous first_piece |" in printed
@@ -66,7 +62,7 @@ def test_other_readouts_of_a_finished_run_need_no_model(synthetic, tmp_path: Pat
 
 def test_the_policy_is_kept_with_the_run(synthetic, tmp_path: Path, capsys):
     options = ["--subset", "plurality", "--vote-weight", "per_rater", "--self-reports", "exclude", "--prompt", "single"]
-    assert run(*synthetic, "--out", str(tmp_path / "run"), "--input", "audio", *options) == 0
+    assert emotion_eval(*synthetic, "--out", str(tmp_path / "run"), "--input", "audio", *options) == 0
     record = read_record(tmp_path / "run")
     assert {name: record.policy[name] for name in ("subset", "vote_weight", "self_reports")} == {
         "subset": "plurality",
@@ -74,32 +70,32 @@ def test_the_policy_is_kept_with_the_run(synthetic, tmp_path: Path, capsys):
         "self_reports": "exclude",
     }
     assert set(record.policy_lines) <= set(capsys.readouterr().out.splitlines())
-    assert run(*synthetic, "--out", str(tmp_path / "run"), "--input", "audio") == 2
+    assert emotion_eval(*synthetic, "--out", str(tmp_path / "run"), "--input", "audio") == 2
     assert "holds a run with another policy (subset plurality there, subset four_only here)" in capsys.readouterr().err
 
 
 def test_shards_are_merged(synthetic, tmp_path: Path, capsys):
     shards = [str(tmp_path / n) for n in "12"]
     for n, out in enumerate(shards, start=1):
-        assert run(*synthetic, "--prompt", "single", "--shard", f"{n}/2", "--out", out) == 0
+        assert emotion_eval(*synthetic, "--prompt", "single", "--shard", f"{n}/2", "--out", out) == 0
         assert "`emotion-eval merge` joins the folders of all" in capsys.readouterr().out
-    assert run("merge", *shards, "--out", str(tmp_path / "merged")) == 0
+    assert emotion_eval("merge", *shards, "--out", str(tmp_path / "merged")) == 0
     assert "answers to single-audio, single-silence, single-transcript" in capsys.readouterr().out
-    assert run(*synthetic, "--prompt", "single", "--out", str(tmp_path / "whole")) == 0
+    assert emotion_eval(*synthetic, "--prompt", "single", "--out", str(tmp_path / "whole")) == 0
     assert contents(tmp_path / "merged") == contents(tmp_path / "whole")
-    assert run("merge", shards[0], "--out", str(tmp_path / "half")) == 2
+    assert emotion_eval("merge", shards[0], "--out", str(tmp_path / "half")) == 2
     assert "is in none of the folders" in capsys.readouterr().err
 
 
 def test_every_corpus_has_a_guide(capsys):
-    assert run("datasets") == 0
+    assert emotion_eval("datasets") == 0
     printed = capsys.readouterr().out
     assert all(f"\n{name}: " in f"\n{printed}" for name in CORPORA)
 
 
 def test_a_run_of_some_speakers_is_of_these_alone_and_says_so(synthetic, tmp_path: Path, capsys):
     out = tmp_path / "run"
-    assert run(*synthetic, "--out", str(out), "--speakers", "synthetic_Ses01F", "--input", "audio") == 0
+    assert emotion_eval(*synthetic, "--out", str(out), "--speakers", "synthetic_Ses01F", "--input", "audio") == 0
     assert "only the speakers synthetic_Ses01F" in capsys.readouterr().out
     folder = RunFolder.open(out)
     assert {rated.utterance.speaker for rated in folder.rated} == {"synthetic_Ses01F"}
@@ -109,7 +105,7 @@ def test_a_run_of_some_speakers_is_of_these_alone_and_says_so(synthetic, tmp_pat
 def test_tables_and_other_readings_may_be_asked_for_together(synthetic, tmp_path: Path):
     out = tmp_path / "run"
     asked = ("--preset", "table2", "--prompt", "single", "--readout", "first_piece", "--level", "token")
-    assert run(*synthetic, "--out", str(out), "--input", "audio", *asked) == 0
+    assert emotion_eval(*synthetic, "--out", str(out), "--input", "audio", *asked) == 0
     names = [view.name for view in read_record(out).views]
     assert "token single first_piece" in names
     assert {view.name for view in PRESETS["table2"].views} < set(names)

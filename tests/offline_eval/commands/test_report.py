@@ -7,21 +7,15 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
-from offline_eval.cli import main
 from offline_eval.report.against import compare_runs, duel_as_json, duel_as_markdown, system
 from offline_eval.report.findings import gather
 from offline_eval.runs.folder import RunFolder
 from offline_eval.runs.outputs import read_views
 from offline_eval.scoring.evaluation import evaluate
+from tests.offline_eval.command import emotion_eval
 from tests.offline_eval.rated_tones import carried_out, contents, rated_tones, views
 
 FILES = {"report.html", "report.md", "report.json"}
-
-
-def command(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    return int(stopped.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +38,14 @@ def part(rated, tmp_path_factory) -> RunFolder:
 
 def test_a_report_is_three_files_beside_the_run_and_the_same_ones_again(whole, capsys):
     before = contents(whole.path)
-    assert command("report", str(whole.path), "--draws", "20") == 0
+    assert emotion_eval("report", str(whole.path), "--draws", "20") == 0
     assert [Path(line).name for line in capsys.readouterr().out.splitlines()] == [
         "report.html",
         "report.md",
         "report.json",
     ]
     first = contents(whole.path)
-    assert command("report", str(whole.path), "--draws", "20") == 0
+    assert emotion_eval("report", str(whole.path), "--draws", "20") == 0
     assert contents(whole.path) == first
     assert first.keys() - before.keys() == FILES
     assert {name: first[name] for name in before.keys() - FILES} == {
@@ -60,16 +54,16 @@ def test_a_report_is_three_files_beside_the_run_and_the_same_ones_again(whole, c
 
 
 def test_the_judged_view_can_be_chosen_and_a_wrong_name_is_one_line(whole, capsys):
-    assert command("report", str(whole.path), "--draws", "5", "--view", "token ambiguous paper_linear") == 0
+    assert emotion_eval("report", str(whole.path), "--draws", "5", "--view", "token ambiguous paper_linear") == 0
     assert json.loads((whole.path / "report.json").read_text())["judged"] == "token ambiguous paper_linear"
     capsys.readouterr()
-    assert command("report", str(whole.path), "--view", "token") == 2
+    assert emotion_eval("report", str(whole.path), "--view", "token") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "there is no view 'token' (there are" in line
 
 
 def test_a_folder_without_a_run_is_one_line(tmp_path, capsys):
-    assert command("report", str(tmp_path)) == 2
+    assert emotion_eval("report", str(tmp_path)) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "no run.json in it" in line
 
@@ -125,7 +119,7 @@ def test_a_run_is_not_compared_with_itself(part):
 
 
 def test_compare_prints_markdown_and_writes_what_it_prints(whole, part, tmp_path, capsys):
-    assert command("compare", str(whole.path), str(part.path), "--out", str(tmp_path / "out")) == 0
+    assert emotion_eval("compare", str(whole.path), str(part.path), "--out", str(tmp_path / "out")) == 0
     printed = capsys.readouterr().out
     assert printed == (tmp_path / "out" / "compare.md").read_text()
     assert "differ in decoding" in printed
@@ -138,11 +132,11 @@ def test_runs_of_other_labels_or_other_utterances_are_not_compared(whole, rated,
     other = [replace(one, hard_label="anger") for one in rated]
     some = views(prompts=["single"], inputs=["audio"])
     carried_out(other, tmp_path / "labels", views=some, max_new_tokens=1)
-    assert command("compare", str(whole.path), str(tmp_path / "labels")) == 2
+    assert emotion_eval("compare", str(whole.path), str(tmp_path / "labels")) == 2
     assert "differ in what people heard" in capsys.readouterr().err
     elsewhere = [replace(one, utterance=replace(one.utterance, corpus="elsewhere")) for one in rated]
     carried_out(elsewhere, tmp_path / "elsewhere", views=some, max_new_tokens=1)
-    assert command("compare", str(whole.path), str(tmp_path / "elsewhere")) == 2
+    assert emotion_eval("compare", str(whole.path), str(tmp_path / "elsewhere")) == 2
     assert "no utterance in common" in capsys.readouterr().err
 
 
@@ -157,7 +151,7 @@ def test_runs_of_other_labels_or_other_utterances_are_not_compared(whole, rated,
     ],
 )
 def test_runs_and_systems_trained_in_folds_are_not_mixed(arguments, said, capsys):
-    assert command("compare", *arguments) == 2
+    assert emotion_eval("compare", *arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
 
