@@ -32,7 +32,7 @@ from monitor.dashboard.backend import Backend
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.recordings.tape import Tape
 from monitor.replay.playback import TapePlayback
-from tests.monitor.dashboard.scenes import EPOCH, Script
+from tests.monitor.dashboard.script import EPOCH, Script
 
 LEVELS_HZ = 10
 KEYS = ("down", "up", "left", "right", "minus", "plus", "comma", "full_stop")

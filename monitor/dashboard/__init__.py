@@ -1,8 +1,7 @@
 """The terminal dashboard: wire events in, commands out.
 
-`state` folds events, `paint` makes text of that, `widgets` put it on screens, `dialogs` ask for what a command needs;
-each knows only those before it. Here at the top is the application: `app` and its `main_screen`, and what they are set
-up with.
+`state` folds events, `paint` makes text of what is known, `widgets` put it on screens, and `dialogs` ask for what a
+command needs; each knows only those before it. Here at the top is the application: `app`, its `main_screen`, and more.
 """
 
 from monitor.dashboard.app import DashboardApp

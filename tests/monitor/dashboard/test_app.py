@@ -16,7 +16,7 @@ from monitor.dashboard.state.view_model import NOTICE_S
 from monitor.dashboard.widgets.panel import StreamPanel
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, dashboard, running, settle
-from tests.monitor.dashboard.scenes import Script
+from tests.monitor.dashboard.script import Script
 from tests.patience import PATIENCE_S
 
 SIZES = pytest.mark.parametrize("size", [DESIGN, SMALL], ids=["120x40", "80x24"])

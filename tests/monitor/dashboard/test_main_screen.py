@@ -9,7 +9,7 @@ from monitor.dashboard.widgets.history import HistoryRows
 from monitor.dashboard.widgets.timeline import Timeline
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, running, settle
-from tests.monitor.dashboard.scenes import Script
+from tests.monitor.dashboard.script import Script
 
 
 def long_talk(count: int) -> list[Event]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from core.wire.events import Event
 from monitor.export.session import Session, Spool
 from tests.monitor.dashboard import scenes
-from tests.monitor.dashboard.scenes import Script
+from tests.monitor.dashboard.script import Script
 
 
 def gathered(events: Iterable[Event]) -> Session:

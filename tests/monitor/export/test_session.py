@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.wire.events import DropEvent, ErrorEvent, HealthEvent, LevelEvent, NoteEvent, UtteranceEvent
 from monitor.export.session import Session, Spool, epoch_s, spoken
 from tests.monitor.dashboard import scenes
-from tests.monitor.dashboard.scenes import EPOCH
+from tests.monitor.dashboard.script import EPOCH
 from tests.monitor.export.sessions import everything, gathered, session
 
 

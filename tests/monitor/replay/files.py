@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.wire.events import Event, encode, timestamp
 from monitor.sinks.recording import RECORDING_SCHEMA
-from tests.monitor.dashboard.scenes import EPOCH, TALK, Script
+from tests.monitor.dashboard.script import EPOCH, TALK, Script
 
 
 def recording(path: Path, timed: Iterable[tuple[float, Event]], *, header: bool = True) -> Path:

@@ -15,7 +15,7 @@ from monitor.mqtt.messages import Topics, message_of
 from monitor.watch.afar import filters, from_afar, origin
 from monitor.watch.nodes import PATIENCE_S, Nodes
 from tests.monitor.dashboard import scenes
-from tests.monitor.dashboard.scenes import EPOCH
+from tests.monitor.dashboard.script import EPOCH
 
 LINK = SinkHealth(name="mqtt", state="ok", detail="mqtt://broker:1883", queued=0, dropped=0)
 BROKER = "mqtt://broker:1883"

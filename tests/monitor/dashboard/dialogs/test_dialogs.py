@@ -13,7 +13,7 @@ from monitor.dashboard.state.voicing import KEPT, Voicing
 from monitor.sources.portaudio import Microphone
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import SMALL, running
-from tests.monitor.dashboard.scenes import Script
+from tests.monitor.dashboard.script import Script
 
 OPENING = ("m", "d", "o", "v", "a", "n")
 MICROPHONES = [

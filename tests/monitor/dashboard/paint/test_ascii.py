@@ -10,7 +10,7 @@ from monitor.dashboard.paint.ascii import SIGNS, plain
 from monitor.dashboard.state.view_model import DashboardState
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, running
-from tests.monitor.dashboard.scenes import Script
+from tests.monitor.dashboard.script import Script
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"])))

@@ -7,8 +7,8 @@ from hypothesis import given
 from core.distribution import EMOTIONS, EmotionDistribution
 from monitor.dashboard.paint import wording
 from monitor.dashboard.state.view_model import DashboardState, Lost
-from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import seen
+from tests.monitor.dashboard.script import Shares
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from tests.monitor.dashboard.driving import seen
         ((0.28, 0.24, 0.23, 0.25), "no clear emotion heard"),
     ],
 )
-def test_a_distribution_is_told_in_words(shares: scenes.Shares, words: str):
+def test_a_distribution_is_told_in_words(shares: Shares, words: str):
     assert wording.verdict(EmotionDistribution(*shares)) == words
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from core.wire.events import LatencyMs, UtteranceEvent
 from monitor.dashboard.state.latencies import KEPT, Latencies, Wait
-from tests.monitor.dashboard.scenes import Script
+from tests.monitor.dashboard.script import Script
 
 FLOATS = st.floats()
 

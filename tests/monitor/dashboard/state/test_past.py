@@ -8,7 +8,7 @@ import pytest
 from core.wire.events import DropEvent, LevelEvent, UtteranceEvent
 from monitor.dashboard.state import past as pasts
 from monitor.dashboard.state.past import Past
-from tests.monitor.dashboard.scenes import Script, Shares
+from tests.monitor.dashboard.script import Script, Shares
 
 SAD: Shares = (0.1, 0.1, 0.7, 0.1)
 ANGRY: Shares = (0.7, 0.1, 0.1, 0.1)

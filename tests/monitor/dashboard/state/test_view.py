@@ -6,7 +6,7 @@ from hypothesis import given
 
 from monitor.dashboard.state.view import ZOOMS_S, View
 from monitor.dashboard.state.view_model import DashboardState
-from tests.monitor.dashboard.scenes import Script
+from tests.monitor.dashboard.script import Script
 
 MOMENTS = st.floats(0, 10_000)
 

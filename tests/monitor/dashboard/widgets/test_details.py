@@ -15,7 +15,7 @@ from monitor.dashboard.widgets.details import DetailsScreen
 from monitor.dashboard.widgets.heat_map import HeatMap
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, running, settle
-from tests.monitor.dashboard.scenes import Script
+from tests.monitor.dashboard.script import Script
 
 
 def tokens_event() -> TokensEvent:

@@ -10,7 +10,7 @@ from monitor.dashboard.paint.timeline import LETTERS, PLAIN, RICH, Line, axis, c
 from monitor.dashboard.state.columns import Column, Window, cut
 from monitor.dashboard.state.past import Past
 from monitor.dashboard.state.view import ZOOMS_S
-from tests.monitor.dashboard.scenes import Script, Shares
+from tests.monitor.dashboard.script import Script, Shares
 
 SAD: Shares = (0.1, 0.1, 0.7, 0.1)
 ANGRY: Shares = (0.7, 0.1, 0.1, 0.1)
