@@ -25,7 +25,7 @@ from monitor.mqtt.connection import Connector
 from monitor.mqtt.messages import Message
 from monitor.sinks.mqtt import MqttSink
 from tests.mosquitto import Received, Wire, free_port
-from tests.patience import PATIENCE_S, wait_until
+from tests.patience import PATIENCE_S, until, wait_until
 from tests.sample_events import utterance
 
 ROOT = Path(__file__).parents[2]
@@ -250,7 +250,7 @@ async def test_a_broker_that_is_killed_is_started_again_and_no_event_is_lost(tmp
             child_of(broker).kill()
             await sink.send(utterance(2))
             await sink.send(utterance(3))
-            await until_it_serves(address)
+            await until_it_serves(address, old_port=broker.ports.mqtt311)
             late = subscribe(broker.ports.mqtt311, "+/+/+/utterance", version="311", options=login)
             await wire.mend()
             received = await asyncio.to_thread(late.until, "the last event", lambda all_: utterance(3) in events(all_))
@@ -262,8 +262,10 @@ def events(received: list[Received]) -> list[Event]:
     return list(dict.fromkeys(decode(message.payload) for message in received))
 
 
-async def until_it_serves(address: BrokerAddress) -> None:
+async def until_it_serves(address: BrokerAddress, *, old_port: int) -> None:
+    """In MQTT 5 and in MQTT 3.1.1, which has a port of its own."""
     async with asyncio.timeout(PATIENCE_S):
+        await until(lambda: socket.socket().connect_ex(("127.0.0.1", old_port)) == 0, "MQTT 3.1.1")
         while True:
             with suppress(BrokerError):
                 async with Connector(address, client_id="probe", keepalive_s=15).connect():

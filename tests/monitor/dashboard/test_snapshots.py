@@ -5,6 +5,7 @@ which the last test holds for the other sizes.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -20,7 +21,7 @@ from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, Driven, dashboard, settle, text
 from tests.monitor.replay.files import conversation, recording
 
-DETERMINISTIC = {"TEXTUAL_ANIMATIONS": "none", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+DETERMINISTIC = {"TEXTUAL_ANIMATIONS": "none", "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC"}
 WALL = (200, 60)
 SIZES = [SMALL, DESIGN, WALL]
 SCENES = [
@@ -40,10 +41,14 @@ Show = tuple[DashboardApp, Callable[[Pilot[None]], Awaitable[None]]]
 
 
 @pytest.fixture(autouse=True)
-def _same_everywhere(monkeypatch):
-    for name, value in DETERMINISTIC.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("NO_COLOR", raising=False)
+def _same_everywhere():
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in DETERMINISTIC.items():
+            patched.setenv(name, value)
+        patched.delenv("NO_COLOR", raising=False)
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.offline_eval.test_clips import clip
 
 from core.distribution import EMOTIONS
 from core.errors import UsageError
 from offline_eval.training.recipe import Recipe, chosen
 from offline_eval.training.targets import listener_votes, soft_targets
+from tests.offline_eval.labels.test_clips import clip
 
 HEADER = "intended,intensity,p_anger,p_disgust,p_happiness,p_neutral,p_sadness"
 
