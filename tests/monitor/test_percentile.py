@@ -13,7 +13,8 @@ def test_percentiles_are_those_of_numpy(values, percent):
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.integers(1, 99))
 def test_none_lies_beyond_what_was_measured(values, percent):
-    assert min(values) <= percentile(values, percent) <= max(values) * (1 + 1e-12)
+    rounding = 1 + 1e-12
+    assert min(values) / rounding <= percentile(values, percent) <= max(values) * rounding
 
 
 def test_nothing_has_no_percentile():
