@@ -173,19 +173,17 @@ class EmbeddedBroker:
 
     async def _start_on_free_ports(self) -> "_Child":
         self.ports = _free(self._wishes)
-        while True:
-            self._write_files()
-            try:
-                return await self._start()
-            except BrokerError:
-                taken = self.ports
-                self.ports = _free(taken)
-                if self.ports == taken:
-                    raise
-                # Another program took one of them before our child did: try again with what is free now.
+        try:
+            return await self._start()
+        except BrokerError:
+            # Another program may have taken one of them before our child did, and be gone again: now ports that nobody
+            # else wishes for.
+            self.ports = _free(Ports(0, 0, 0))
+            return await self._start()
 
     async def _start(self) -> "_Child":
         """Starts the child and proves that it serves."""
+        self._write_files()
         child = await _Child.spawn(self.folder / _CONFIGURATION)
         try:
             await child.listening()
