@@ -1,12 +1,12 @@
 """emotion-eval calibrate: the calibration of a finished model, fitted on speakers that it did not learn from."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from core.command_line import whole_number
 from offline_eval.commands.arguments import add_data
+from offline_eval.commands.progress import say
 
 
 def add_to(commands: Any) -> None:
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         training_clips=arguments.training_clips,
         device=arguments.device,
     )
-    outcome = calibrate(job, progress=lambda line: print(line, file=sys.stderr, flush=True))
+    outcome = calibrate(job, progress=say)
     if arguments.out is None:
         add_to_card(job.model, outcome)
     print(report(outcome))

@@ -1,7 +1,6 @@
 """emotion-eval compare: a model beside the baselines, on speakers that none of them learned from."""
 
 import argparse
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from core.command_line import whole_number
 from core.errors import UsageError
 from offline_eval.commands.arguments import add_data, add_recipe, names
 from offline_eval.commands.compare_folders import compare_folders
+from offline_eval.commands.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         msg = f"comparing needs {error.name}, which is not installed"
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
-    answer = partial(out_of_fold, clips=clips, folds=folds, cache=arguments.cache / "folds", progress=_say)
+    answer = partial(out_of_fold, clips=clips, folds=folds, cache=arguments.cache / "folds", progress=say)
     predictions = [*map(answer, finished), *predictions, *map(answer, others)]
     if arguments.temper:
         from offline_eval.comparison.crossfit import tempered
@@ -131,7 +131,7 @@ def _datasets(arguments: argparse.Namespace) -> "list[Dataset]":
     if arguments.dev_speakers:
         datasets = hold_out(datasets, arguments.dev_speakers)
     for line in (line for dataset in datasets for line in dataset.summary()):
-        _say(line)
+        say(line)
     return datasets
 
 
@@ -157,7 +157,7 @@ def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "t
     workshop = Workshop(
         cache=arguments.cache,
         seed=arguments.seed,
-        progress=_say,
+        progress=say,
         whisper=arguments.whisper,
         others=[clip for dataset in datasets for clip in dataset.others],
         choices=arguments.set,
@@ -172,7 +172,3 @@ def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "t
 
         finished = [FinishedModel(resolve_model(arguments.model))]
     return finished, make_systems(BASELINES if arguments.systems is None else arguments.systems, workshop)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -2,10 +2,24 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 _EVERY_S = 30.0
+
+
+def say(line: str) -> None:
+    """Prints a line on standard error, where it stays apart from results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def steps_bar(steps: Sequence[int], name: str) -> Iterable[int]:
+    """Goes through the steps with a progress bar on the terminal, if there is one."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(steps, name, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
@@ -54,5 +68,4 @@ class _Lines:
         self._said_s = now_s
         rate = self._done / max(now_s - self._began_s, 1e-3)
         left_s = (self._total - self._done) / rate
-        text = f"{self._done} of {self._total} answers, {rate:.1f}/s, {left_s:.0f} s left"
-        print(text, file=sys.stderr, flush=True)
+        say(f"{self._done} of {self._total} answers, {rate:.1f}/s, {left_s:.0f} s left")

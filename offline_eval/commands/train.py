@@ -1,14 +1,13 @@
 """emotion-eval train: a small LTU-AS from labelled speech."""
 
 import argparse
-import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.command_line import whole_number
 from core.errors import UsageError
 from offline_eval.commands.arguments import add_data, add_recipe
+from offline_eval.commands.progress import say, steps_bar
 
 
 def add_to(commands: Any) -> None:
@@ -65,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         dev_speakers=arguments.dev_speakers,
     )
-    outcome = train(job, progress=_say, track=bar)
+    outcome = train(job, progress=say, track=steps_bar)
     if arguments.log:
         from offline_eval.training.log import write_log
 
@@ -75,16 +74,3 @@ def run(arguments: argparse.Namespace) -> int:
         f"\n{job.out}: training {outcome.training_s:.0f} s, scoring {outcome.scoring_s:.0f} s, sha256 {outcome.sha256}"
     )
     return 0
-
-
-def bar(steps: Sequence[int], name: str) -> Iterable[int]:
-    """Goes through the steps with a progress bar on the terminal, if there is one."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(steps, name, console=console, transient=True, disable=not console.is_terminal)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

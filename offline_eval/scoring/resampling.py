@@ -62,13 +62,13 @@ class ClusterBootstrap:
         index = {pair: at for at, pair in enumerate(sorted(set(pairs)))}
         self.cluster = np.array([index[pair] for pair in pairs], dtype=np.intp)
         self.number = len(index)
-        self.sizes = Counter(stratum for stratum, _ in index)
+        self.sizes = Counter(str(stratum) for stratum, _ in index)
         self.draws = draws if min(self.sizes.values(), default=0) >= _LEAST_CLUSTERS else 0
         parts = [np.ones((1, self.number))]
-        self._left_out_of = np.empty(0, dtype=np.intp)
+        self._stratum_left_out = np.empty(0, dtype=np.intp)
         if self.draws:
             drawn = [_draw_counts(size, draws, [seed, *name.encode()]) for name, size in self.sizes.items()]
-            without, self._left_out_of = _left_out([*self.sizes.values()])
+            without, self._stratum_left_out = _left_out([*self.sizes.values()])
             parts += [np.concatenate(drawn, axis=1), without]
         self._counts = np.concatenate([part.astype(np.uint16) for part in parts])
 
@@ -127,7 +127,7 @@ class ClusterBootstrap:
         """How the measure's spread grows with the measure, from what leaving clusters out of a stratum changes."""
         left_out = replicates[1 + self.draws :]
         defined = np.isfinite(left_out)
-        left_out, stratum = left_out[defined], self._left_out_of[defined]
+        left_out, stratum = left_out[defined], self._stratum_left_out[defined]
         number = np.bincount(stratum)[stratum]
         mean = np.bincount(stratum, left_out)[stratum] / number
         influence = (mean - left_out) * (number - 1) / number
