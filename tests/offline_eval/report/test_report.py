@@ -17,7 +17,7 @@ from offline_eval.report.words import HEADLINE, interval, number
 from offline_eval.report.write import document_of
 from offline_eval.runs.presets import PRESETS
 from offline_eval.scoring.evaluation import evaluate
-from offline_eval.scoring.metrics.measures import MEASURES
+from offline_eval.scoring.metrics.measures import REPORTED
 from offline_eval.scoring.reference_points import MAJORITY, PIECE_COUNT, UNIFORM, VOTE_PRIOR
 from tests.offline_eval.report.invented import AMBIGUOUS, SILENT, SINGLE, TEXT, invented_findings, readings
 from tests.rated_votes import random_rated, rated_utterance
@@ -107,9 +107,9 @@ def test_json_has_every_measure_unrounded_and_null_where_there_is_no_number(find
     for name, system in findings.evaluation.systems.items():
         for part, scores in (("scored", system.scored), ("penalised", system.penalised)):
             shown = content["systems"][name][part]["measures"]
-            for measure in MEASURES:
-                value = scores.estimates[measure.name].value
-                assert shown[measure.name]["value"] == (None if math.isnan(value) else value)
+            for measure in REPORTED:
+                value = scores.estimates[measure].value
+                assert shown[measure]["value"] == (None if math.isnan(value) else value)
     assert [one["p_holm"] for one in content["differences"]] == [one.p_holm for one in findings.differences]
     assert content["judged"] == SINGLE.name
     assert len(content["worst"]) == 20
