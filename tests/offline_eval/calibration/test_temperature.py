@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from core.ltu_as.calibration import corrected, log_of
 from offline_eval.calibration.temperature import TEMPERATURES, fit_temperature_and_prior
 from offline_eval.scoring.scores import score
+from tests.offline_eval.labelled_clips import clips_of_targets
 
 PRIOR = np.log([0.5, 0.1, 0.1, 0.3])
 
@@ -49,8 +50,9 @@ def test_single_labels_too_never_become_less_likely(seed, temperature, strength)
     labels = labels_of(q, seed)
     log_p = spoiled(q, temperature, strength)
     after = fitted(fit_temperature_and_prior(log_p, labels, PRIOR[None]), log_p)
-    assert score(after, labels).nll <= score(np.exp(log_p), labels).nll + 1e-6
-    assert score(after, labels).nll <= score(q, labels).nll + 1e-6
+    clips = clips_of_targets(labels)
+    assert score(clips, after).nll <= score(clips, np.exp(log_p)).nll + 1e-6
+    assert score(clips, after).nll <= score(clips, q).nll + 1e-6
 
 
 def test_over_confidence_is_worth_its_calibration_error():
@@ -58,8 +60,9 @@ def test_over_confidence_is_worth_its_calibration_error():
     labels = labels_of(q)
     log_p = spoiled(q, 4.0, 0.0)
     after = fitted(fit_temperature_and_prior(log_p, labels, PRIOR[None]), log_p)
-    assert score(np.exp(log_p), labels).ece > 0.15
-    assert score(after, labels).ece < 0.05
+    clips = clips_of_targets(labels)
+    assert score(clips, np.exp(log_p)).ece > 0.15
+    assert score(clips, after).ece < 0.05
 
 
 def test_a_prior_that_favours_nothing_is_not_taken_off():

@@ -10,7 +10,7 @@ from core.distribution import EMOTIONS
 from core.errors import UsageError
 from offline_eval.training.recipe import Recipe, chosen
 from offline_eval.training.targets import listener_votes, soft_targets
-from tests.offline_eval.labels.test_clips import clip
+from tests.offline_eval.labelled_clips import labelled_clips
 
 HEADER = "intended,intensity,p_anger,p_disgust,p_happiness,p_neutral,p_sadness"
 
@@ -24,12 +24,12 @@ def table(tmp_path):
 
 
 def test_without_listeners_the_mass_goes_to_all_alike():
-    targets = soft_targets([clip("a", "train", "sadness")], smoothing=0.2, listeners=None)
+    targets = soft_targets(labelled_clips("a", "sadness"), smoothing=0.2, listeners=None)
     assert targets == pytest.approx(np.array([[0.05, 0.05, 0.85, 0.05]]))
 
 
 def test_with_listeners_it_goes_where_they_take_that_emotion_for(table):
-    targets = soft_targets([clip("a", "train", "sadness")], smoothing=0.5, listeners=table)
+    targets = soft_targets(labelled_clips("a", "sadness"), smoothing=0.5, listeners=table)
     assert targets == pytest.approx(np.array([[0.1, 0.2, 0.6, 0.1]]))
 
 
