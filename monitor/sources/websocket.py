@@ -78,7 +78,8 @@ class WebSocketSource:
                 yield block
                 await asyncio.sleep(0)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.server.changed.wait(), BLOCK_S if self.realtime else None)
+                async with asyncio.timeout(BLOCK_S if self.realtime else None):  # wait_for of 3.11 can lose a cancellation
+                    await self.server.changed.wait()
 
     async def _sound(self, connection: Connection) -> AsyncIterator[AudioBlock]:
         """What a client has sent until now; the end of its speech, if it has ended."""
