@@ -78,7 +78,8 @@ class WebSocketSource:
                 yield block
                 await asyncio.sleep(0)
             with suppress(TimeoutError):
-                async with asyncio.timeout(BLOCK_S if self.realtime else None):  # wait_for of 3.11 can lose a cancellation
+                # not wait_for, which in Python 3.11 can lose a cancellation
+                async with asyncio.timeout(BLOCK_S if self.realtime else None):
                     await self.server.changed.wait()
 
     async def _sound(self, connection: Connection) -> AsyncIterator[AudioBlock]:
