@@ -22,6 +22,9 @@ OTHERS_SETTINGS = (
 ZONE = "Asia/Kathmandu"
 """Not UTC and no whole hour: what takes a local time for another shows."""
 
+OUR_TOOLS_SETTINGS = ("TEXTUAL_SNAPSHOT_",)
+"""What pytest's plugins tell their other processes."""
+
 PYTHONS_OWN = "multiprocessing.resource_tracker"
 """Python keeps this process for itself until it ends."""
 
@@ -29,7 +32,7 @@ PYTHONS_OWN = "multiprocessing.resource_tracker"
 def move_in(folder: Path, environ: MutableMapping[str, str] = os.environ) -> None:
     """Makes a folder the home, with English and `ZONE`, and forgets everybody's settings."""
     for name in list(environ):
-        if name.upper().startswith(OTHERS_SETTINGS):
+        if name.upper().startswith(OTHERS_SETTINGS) and not name.startswith(OUR_TOOLS_SETTINGS):
             del environ[name]
     places = {"HOME": "."} | {f"XDG_{kind.upper()}_HOME": kind for kind in ("config", "state", "data", "cache")}
     places |= {"XDG_RUNTIME_DIR": "run", "MPLCONFIGDIR": "cache/matplotlib"}

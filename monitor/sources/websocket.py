@@ -77,8 +77,7 @@ class WebSocketSource:
             for block in self._silence():
                 yield block
                 await asyncio.sleep(0)
-            with suppress(TimeoutError):
-                # not wait_for, which in Python 3.11 can lose a cancellation
+            with suppress(TimeoutError):  # not by wait_for, which can lose a cancellation in Python 3.11
                 async with asyncio.timeout(BLOCK_S if self.realtime else None):
                     await self.server.changed.wait()
 

@@ -1,5 +1,7 @@
 """Cutting a past into columns, and painting them."""
 
+from datetime import UTC, datetime, timedelta
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
@@ -151,9 +153,10 @@ def test_the_chosen_utterance_stands_out_and_its_time_is_on_the_axis():
 
 def test_the_axis_can_show_the_time_of_day():
     window = Window(0, 60, 1.0)
-    shown = text(axis(cut(Past(), window), window, RICH, 1_767_261_600.0))
-    assert ":00:00" in shown
-    assert ":00:30" in shown
+    began = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    shown = text(axis(cut(Past(), window), window, RICH, began.timestamp()))
+    for seconds in (0, 30):
+        assert f"{(began + timedelta(seconds=seconds)).astimezone():%H:%M:%S}" in shown
 
 
 @given(
