@@ -20,7 +20,7 @@ from tests.program import SAMPLE, command, environment, long_talk, run, running
 PLAY = ("run", "--source", f"file:{SAMPLE}", "--speed", "1", "--headless")
 LEVELS = {"EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "utterance,level"}
 SOON_S = 20.0
-"""Time even for a busy machine, and little beside what is not waited for: 44 s of sound, a minute of the model."""
+"""Time even for a busy machine, and little beside what is not waited for: ten minutes of sound or of a model."""
 
 
 def play() -> tuple[str, ...]:
@@ -34,9 +34,11 @@ def until_someone_speaks(events: Path) -> None:
 
 
 @pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-@pytest.mark.parametrize("model", ["ltu-as-mini", "fake:read_s=60"])
+@pytest.mark.parametrize("model", ["ltu-as-mini", "fake:hold_while={}/hold"], ids=["ltu-as-mini", "held up"])
 def test_a_signal_ends_it_soon_and_no_process_stays(signal_number, code, model, tmp_path):
-    with running(*play(), "--model", model, "--sink", f"jsonl:{tmp_path / 'events'}", env=LEVELS) as program:
+    sink = f"jsonl:{tmp_path / 'events'}"
+    with running(*play(), "--model", model.format(tmp_path), "--sink", sink, env=LEVELS) as program:
+        (tmp_path / "hold").touch()
         until_someone_speaks(tmp_path / "events")
         family = psutil.Process(program.process.pid).children(recursive=True)
         assert len(family) >= 2, "the inference process and the embedded broker"
