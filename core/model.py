@@ -7,8 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.anchor import Anchor, Heard
 from core.distribution import EmotionDistribution
-from core.wire.events import ModelStamp, TokenStep
+from core.wire.events import Adaptation, ModelStamp, TokenStep
 
 SAMPLE_RATE_HZ = 16_000
 """Rate of every waveform inside the program; sources resample to it."""
@@ -31,6 +32,8 @@ class Reading:
     `distribution` is None when there is no valid reading; `reason` then says why in a few words. `truncated_s` is
     speech beyond the model's window. Times are wall-clock milliseconds of this utterance's share of the work.
     `explanation` is None where the model was not run to its end. `model` is what heard it, as far as that is known.
+    `heard` is what the stream's anchor is to be made of, and `adaptation` says what anchor it was read with; both are
+    None where the model has no use for one.
     """
 
     distribution: EmotionDistribution | None
@@ -41,6 +44,8 @@ class Reading:
     llm_ms: float = 0.0
     explanation: Explanation | None = None
     model: ModelStamp | None = None
+    heard: Heard | None = None
+    adaptation: Adaptation | None = None
 
 
 class EmotionModel(Protocol):
@@ -58,9 +63,19 @@ class EmotionModel(Protocol):
     def window_s(self) -> float:
         """Longest stretch of sound it hears, in seconds."""
 
-    def read(self, waveforms: Sequence[NDArray[np.int16]], *, explain: Sequence[bool] = ()) -> list[Reading]:
+    def read(
+        self,
+        waveforms: Sequence[NDArray[np.int16]],
+        *,
+        explain: Sequence[bool] = (),
+        anchors: Sequence[Anchor | None] = (),
+    ) -> list[Reading]:
         """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound.
 
-        `explain` says for each waveform, by default for none, whether the model is to write its answer out for the
-        explanation even where the distribution does not need it.
+        Args:
+            waveforms: The utterances.
+            explain: Says for each, by default for none, whether the model is to write its answer out for the
+                explanation even where the distribution does not need it.
+            anchors: What the stream of each sounds like when it is neutral; by default, and where None, nothing is
+                known of it, nor to be learned.
         """

@@ -140,6 +140,9 @@ class ModelSettings:
     abstain: bool = True
     """Give no reading for sound that the model folder's calibration.json calls too short, too quiet, no speech or
     unlike the training speech."""
+    adapt: bool = True
+    """Let the model get to know each stream's voice and room, if it is made for it: what it sounds like when neutral is
+    kept in memory while the stream lasts, never stored or sent."""
     transcript: bool = False
     """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
     explain: bool = False
@@ -157,7 +160,7 @@ class WorkerSettings:
     max_wait_s: Positive = 10.0
     """An utterance that waited longer is dropped and counted."""
     max_batch: Count = 1
-    """Utterances read at once; more pays on a GPU only."""
+    """Utterances read at once; more pays on a GPU only. With model.adapt at most one of each stream."""
     threads: Annotated[int, Ge(0)] = 0
     """CPU threads of the model; 0 lets torch choose."""
     start_timeout_s: Positive = 300.0

@@ -12,10 +12,11 @@ class Intake:
 
     Args:
         settings: Bounds, and the most utterances read at once.
+        one_each: Whether at most one utterance of a stream is read at once.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._queue = UtteranceQueue(settings)
+    def __init__(self, settings: WorkerSettings, *, one_each: bool = False) -> None:
+        self._queue = UtteranceQueue(settings, one_each=one_each)
         self._max_batch = settings.max_batch
         self._reading: list[Job] = []
         self._changed = asyncio.Condition()

@@ -68,7 +68,7 @@ class Pipeline:
         self._outlet = Outlet(sinks)
         self._recorder = recorder
         self._tuning = initial_tuning(settings)
-        self._intake = Intake(settings.worker)
+        self._intake = Intake(settings.worker, one_each=settings.model.adapt)
         self._listening = Listening(
             settings,
             sources,
@@ -204,7 +204,8 @@ class Pipeline:
             patient = not any(job.paced for job in batch)
             explain = [self._tuning.explain and job.utterance.final for job in batch]
             sounds = [job.utterance.samples for job in batch]
-            readings = await self._worker.read(sounds, patient=patient, explain=explain)
+            anchors = [self._listening.stream(job.stream).anchor for job in batch]
+            readings = await self._worker.read(sounds, patient=patient, explain=explain, anchors=anchors)
             now_s = time.monotonic()
             for job, reading in zip(batch, readings, strict=True):
                 self._vitals.note_reading(job.utterance, now_s - started_s)

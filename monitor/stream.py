@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
+from core.anchor import Anchor
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import Settings
 from core.smoothing import Smoother
@@ -55,7 +56,7 @@ class _Segments:
 
 
 class Stream:
-    """State of one source: its clock, segmenter, smoother, counters and event numbers.
+    """State of one source: its clock, segmenter, smoother, anchor, counters and event numbers.
 
     Args:
         stream: Session id, unique per run and source.
@@ -70,6 +71,7 @@ class Stream:
         self.source = source
         self.paced = paced
         self.state: StreamState = "opening"
+        self.anchor: Anchor | None = Anchor() if settings.model.adapt else None
         self._opened_at = 0.0
         self._node = settings.mqtt.node
         self._valid_s = settings.mqtt.state_valid_s
@@ -154,8 +156,14 @@ class Stream:
             self._segments.in_flight -= 1
             self._segments.published += reading.distribution is not None
             self._segments.failed += reading.distribution is None
+            self._learn(utterance, reading)
         event = self._utterance_event(job, reading, model, started_s=started_s, now_s=now_s)
         return [event, *self._state_events(event, read_at), *self._tokens_events(event, reading)]
+
+    def _learn(self, utterance: Utterance, reading: Reading) -> None:
+        """What has no reading says nothing of the voice."""
+        if self.anchor is not None and reading.heard is not None and reading.distribution is not None:
+            self.anchor = self.anchor.push(reading.heard, reading.distribution, at_s=utterance.end_s)
 
     def health(self) -> StreamHealth:
         """The stream's two sums."""
@@ -252,6 +260,7 @@ class Stream:
             model=model,
             transcript=reading.transcript if self._show_transcript else None,
             truncated_s=reading.truncated_s,
+            adaptation=reading.adaptation,
             latency_ms=LatencyMs(
                 hangover=hangover_ms,
                 queue=_ms(started_s - job.queued_at),

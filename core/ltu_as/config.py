@@ -104,6 +104,21 @@ class TLTRConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorConfig:
+    """How the features are shifted by what a stream sounds like when it is neutral; see `core.anchor`.
+
+    What is taken from them is w (anchor - mean of the training speech), with w = mass / (mass + pseudo_utterances).
+
+    Attributes:
+        pseudo_utterances: Utterances of the training speech's mean that every anchor is held back by.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    pseudo_utterances: float = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LlamaConfig:
     """Sizes of the language model."""
 
@@ -173,6 +188,7 @@ class LTUASConfig:
     whisper: WhisperConfig
     audio: AudioConfig = field(default_factory=AudioConfig)
     tltr: TLTRConfig = field(default_factory=TLTRConfig)
+    anchor: AnchorConfig | None = None
     llama: LlamaConfig
     lora: LoraConfig | None = None
     feature_dtype: Literal["float32", "float16"] = "float32"
@@ -192,6 +208,9 @@ class LTUASConfig:
             if divisor <= 0 or value <= 0 or value % divisor:
                 msg = f"{name} = {value} is not a multiple of {by} = {divisor}"
                 raise ValueError(msg)
+        if self.anchor is not None and not self.tltr.standardise:
+            msg = "anchor needs tltr.standardise: its moments say what the training speech is like"
+            raise ValueError(msg)
         if self.whisper.positions < frames:
             msg = f"whisper.positions = {self.whisper.positions} is less than audio.mel_frames / 2 = {frames}"
             raise ValueError(msg)

@@ -1,7 +1,10 @@
 """Sound to features: log-mel spectrogram, Whisper encoder, and the mean over short stretches of time."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,6 +22,36 @@ N_FFT = 400
 MIN_SAMPLES = N_FFT // 2 + 1
 """The spectrogram reflects half a window at each end, so it needs more samples than that."""
 INT16_SCALE = 32_768.0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EncodedSounds:
+    """What the encoder made of a batch of sounds.
+
+    Attributes:
+        features: float32 [B, layers, T, d_model]; shorter sounds are padded with zeros before them.
+        keep: Boolean [B, T], false where there is no sound.
+        means: float32 [B, layers, d_model], over the time that holds sound, on the CPU.
+        truncated_s: Of each sound, the seconds beyond the window.
+        ms: Time that it took.
+    """
+
+    features: Tensor
+    keep: Tensor
+    means: Tensor
+    truncated_s: Sequence[float]
+    ms: float
+
+    def shifted(self, shift: Tensor) -> Self:
+        """The same with [B, layers, d_model] taken from the features at every time."""
+        return replace(self, features=self.features - shift[:, :, None].to(self.features.device))
+
+
+def means_over_sound(features: Tensor, samples: Sequence[int], audio: AudioConfig) -> Tensor:
+    """Means [B, layers, d_model] of features [B, layers, T, d_model] over the time that holds sound, on the CPU."""
+    times = [audio.tokens_with_sound(length) for length in samples]
+    parts = [slice(n) if audio.window == "fixed" else slice(-n, None) for n in times]
+    return torch.stack([row[:, part].float().mean(1) for row, part in zip(features, parts, strict=True)]).cpu()
 
 
 def log_mel(waveform: NDArray[np.int16] | NDArray[np.float32], n_mels: int = 80) -> Tensor:

@@ -19,9 +19,9 @@ from core.errors import ModelError
 from core.ltu_as.checkpoint import load_into, save_weights
 from core.ltu_as.config import CONFIG_NAME, DtypeName, LTUASConfig
 from core.ltu_as.decode import Decoding, Generated, write
-from core.ltu_as.features import WhisperFeatures, fit_window, log_mel
+from core.ltu_as.features import EncodedSounds, WhisperFeatures, fit_window, log_mel, means_over_sound
 from core.ltu_as.lora import add_lora, merge_lora
-from core.ltu_as.prefix import Prefix, causal_mask, positions
+from core.ltu_as.prefix import Prefix, causal_mask, padded, positions
 from core.ltu_as.prompt import render
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.tltr import TLTR
@@ -251,7 +251,7 @@ class LTUAS(nn.Module):
         Raises:
             ModelError: A prompt is longer than the model's context.
         """
-        ids, keep = self._pad(prompt_ids)
+        ids, keep = self._padded(prompt_ids)
         audio_embeddings = None if features is None else self.audio_embeddings(features, audio_keep)
         prefix, decoding = self._prefix(*self.splice(ids, keep, audio_embeddings, audio_keep), (), decoding)
         steps = write(ids, prefix.logits, prefix.append, decoding, eos_id=self.tokenizer.eos_id)
@@ -260,6 +260,23 @@ class LTUAS(nn.Module):
             Generated(tokens=written, logits=logits[row, :n], scores=scores[row, :n])
             for row, (written, n) in enumerate(self._answers(tokens))
         ]
+
+    @torch.inference_mode()
+    def hear(self, waveforms: Sequence[Waveform]) -> EncodedSounds:
+        """What the encoder makes of sounds, for `answer`.
+
+        Raises:
+            AudioError: A sound has fewer than 201 samples.
+        """
+        started, window_s = time.perf_counter(), self.config.audio.window_s
+        features = self.features(waveforms)
+        return EncodedSounds(
+            features=features,
+            keep=self.audio_keep(waveforms),
+            means=means_over_sound(features, [len(waveform) for waveform in waveforms], self.config.audio),
+            truncated_s=[max(0.0, len(waveform) / SAMPLE_RATE_HZ - window_s) for waveform in waveforms],
+            ms=self._elapsed_ms(started),
+        )
 
     def step_logits(
         self,
@@ -272,7 +289,6 @@ class LTUAS(nn.Module):
         """`step_logits_batch` of one sound."""
         return self.step_logits_batch([waveform], transcripts=[transcript], prompt=prompt, decoding=decoding)[0]
 
-    @torch.inference_mode()
     def step_logits_batch(
         self,
         waveforms: Sequence[Waveform | None],
@@ -281,15 +297,7 @@ class LTUAS(nn.Module):
         prompt: str = "single",
         decoding: Decoding = _GREEDY,
     ) -> list[StepLogits]:
-        """Raw logits of the emotion words' pieces at each token of the answer, and of the answers the prompt offers.
-
-        A batch gives each utterance what it gives alone.
-
-        Args:
-            waveforms: 16 kHz mono, int16 or float32; all None to ask about the transcripts only.
-            transcripts: What is said in each; None or white space counts as none.
-            prompt: A name in PROMPTS, or a question.
-            decoding: How the answer is written; `max_new_tokens=1` does for read-outs of the answer position.
+        """`answer` of what is heard in each sound; None for all asks about the transcripts only.
 
         Raises:
             AudioError: A sound has fewer than 201 samples.
@@ -301,15 +309,37 @@ class LTUAS(nn.Module):
         if sounds and len(sounds) != len(waveforms):
             msg = "a batch has a sound in every row or in none"
             raise ValueError(msg)
+        heard = self.hear(sounds) if sounds else None
+        return self.answer(heard, transcripts=transcripts, prompt=prompt, decoding=decoding)
 
+    @torch.inference_mode()
+    def answer(
+        self,
+        heard: EncodedSounds | None,
+        *,
+        transcripts: Sequence[str | None],
+        prompt: str = "single",
+        decoding: Decoding = _GREEDY,
+    ) -> list[StepLogits]:
+        """Raw logits of the emotion words' pieces at each token of the answer, and of the answers the prompt offers.
+
+        A batch gives each utterance what it gives alone.
+
+        Args:
+            heard: The sounds; None to ask about the transcripts only.
+            transcripts: What is said in each; None or white space counts as none.
+            prompt: A name in PROMPTS, or a question.
+            decoding: How the answer is written; `max_new_tokens=1` does for read-outs of the answer position.
+
+        Raises:
+            ModelError: Prompt and transcript are longer than the model's context.
+        """
         started = time.perf_counter()
-        audio_keep = self.audio_keep(sounds) if sounds else None
-        features = self.features(sounds) if sounds else None
-        audio_embeddings = None if features is None else self.audio_embeddings(features, audio_keep)
-        feature_means = [None] * len(waveforms) if features is None else self._means(features, sounds)
-        features_ms, started = self._elapsed_ms(started), time.perf_counter()
-        ids, keep = self._pad([self.tokenizer.encode(render(prompt, transcript)) for transcript in transcripts])
+        audio_embeddings = None if heard is None else self.audio_embeddings(heard.features, heard.keep)
+        audio_ms, started = self._elapsed_ms(started), time.perf_counter()
+        ids, keep = self._padded([self.tokenizer.encode(render(prompt, transcript)) for transcript in transcripts])
         answers = tuple(self.verbalizer.answers(prompt).values())
+        audio_keep = None if heard is None else heard.keep
         prefix, fitting = self._prefix(*self.splice(ids, keep, audio_embeddings, audio_keep), answers, decoding)
         pieces = torch.tensor(self.verbalizer.piece_ids, device=self.device)
         steps = write(ids, prefix.logits, prefix.append, fitting, eos_id=self.tokenizer.eos_id)
@@ -318,6 +348,7 @@ class LTUAS(nn.Module):
         )
         answer_logprobs = [logprobs.cpu() for logprobs in prefix.answer_logprobs]
         llm_ms = self._elapsed_ms(started)
+        features_ms = audio_ms + (heard.ms if heard else 0.0)
 
         return [
             StepLogits(
@@ -331,29 +362,19 @@ class LTUAS(nn.Module):
                 answer_logprobs=tuple(logprobs[row].numpy() for logprobs in answer_logprobs),
                 prompt=prompt,
                 verbalizer=self.verbalizer,
-                feature_mean=feature_means[row],
+                feature_mean=heard.means[row].mean(0).numpy() if heard else None,
                 decoding=asdict(decoding),
                 transcript=transcripts[row],
-                truncated_s=max(0.0, len(sounds[row]) / SAMPLE_RATE_HZ - self.config.audio.window_s) if sounds else 0.0,
-                features_ms=features_ms / len(waveforms),
-                llm_ms=llm_ms / len(waveforms),
+                truncated_s=heard.truncated_s[row] if heard else 0.0,
+                features_ms=features_ms / len(transcripts),
+                llm_ms=llm_ms / len(transcripts),
             )
             for row, (written, n) in enumerate(self._answers(tokens))
         ]
 
-    def _means(self, features: Tensor, sounds: Sequence[Waveform]) -> list[NDArray[np.float32]]:
-        """Means [d_model] of features [B, layers, T, d_model] over layers and over the time that holds sound."""
-        audio = self.config.audio
-        times = [audio.tokens_with_sound(len(sound)) for sound in sounds]
-        parts = [slice(n) if audio.window == "fixed" else slice(-n, None) for n in times]
-        return [row[:, part].float().mean(dim=(0, 1)).cpu().numpy() for row, part in zip(features, parts, strict=True)]
-
-    def _pad(self, prompt_ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Ids and mask [B, N], padded on the left with BOS: a penalty then sees no id that is not in the prompt."""
-        longest = max(map(len, prompt_ids))
-        ids = [[self.tokenizer.bos_id] * (longest - len(row)) + list(row) for row in prompt_ids]
-        keep = [[False] * (longest - len(row)) + [True] * len(row) for row in prompt_ids]
-        return torch.tensor(ids, device=self.device), torch.tensor(keep, device=self.device)
+    def _padded(self, prompt_ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Padded with BOS: a penalty then sees no id that is not in the prompt."""
+        return padded(prompt_ids, self.tokenizer.bos_id, device=self.device)
 
     def _prefix(
         self, embeds: Tensor, keep: Tensor, answers: Sequence[Sequence[int]], decoding: Decoding

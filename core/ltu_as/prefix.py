@@ -105,3 +105,11 @@ def _answer_logprobs(logits: Tensor, answers: Sequence[Sequence[int]]) -> list[T
         pieces = torch.tensor(list(answer), device=logits.device).expand(len(logits), -1)[..., None]
         logprobs.append(given.gather(-1, pieces)[..., 0] - given.logsumexp(-1))
     return logprobs
+
+
+def padded(rows: Sequence[Sequence[int]], pad_id: int, *, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids and mask [B, N] of rows of ids, padded on the left."""
+    longest = max(map(len, rows))
+    ids = [[pad_id] * (longest - len(row)) + list(row) for row in rows]
+    keep = [[False] * (longest - len(row)) + [True] * len(row) for row in rows]
+    return torch.tensor(ids, device=device), torch.tensor(keep, device=device)

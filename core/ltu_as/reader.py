@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.anchor import Anchor
 from core.errors import EmotionMonitorError
 from core.ltu_as.abstention import TOO_SHORT, Abstention, active_sound
+from core.ltu_as.anchoring import Anchoring
 from core.ltu_as.calibration import load_calibration
 from core.ltu_as.checkpoint import folder_sha256, stored_dtype
 from core.ltu_as.config import DtypeName
@@ -45,6 +48,7 @@ class LTUASReader:
         scope: The same.
         calibrate: Correct readings as the folder's calibration.json says, if it holds this prompt and read-out.
         abstain: Give no reading where that file's thresholds say so.
+        adapt: Use the anchors that readings are asked with, if the model is made for it.
 
     Raises:
         ModelError: The folder cannot be used, or its calibration is broken or that of other weights.
@@ -64,6 +68,7 @@ class LTUASReader:
         scope: Scope = "all",
         calibrate: bool = True,
         abstain: bool = True,
+        adapt: bool = True,
     ) -> None:
         if dtype is None:
             dtype = "float32" if device == "cpu" else stored_dtype(folder)
@@ -71,10 +76,11 @@ class LTUASReader:
             digest = thread.submit(folder_sha256, folder)
             self._model = LTUAS.from_pretrained(folder, device=device, dtype=dtype)
             sha256 = digest.result()
+        config = self._model.config
+        self._anchoring = Anchoring(self._model, config.anchor) if adapt and config.anchor else None
         if device == "cpu" and (encoder_dtype == "bfloat16" or (encoder_dtype is None and has_native_bfloat16())):
             compute_in_bfloat16(self._model.whisper)
             compute_in_bfloat16(self._model.audio_encoder)
-        config = self._model.config
         self._prompt: str = prompt or config.defaults.prompt
         self._kind: Kind = readout or config.defaults.readout
         self._pool, self._scope = pool, scope
@@ -127,17 +133,24 @@ class LTUASReader:
         """Longest stretch of sound it hears, in seconds."""
         return self._model.config.audio.window_s
 
-    def read(self, waveforms: Sequence[NDArray[np.int16]], *, explain: Sequence[bool] = ()) -> list[Reading]:
+    def read(
+        self,
+        waveforms: Sequence[NDArray[np.int16]],
+        *,
+        explain: Sequence[bool] = (),
+        anchors: Sequence[Anchor | None] = (),
+    ) -> list[Reading]:
         """One reading per waveform (int16, 16 kHz mono, any length), in order; never raises for bad sound.
 
         Where `explain` says so, the answer is written out; its time is part of `llm_ms`, the distribution is the same.
         """
+        known = anchors or [None] * len(waveforms)
         readings = [Reading(distribution=None, reason=self._unreadable(waveform)) for waveform in waveforms]
         for decoding in dict.fromkeys((self._decoding, _WRITTEN)):
             wanted = [_WRITTEN if written else self._decoding for written in explain or [False] * len(waveforms)]
             rows = [n for n, one in enumerate(wanted) if one == decoding and readings[n].reason is None]
             heard = [waveforms[n] for n in rows]
-            read = self._read(heard, self.transcripts(heard), decoding) if heard else []
+            read = self._read(heard, self.transcripts(heard), decoding, [known[n] for n in rows]) if heard else []
             for n, reading in zip(rows, read, strict=True):
                 readings[n] = reading
         return readings
@@ -164,15 +177,27 @@ class LTUASReader:
         return TOO_SHORT if len(waveform) < MIN_SAMPLES else self._abstention.before(active_sound(waveform))
 
     def _read(
-        self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None], decoding: Decoding
+        self,
+        waveforms: Sequence[NDArray[np.int16]],
+        transcripts: Sequence[str | None],
+        decoding: Decoding,
+        anchors: Sequence[Anchor | None],
     ) -> list[Reading]:
         try:
-            read = self._steps(waveforms, transcripts, decoding)
-            return [self._reading(steps, written=decoding == _WRITTEN) for steps in read]
+            sounds = self._model.hear(waveforms)
+            shifted = self._anchoring.shifted(sounds, anchors) if self._anchoring else sounds
+            read = self._model.answer(shifted, transcripts=transcripts, prompt=self._prompt, decoding=decoding)
         except EmotionMonitorError as error:  # a transcript that does not fit: only its own utterance pays for it
             if len(waveforms) == 1:
                 return [Reading(distribution=None, reason=str(error), transcript=transcripts[0])]
-            return [self._read([w], [t], decoding)[0] for w, t in zip(waveforms, transcripts, strict=True)]
+            alone = zip(waveforms, transcripts, anchors, strict=True)
+            return [self._read([sound], [said], decoding, [anchor])[0] for sound, said, anchor in alone]
+        readings = [self._reading(steps, written=decoding == _WRITTEN) for steps in read]
+        for row, anchor in enumerate(anchors):
+            if self._anchoring and anchor:
+                heard, adaptation = self._anchoring.heard(sounds.means[row]), self._anchoring.adaptation(anchor)
+                readings[row] = replace(readings[row], heard=heard, adaptation=adaptation)
+        return readings
 
     def _steps(
         self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None], decoding: Decoding

@@ -8,7 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.ltu_as.config import AudioConfig, LlamaConfig, LoraConfig, LTUASConfig, TLTRConfig, WhisperConfig
+from core.ltu_as.config import (
+    AnchorConfig,
+    AudioConfig,
+    LlamaConfig,
+    LoraConfig,
+    LTUASConfig,
+    TLTRConfig,
+    WhisperConfig,
+)
 from core.ltu_as.model import LTUAS
 from core.ltu_as.sentencepiece import Piece, PieceType, byte_fallback_tokenizer
 from core.ltu_as.tokenizer import Tokenizer
@@ -22,13 +30,13 @@ _MERGED = (
 """Pieces of more than one character, earlier ones joined first; emotion words come apart much as in LLaMA."""
 
 
-def tiny_model(seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO) -> LTUAS:
+def tiny_model(seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO, anchored: bool = False) -> LTUAS:
     """A fresh LTU-AS with random weights, large enough that sound, prompt and adapters show in every logit.
 
-    The same seed always gives the same model.
+    The same seed always gives the same model. An anchored one gets to know voices.
     """
     tokenizer = tiny_tokenizer()
-    model = LTUAS(tiny_config(tokenizer.vocab_size, lora=lora, audio=audio), tokenizer)
+    model = LTUAS(tiny_config(tokenizer.vocab_size, lora=lora, audio=audio, anchored=anchored), tokenizer)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "embed_positions" not in name:
@@ -36,18 +44,23 @@ def tiny_model(seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO)
     return model.eval()
 
 
-def save_tiny(folder: Path, seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO) -> None:
+def save_tiny(
+    folder: Path, seed: int = 0, *, lora: bool = True, audio: AudioConfig = _AUDIO, anchored: bool = False
+) -> None:
     """Writes the model folder of `tiny_model`."""
-    tiny_model(seed, lora=lora, audio=audio).save_pretrained(folder)
+    tiny_model(seed, lora=lora, audio=audio, anchored=anchored).save_pretrained(folder)
 
 
-def tiny_config(vocab_size: int, *, lora: bool = True, audio: AudioConfig = _AUDIO) -> LTUASConfig:
+def tiny_config(
+    vocab_size: int, *, lora: bool = True, audio: AudioConfig = _AUDIO, anchored: bool = False
+) -> LTUASConfig:
     """The sizes of the tiny model."""
     return LTUASConfig(
         name="tiny",
         whisper=WhisperConfig(d_model=16, layers=2, heads=2, ffn=32, positions=500),
         audio=audio,
-        tltr=TLTRConfig(layer_heads=4),
+        tltr=TLTRConfig(layer_heads=4, standardise=anchored),
+        anchor=AnchorConfig() if anchored else None,
         llama=LlamaConfig(
             vocab_size=vocab_size, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4
         ),

@@ -53,6 +53,16 @@ class ModelStamp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adaptation:
+    """What of this voice and room was known when an utterance was read."""
+
+    utterances: int
+    """How many the model had heard of this stream before."""
+    weight: float
+    """How much of what the stream sounds like was taken off: 0 nothing, 1 all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyMs:
     """Where the time went between the last voiced frame and the event, in milliseconds.
 
@@ -110,6 +120,8 @@ class UtteranceEvent:
     truncated_s: float
     """Seconds of speech beyond what the model hears."""
     latency_ms: LatencyMs
+    adaptation: Adaptation | None = None
+    """What of this voice and room had been heard before; null where the model does not adapt to them."""
     schema: Literal["emotion-monitor/utterance/1"] = "emotion-monitor/utterance/1"
 
 

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from core.anchor import Anchor
 from core.model import EmotionModel, Reading
 from core.worker.messages import Waveform
 
@@ -29,22 +30,26 @@ class BatchReader:
         self._model = model
         self._untroubled = 0
 
-    def read(self, waveforms: Sequence[Waveform], *, explain: Sequence[bool] = ()) -> list[Reading]:
-        """One reading per waveform, in order; see `EmotionModel.read` for `explain`.
+    def read(
+        self, waveforms: Sequence[Waveform], *, explain: Sequence[bool] = (), anchors: Sequence[Anchor | None] = ()
+    ) -> list[Reading]:
+        """One reading per waveform, in order; see `EmotionModel.read` for `explain` and `anchors`.
 
         Raises:
             Exception: The GPU's context is lost: only a new process helps.
         """
         readings: list[Reading] = []
-        explain = explain or [False] * len(waveforms)
+        explain, anchors = explain or [False] * len(waveforms), anchors or [None] * len(waveforms)
         while (done := len(readings)) < len(waveforms):
             upto = None if self.limit is None else done + self.limit
-            readings += self._read(waveforms[done:upto], explain[done:upto])
+            readings += self._read(waveforms[done:upto], explain[done:upto], anchors[done:upto])
         return readings
 
-    def _read(self, batch: Sequence[Waveform], explain: Sequence[bool]) -> list[Reading]:
+    def _read(
+        self, batch: Sequence[Waveform], explain: Sequence[bool], anchors: Sequence[Anchor | None]
+    ) -> list[Reading]:
         try:
-            readings = self._model.read(batch, explain=explain)
+            readings = self._model.read(batch, explain=explain, anchors=anchors)
             if len(readings) != len(batch):
                 msg = f"the model gave {len(readings)} readings for {len(batch)} utterances"
                 raise ValueError(msg)  # noqa: TRY301
@@ -65,7 +70,8 @@ class BatchReader:
         if len(batch) == 1:
             return [Reading(distribution=None, reason=reason)]
         half = len(batch) // 2
-        return self._read(batch[:half], explain[:half]) + self._read(batch[half:], explain[half:])
+        first = self._read(batch[:half], explain[:half], anchors[:half])
+        return first + self._read(batch[half:], explain[half:], anchors[half:])
 
     def _note_success(self, size: int) -> None:
         if self.limit is None or size < self.limit:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NoReturn
 from core.errors import EmotionMonitorError
 from core.settings import ModelSettings
 from core.worker.batches import BatchReader
-from core.worker.messages import Waveform, error_to_json, reading_to_json, waveforms_from_payload
+from core.worker.messages import Waveform, anchor_from_json, error_to_json, reading_to_json, waveforms_from_payload
 from core.worker.models import load_model
 from core.worker.pipe import FrameError, pack, read_frame
 
@@ -92,7 +92,8 @@ def _serve(inbox: queue.Queue[Request], answers: BinaryIO) -> None:
                 answer["gpu_mb"] = _gpu_mb()
         else:
             waveforms: list[Waveform] = waveforms_from_payload(header["lengths"], payload)
-            readings = reader.read(waveforms, explain=header["explain"])
+            anchors = [anchor_from_json(values) for values in header["anchors"]]
+            readings = reader.read(waveforms, explain=header["explain"], anchors=anchors)
             if not show_transcript:
                 readings = [replace(reading, transcript=None) for reading in readings]
             answer = {"readings": [reading_to_json(reading) for reading in readings], "gpu_mb": _gpu_mb()}

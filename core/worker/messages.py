@@ -1,5 +1,6 @@
-"""Values that cross the pipe: waveforms one way, readings and errors the other."""
+"""Values that cross the pipe: waveforms and anchors one way, readings and errors the other."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.anchor import Anchor, Heard
 from core.distribution import EmotionDistribution
 from core.errors import EmotionMonitorError, ModelError, UsageError
 from core.model import Explanation, Reading
-from core.wire.events import TokenStep
+from core.wire.events import Adaptation, TokenStep
 from core.worker.pipe import FrameError
 
 Waveform = NDArray[np.int16]
@@ -42,15 +44,34 @@ def waveforms_from_payload(lengths: Sequence[int], payload: bytearray) -> list[W
     return np.split(samples, np.cumsum(lengths)[:-1]) if lengths else []
 
 
+def anchor_to_json(anchor: Anchor | None) -> dict[str, Any] | None:
+    """An anchor as plain JSON values."""
+    return None if anchor is None else asdict(anchor) | {"mean": _packed(anchor.mean)}
+
+
+def anchor_from_json(values: Mapping[str, Any] | None) -> Anchor | None:
+    """The anchor again."""
+    return None if values is None else Anchor(**dict(values) | {"mean": _unpacked(values["mean"])})
+
+
 def reading_to_json(reading: Reading) -> dict[str, Any]:
     """A reading as plain JSON values; distributions are lists in the order of EMOTIONS."""
     distribution, explanation = reading.distribution, reading.explanation
-    plain = asdict(replace(reading, distribution=None, explanation=None, model=None))
+    plain = asdict(replace(reading, distribution=None, explanation=None, model=None, heard=None))
     del plain["model"]  # the other side knows whom it has asked
     return plain | {
         "distribution": None if distribution is None else list(distribution),
         "explanation": None if explanation is None else _explanation_to_json(explanation),
+        "heard": reading.heard and {"encoder": reading.heard.encoder, "features": _packed(reading.heard.features)},
     }
+
+
+def _packed(values: NDArray[np.float32]) -> str:
+    return base64.b64encode(values.astype("<f4", copy=False).tobytes()).decode("ascii")
+
+
+def _unpacked(text: str) -> NDArray[np.float32]:
+    return np.frombuffer(base64.b64decode(text), dtype="<f4").astype(np.float32, copy=False)
 
 
 def _explanation_to_json(explanation: Explanation) -> dict[str, Any]:
@@ -67,6 +88,9 @@ def reading_from_json(values: Mapping[str, Any]) -> Reading:
     """The reading again; probabilities that are no distribution, NaN for one, become a reading without one."""
     fields = dict(values)
     probabilities, explanation = fields.pop("distribution"), fields.pop("explanation")
+    heard, adaptation = fields.pop("heard"), fields.pop("adaptation")
+    fields["heard"] = heard and Heard(heard["encoder"], _unpacked(heard["features"]))
+    fields["adaptation"] = adaptation and Adaptation(**adaptation)
     try:
         fields["explanation"] = None if explanation is None else _explanation_from_json(explanation)
         distribution = None if probabilities is None else EmotionDistribution(*probabilities)

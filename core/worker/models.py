@@ -79,4 +79,5 @@ def _read_model(folder: Path, settings: ModelSettings, *, threads: int) -> Emoti
         scope=settings.scope,
         calibrate=settings.calibration == "auto",
         abstain=settings.abstain,
+        adapt=settings.adapt,
     )

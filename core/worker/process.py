@@ -13,12 +13,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from core.anchor import Anchor
 from core.errors import WorkerError
 from core.load import ProcessLoad
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings
 from core.wire.events import ModelStamp
-from core.worker.messages import Waveform, error_from_json, reading_from_json, waveforms_to_payload
+from core.worker.messages import Waveform, anchor_to_json, error_from_json, reading_from_json, waveforms_to_payload
 from core.worker.pipe import FrameError, pack, receive_header
 
 log = logging.getLogger(__name__)
@@ -109,14 +110,25 @@ class WorkerProcess:
         )
         return self.ready
 
-    async def read(self, batch: Sequence[Waveform], *, timeout_s: float, explain: Sequence[bool] = ()) -> list[Reading]:
-        """One reading per waveform, in order; see `EmotionModel.read` for `explain`.
+    async def read(
+        self,
+        batch: Sequence[Waveform],
+        *,
+        timeout_s: float,
+        explain: Sequence[bool] = (),
+        anchors: Sequence[Anchor | None] = (),
+    ) -> list[Reading]:
+        """One reading per waveform, in order; see `EmotionModel.read` for `explain` and `anchors`.
 
         Raises:
             WorkerDied: The process ended, or took longer than `timeout_s`.
         """
         lengths, payload = waveforms_to_payload(batch)
-        request = {"lengths": lengths, "explain": [*explain] or [False] * len(batch)}
+        request = {
+            "lengths": lengths,
+            "explain": [*explain] or [False] * len(batch),
+            "anchors": [anchor_to_json(anchor) for anchor in anchors] or [None] * len(batch),
+        }
         answer = await self._ask(request, payload, timeout_s=timeout_s)
         stamp = self.ready.stamp if self.ready else None
         return [replace(reading_from_json(values), model=stamp) for values in answer["readings"]]

@@ -42,9 +42,15 @@ class UtteranceQueue:
     At most `queue_per_stream` utterances of a stream wait. When one more comes, the first of these goes: the interim
     version it supersedes, else the oldest interim one, else the oldest. (The stream that overflows is full, so no
     stream has a longer backlog.) Within a stream the order is kept.
+
+    Args:
+        settings: Bounds.
+        one_each: Whether at most one utterance of a stream is read at once: what it was heard as changes how the next
+            one is read.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, *, one_each: bool = False) -> None:
+        self._one_each = one_each
         self._bound = settings.queue_per_stream
         self._max_wait_s = settings.max_wait_s
         # The next stream to be served comes first; a stream without jobs has no entry.
@@ -90,7 +96,8 @@ class UtteranceQueue:
         """
         dropped = self._drop_late(now)
         batch: list[Job] = []
-        while self._streams and len(batch) < max_batch:
+        most = min(max_batch, len(self._streams)) if self._one_each else max_batch
+        while self._streams and len(batch) < most:
             stream, jobs = self._streams.popitem(last=False)
             batch.append(jobs.popleft())
             if jobs:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Self, TypeAlias
 
+from core.anchor import Anchor
 from core.errors import EmotionMonitorError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
@@ -136,9 +137,14 @@ class InferenceWorker:
             self._replacing = None
 
     async def read(
-        self, waveforms: Sequence[Waveform], *, patient: bool = False, explain: Sequence[bool] = ()
+        self,
+        waveforms: Sequence[Waveform],
+        *,
+        patient: bool = False,
+        explain: Sequence[bool] = (),
+        anchors: Sequence[Anchor | None] = (),
     ) -> list[Reading]:
-        """One reading per waveform (int16 [n], 16 kHz mono), in order; see `EmotionModel.read` for `explain`.
+        """One reading per waveform (int16 [n], 16 kHz mono), in order; see `EmotionModel.read` for the other arguments.
 
         `patient` waits for as long as the model is unavailable, for callers whose sound can wait.
 
@@ -153,8 +159,11 @@ class InferenceWorker:
         if self._state == "starting":
             raise WorkerError(_NOT_STARTED)
         longest = MAX_WAVEFORM_S * SAMPLE_RATE_HZ
-        wanted = explain or [False] * len(waveforms)
-        batch = [_Request(waveform[:longest], written) for waveform, written in zip(waveforms, wanted, strict=True)]
+        wanted, known = explain or [False] * len(waveforms), anchors or [None] * len(waveforms)
+        batch = [
+            _Request(waveform[:longest], written, anchor)
+            for waveform, written, anchor in zip(waveforms, wanted, known, strict=True)
+        ]
         async with self._one_batch:
             readings: list[Reading] = []
             for start in range(0, len(batch), MAX_REQUEST):
@@ -216,8 +225,8 @@ class InferenceWorker:
             reason = "worker stopped" if self._state == "stopped" else "model unavailable"
             return [Reading(distribution=None, reason=reason)] * len(batch)
         try:
-            sounds, explain = [one.waveform for one in batch], [one.explain for one in batch]
-            return await process.read(sounds, timeout_s=self._worker.read_timeout_s, explain=explain)
+            sounds, explain, anchors = zip(*batch, strict=True)
+            return await process.read(sounds, timeout_s=self._worker.read_timeout_s, explain=explain, anchors=anchors)
         except WorkerDied:
             self._lose(process)
             raise
@@ -345,3 +354,4 @@ class InferenceWorker:
 class _Request(NamedTuple):
     waveform: Waveform
     explain: bool
+    anchor: Anchor | None

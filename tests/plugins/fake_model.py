@@ -17,6 +17,7 @@ from typing import Literal, Self, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from core.anchor import Anchor
 from core.distribution import EmotionDistribution
 from core.errors import ModelError, UsageError
 from core.model import SAMPLE_RATE_HZ, Explanation, Reading
@@ -104,7 +105,13 @@ class FakeModel:
         """As LTU-AS."""
         return 10.0
 
-    def read(self, waveforms: Sequence[NDArray[np.int16]], *, explain: Sequence[bool] = ()) -> list[Reading]:
+    def read(
+        self,
+        waveforms: Sequence[NDArray[np.int16]],
+        *,
+        explain: Sequence[bool] = (),
+        anchors: Sequence[Anchor | None] = (),  # noqa: ARG002 - it knows no voices
+    ) -> list[Reading]:
         """One reading per waveform, in order."""
         if len(waveforms) > self.max_batch:
             raise MemoryError

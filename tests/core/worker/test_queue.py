@@ -238,3 +238,11 @@ def test_no_stream_waits_for_more_than_one_turn_of_the_others(streams, max_batch
             turn = set()
         turn.add(stream)
         left[stream] -= 1
+
+
+def test_where_a_reading_changes_the_next_one_no_two_of_a_stream_are_read_at_once():
+    waiting = UtteranceQueue(WorkerSettings(queue_per_stream=4), one_each=True)
+    for stream, number in (("a", 0), ("a", 1), ("b", 0)):
+        waiting.push(job(stream, number), now=0)
+    assert names(waiting.pop(now=0, max_batch=4)[0]) == [("a", 0), ("b", 0)]
+    assert names(waiting.pop(now=0, max_batch=4)[0]) == [("a", 1)]

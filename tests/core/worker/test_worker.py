@@ -477,3 +477,22 @@ async def test_the_state_of_the_worker_says_what_it_costs():
         await asyncio.sleep(0.3)
         assert worker.health.cpu_percent >= 0
         assert worker.health.gpu_mb is None
+
+
+async def test_what_a_stream_sounds_like_goes_to_the_process_and_comes_back_as_it_is(tmp_path: Path):
+    from core.anchor import Anchor
+    from core.ltu_as.reader import LTUASReader
+    from core.ltu_as.tiny import save_tiny
+
+    save_tiny(tmp_path, anchored=True)
+    here = LTUASReader(tmp_path, encoder_dtype="float32")
+    model = ModelSettings(name=str(tmp_path), device="cpu", encoder_dtype="float32")
+    async with InferenceWorker(model, WorkerSettings(threads=1)) as worker:
+        (first,) = await worker.read(SOUNDS[:1], anchors=[Anchor()])
+        anchor = Anchor().push(first.heard, first.distribution, at_s=1.0)
+        (second,) = await worker.read(SOUNDS[:1], anchors=[anchor])
+    (expected,) = here.read(SOUNDS[:1], anchors=[anchor])
+    assert second.adaptation == expected.adaptation
+    assert second.adaptation.utterances == 1
+    assert list(second.distribution) == pytest.approx(list(expected.distribution), abs=1e-5)
+    np.testing.assert_allclose(second.heard.features, expected.heard.features, rtol=0, atol=1e-4)
