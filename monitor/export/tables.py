@@ -51,6 +51,8 @@ UTTERANCE_COLUMNS: dict[str, str] = {
     "prompt": "how it was asked",
     "readout": "how its logits became the four",
     "calibration": "which calibration corrected them; empty: none",
+    "heard_before": "utterances of this voice and room that the model had heard; empty: it does not adapt",
+    "adaptation_weight": "how much of what they sound like was taken off, 0 to 1",
     "transcript": "what was said, where the user turned that on",
     "id": "a UUID; repeats of an event share it",
 }
@@ -96,7 +98,7 @@ def harmless(text: str) -> str:
 
 
 def _utterance(event: UtteranceEvent) -> list[Cell]:
-    span, latency, model = spoken(event), event.latency_ms, event.model
+    span, latency, model, adaptation = spoken(event), event.latency_ms, event.model, event.adaptation
     return [
         event.stream,
         event.source,
@@ -125,6 +127,8 @@ def _utterance(event: UtteranceEvent) -> list[Cell]:
         model.prompt,
         model.readout,
         model.calibration,
+        adaptation.utterances if adaptation else None,
+        adaptation.weight if adaptation else None,
         event.transcript,
         event.id,
     ]
