@@ -87,6 +87,8 @@ def facts(known: Account, width: int) -> Content:
         f"read-out {stamp.readout}",
         f"calibration {stamp.calibration}" if stamp.calibration else "uncalibrated",
     ]
+    if adaptation := said.adaptation:
+        second.append(f"{adaptation.utterances} of this voice heard before, weight {adaptation.weight:.2f}")
     return lines(*_wrapped(first, width), *_wrapped(second, width))
 
 

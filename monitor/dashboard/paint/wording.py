@@ -22,6 +22,7 @@ NOTED_SHARE = 0.2
 SHORT = {"anger": "ang", "happiness": "hap", "sadness": "sad", "neutral": "neu"}
 """Abbreviations, as papers on speech emotion use them."""
 STILL_SPEAKING = "still speaking: not final"
+GETTING_TO_KNOW = "getting to know this voice"
 SPEAKS_AGAIN = "someone speaks again: not read yet"
 OLD_S = 30.0
 """A reading of so long ago says nothing about the present."""
@@ -192,10 +193,10 @@ def certainty(state: DashboardState, stream: Stream) -> list[str]:
         return [expectation(state, stream)[1]]
     if heard.raw is None:
         return [no_reading(heard.reason or "")[1]]
-    return [
-        f"{margin_words(heard.raw)}, margin {heard.raw.margin:.2f}",
-        f"{entropy_words(heard.raw)}, entropy {heard.raw.entropy:.2f}",
-    ]
+    margin, entropy = f"margin {heard.raw.margin:.2f}", f"entropy {heard.raw.entropy:.2f}"
+    if heard.is_of_a_stranger:  # what listeners would say of a voice, nobody knows who has hardly heard it
+        return [GETTING_TO_KNOW, margin, entropy]
+    return [f"{margin_words(heard.raw)}, {margin}", f"{entropy_words(heard.raw)}, {entropy}"]
 
 
 def entropy_words(reading: EmotionDistribution) -> str:

@@ -4,7 +4,10 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from core.distribution import EmotionDistribution
+from core.wire.events import Adaptation
 
+KNOWN_WEIGHT = 0.5
+"""Of what a stream sounds like, so much must be taken off before a model that adapts knows the voice."""
 HISTORY_LIMIT = 500
 """Rows of history kept; older ones are forgotten."""
 
@@ -23,6 +26,13 @@ class Heard:
     smoothed: EmotionDistribution | None
     reason: str | None = None
     latency_ms: float | None = None
+    adaptation: Adaptation | None = None
+    """None where the model does not adapt, or it is not known."""
+
+    @property
+    def is_of_a_stranger(self) -> bool:
+        """Whether the model adapts to voices and rooms, and has not heard enough of this one."""
+        return self.adaptation is not None and self.adaptation.weight < KNOWN_WEIGHT
 
     @property
     def order(self) -> tuple[int, bool]:

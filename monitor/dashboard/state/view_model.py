@@ -244,6 +244,7 @@ class DashboardState:
             smoothed=event.smoothed,
             reason=None if valid else one_line(event.reason or "the model gave none"),
             latency_ms=event.latency_ms.total,
+            adaptation=event.adaptation,
         )
         stream = self._stream(event.stream, event.source)
         if stream.heard is None or heard.order >= stream.heard.order:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from core.wire.events import (
+    Adaptation,
     Event,
     HealthEvent,
     LevelEvent,
@@ -57,6 +58,15 @@ def clear() -> Script:
     script = Script()
     script.health()
     script.talk(count=6)
+    return script
+
+
+def stranger(weight: float = 0.25) -> Script:
+    """A model that adapts to voices reads one of which it has heard little."""
+    script = Script()
+    script.health()
+    script.utterance(1.2, 3.9, (0.04, 0.09, 0.06, 0.81), adaptation=Adaptation(utterances=0, weight=0.0))
+    script.utterance(5.1, 7.4, (0.02, 0.03, 0.02, 0.93), adaptation=Adaptation(utterances=1, weight=weight))
     return script
 
 

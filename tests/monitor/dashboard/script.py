@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.wire.events import (
+    Adaptation,
     DropEvent,
     ErrorEvent,
     Event,
@@ -75,6 +76,7 @@ class Script:
         reason: str | None = None,
         stream: str = "s1",
         number: int | None = None,
+        adaptation: Adaptation | None = None,
     ) -> None:
         """A reading, smoothed over the earlier ones of its stream, and its state event."""
         self.seq += 1
@@ -106,6 +108,7 @@ class Script:
                 model=STAMP,
                 transcript=None,
                 truncated_s=0.0,
+                adaptation=adaptation,
                 latency_ms=LatencyMs(
                     hangover=600.0 if final else 0.0, queue=2.0, features=21.0, llm=64.0, total=float(total)
                 ),

@@ -311,3 +311,12 @@ async def test_a_stream_whose_place_another_has_taken_leaves_the_screen_but_not_
         assert "timeline 2" in driven.text
         assert "Desk microphone" not in driven.text
         assert any(line.strip(" │▸").startswith("1 ") for line in driven.text.splitlines())
+
+
+async def test_a_voice_of_which_little_was_heard_is_told_so_and_no_agreement_is_claimed():
+    async with running(scenes.stranger().events) as driven:
+        assert "getting to know this voice" in driven.text
+        assert "would" not in driven.text.partition("getting to know")[2].splitlines()[0]
+    async with running(scenes.stranger(weight=0.8).events) as driven:
+        assert "getting to know this voice" not in driven.text
+        assert "few would disagree" in driven.text
