@@ -15,8 +15,7 @@ from core.ltu_as.readout import Kind
 from offline_eval.calibration.hearing import Sound, content_free, disturbed, feature_means, hear, marked, recorded
 from offline_eval.calibration.thresholds import Heard, fit_abstention, fit_outlier
 from offline_eval.calibration.worth import Fitted, Refused, fit_readout, refused
-from offline_eval.datasets.dataset import hold_out
-from offline_eval.datasets.kinds import open_dataset
+from offline_eval.datasets.kinds import load_datasets
 from offline_eval.labels.clips import Clip, in_split, require_distinct
 
 READOUTS: tuple[Kind, ...] = (
@@ -38,6 +37,7 @@ class Job:
         data: See `open_dataset`; its dev speakers must not have been trained on.
         out: Where to write; None: the model folder's calibration.json.
         dev_speakers: Exactly who is held out, as in training; empty for what the data states.
+        without: Corpora of the data that are left out.
         vad: A folder of hand-marked speech and non-speech to try the thresholds on; see `marked`.
         seed: Of the disturbances and the content-free sounds. The thresholds are tried on other such sounds than they
             are fitted on, and both are others than those of the training.
@@ -49,6 +49,7 @@ class Job:
     data: tuple[str | Path, ...]
     out: Path | None = None
     dev_speakers: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     vad: Path | None = None
     seed: int = 0
     training_clips: int = 1000
@@ -130,9 +131,7 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
 
 def _clips(job: Job) -> tuple[list[Clip], list[Clip]]:
     """The dev clips, and the train clips that say what training speech is like."""
-    datasets = [open_dataset(spec).load() for spec in job.data]
-    if job.dev_speakers:
-        datasets = hold_out(datasets, job.dev_speakers)
+    datasets = load_datasets(job.data, without=job.without, dev_speakers=job.dev_speakers)
     clips = [clip for dataset in datasets for clip in dataset.clips]
     require_distinct(clips)
     dev, train = in_split(clips, "dev"), in_split(clips, "train")

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 
 
 def add_data(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """Adds `--data` (data, a list; None where it need not be given) and `--dev-speakers` (dev_speakers, a tuple)."""
+    """Adds `--data` (data, a list; None where it need not be given), and `--dev-speakers` and `--without`, tuples."""
     parser.add_argument(
         "--data",
         action="append",
         required=required,
         metavar="[KIND:]PATH",
         help="labelled speech: the unpacked folder of a corpus (KIND ravdess, nemo, emodb, tess or crema-d), a folder "
-        "with manifest.csv (manifest), or a table (csv) with the columns path, speaker, and label or votes (anger, "
-        "happiness, sadness, neutral), and if known split (train or dev), corpus and licence; KIND may be left out "
-        "where the files show it; may repeat",
+        "with manifest.csv, or a table whose name begins so (manifest), or a table (csv) with the columns path, "
+        "speaker, and label or votes (anger, happiness, sadness, neutral), and if known split (train or dev), corpus "
+        "and licence; KIND may be left out where the files show it; may repeat",
     )
     parser.add_argument(
         "--dev-speakers",
@@ -24,6 +24,9 @@ def add_data(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
         metavar="A,B",
         help="exactly the speakers to stop and score on, such as ravdess_07, or 07 if no other corpus has one "
         "(default: what the data states, or one speaker in six of each corpus)",
+    )
+    parser.add_argument(
+        "--without", type=names, default=(), metavar="A,B", help="corpora of the data that are left out, such as emodb"
     )
 
 

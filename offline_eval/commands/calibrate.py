@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         data=tuple(arguments.data),
         out=arguments.out,
         dev_speakers=arguments.dev_speakers,
+        without=arguments.without,
         vad=arguments.vad,
         seed=arguments.seed,
         training_clips=arguments.training_clips,

@@ -124,12 +124,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _datasets(arguments: argparse.Namespace) -> "list[Dataset]":
-    from offline_eval.datasets.dataset import hold_out
-    from offline_eval.datasets.kinds import open_dataset
+    from offline_eval.datasets.kinds import load_datasets
 
-    datasets = [open_dataset(spec).load() for spec in arguments.data]
-    if arguments.dev_speakers:
-        datasets = hold_out(datasets, arguments.dev_speakers)
+    datasets = load_datasets(arguments.data, without=arguments.without, dev_speakers=arguments.dev_speakers)
     for line in (line for dataset in datasets for line in dataset.summary()):
         say(line)
     return datasets

@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         recipe=chosen(Recipe(), arguments.set),
         overwrite=arguments.overwrite,
         dev_speakers=arguments.dev_speakers,
+        without=arguments.without,
     )
     outcome = train(job, progress=say, track=steps_bar)
     if arguments.log:

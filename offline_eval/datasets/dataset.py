@@ -39,6 +39,18 @@ class Dataset:
         """The same with exactly these speakers in dev."""
         return replace(self, clips=_resplit(self.clips, speakers), others=_resplit(self.others, speakers))
 
+    def without(self, corpora: frozenset[str]) -> Self:
+        """The same without some corpora."""
+        licences = {corpus: licence for corpus, licence in self.licences.items() if corpus not in corpora}
+        gone = Counter(clip.label for clip in self.others if clip.corpus in corpora)
+        return replace(
+            self,
+            clips=tuple(clip for clip in self.clips if clip.corpus not in corpora),
+            others=tuple(clip for clip in self.others if clip.corpus not in corpora),
+            licences=licences,
+            skipped=Counter(self.skipped) - gone,
+        )
+
     def summary(self) -> Iterator[str]:
         """Lines for people: what is there, who is held out, and all that was left out."""
         for corpus in sorted({clip.corpus for clip in self.clips}):
@@ -87,6 +99,7 @@ class Entry:
     gender: str | None = None
     licence: str = "not stated"
     transcript: str | None = None
+    words_tell: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,13 @@
 """The kinds of data sets, and which one a user means."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from core.errors import UsageError
 from offline_eval.datasets import crema_d, emodb, manifest, nemo, ravdess, tess
 from offline_eval.datasets.crema_d import CremaDDataset
-from offline_eval.datasets.dataset import DatasetAdapter
+from offline_eval.datasets.dataset import Dataset, DatasetAdapter, hold_out
 from offline_eval.datasets.emodb import EmodbDataset
 from offline_eval.datasets.files import sound_files
 from offline_eval.datasets.manifest import ManifestDataset
@@ -25,7 +25,7 @@ KINDS: Mapping[str, Callable[[Path], DatasetAdapter]] = {
     "csv": CsvDataset,
     "manifest": ManifestDataset,
 }
-"""Name to adapter; csv is a file, all others are folders."""
+"""Name to adapter; csv is a file, a manifest may be one, all others are folders."""
 
 _TABLES = {manifest.TABLE: "manifest", nemo.TABLE: "nemo"}
 _NAMES = {"ravdess": ravdess.NAME, "emodb": emodb.NAME, "tess": tess.NAME, "crema-d": crema_d.NAME}
@@ -34,7 +34,8 @@ _NAMES = {"ravdess": ravdess.NAME, "emodb": emodb.NAME, "tess": tess.NAME, "crem
 def open_dataset(spec: str | Path) -> DatasetAdapter:
     """The adapter for `KIND:PATH`, or for a path whose kind shows.
 
-    A folder with `manifest.csv` or nEMO's `data.tsv` is that; another folder is known by the names of its sound files.
+    A folder with `manifest.csv` or nEMO's `data.tsv` is that, and so is a table whose name begins as the former;
+    another folder is known by the names of its sound files.
 
     Raises:
         UsageError: There is nothing at the path, or its kind is unknown or not clear.
@@ -44,10 +45,32 @@ def open_dataset(spec: str | Path) -> DatasetAdapter:
         msg = f"{path}: no such folder or file"
         raise UsageError(msg, hint=_hint(path))
     kind = kind or _detected(path)
-    if path.is_dir() == (kind == "csv"):
+    if path.is_dir() == (kind == "csv") and kind != "manifest":
         msg = f"{path}: {kind} needs a {'file, not a folder' if kind == 'csv' else 'folder, not a file'}"
         raise UsageError(msg)
     return KINDS[kind](path)
+
+
+def load_datasets(
+    specs: Iterable[str | Path], *, without: Sequence[str] = (), dev_speakers: Sequence[str] = ()
+) -> list[Dataset]:
+    """What several paths hold.
+
+    Args:
+        specs: See `open_dataset`.
+        without: Corpora that are left out.
+        dev_speakers: Exactly who is held out, see `hold_out`; empty for what the corpora state.
+
+    Raises:
+        UsageError: A path cannot be used, a corpus to leave out is not there, or a name fits no speaker or several.
+    """
+    datasets = [open_dataset(spec).load() for spec in specs]
+    there = {corpus for dataset in datasets for corpus in dataset.licences}
+    if unknown := [corpus for corpus in without if corpus not in there]:
+        msg = f"no corpus {unknown[0]!r} in the data"
+        raise UsageError(msg, hint=f"corpora: {', '.join(sorted(there))}")
+    datasets = [dataset.without(frozenset(without)) for dataset in datasets] if without else datasets
+    return hold_out(datasets, dev_speakers) if dev_speakers else datasets
 
 
 def _parsed(spec: str) -> tuple[str | None, Path]:
@@ -66,7 +89,7 @@ def _parsed(spec: str) -> tuple[str | None, Path]:
 def _detected(path: Path) -> str:
     if path.is_file():
         if path.suffix.lower() == ".csv":
-            return "csv"
+            return "manifest" if path.name.startswith(Path(manifest.TABLE).stem) else "csv"
         msg = f"{path}: neither a folder nor a .csv file"
         raise UsageError(msg, hint=_hint(path))
     for table, kind in _TABLES.items():

@@ -14,6 +14,8 @@ from core.errors import UsageError
 Split = Literal["train", "dev"]
 SPLITS: tuple[Split, ...] = ("train", "dev")
 
+UNLABELLED = "unlabelled"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
@@ -27,6 +29,7 @@ class Recording:
         split: `train`, or `dev` for early stopping and scores.
         language: ISO 639-1 code, where the corpus is of one language or states it.
         gender: Of the speaker: F, M or what the corpus states, if it does.
+        words_tell: Whether the corpus has its words in this one emotion only, so that they give it away.
     """
 
     path: Path
@@ -36,6 +39,7 @@ class Recording:
     split: Split
     language: str | None = None
     gender: str | None = None
+    words_tell: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,8 @@ class OtherClip(Recording):
     """A recording of something else than the four emotions.
 
     Attributes:
-        label: Such as fear, disgust, surprise or boredom; spelled alike over all corpora.
+        label: Such as fear, disgust, surprise or boredom; spelled alike over all corpora. UNLABELLED, of speech that
+            nobody was asked to colour.
     """
 
     label: str
@@ -84,12 +89,20 @@ def in_split(clips: Iterable[AnyRecording], split: Split) -> list[AnyRecording]:
     return [clip for clip in clips if clip.split == split]
 
 
+_SAME_RECORDINGS = ("emodb", "emodb_full")
+"""One is a degraded copy of the other."""
+
+
 def require_distinct(clips: Iterable[Recording]) -> None:
-    """Refuses clips that cannot be told apart.
+    """Refuses recordings that are there twice.
 
     Raises:
-        UsageError: Two clips of a corpus share an id.
+        UsageError: Two clips of a corpus share an id, or a corpus is there beside a copy of it.
     """
+    clips = tuple(clips)
+    if {clip.corpus for clip in clips}.issuperset(_SAME_RECORDINGS):
+        msg = f"{' and '.join(_SAME_RECORDINGS)} are the same recordings"
+        raise UsageError(msg, hint=f"leave one out, such as --without {_SAME_RECORDINGS[0]}")
     seen: set[tuple[str, str]] = set()
     for clip in clips:
         if (key := (clip.corpus, clip.clip_id)) in seen:

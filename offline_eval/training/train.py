@@ -18,8 +18,8 @@ from core.ltu_as.config import CONFIG_NAME, LTUASConfig
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from offline_eval.calibration.card import PLOT_NAME
-from offline_eval.datasets.dataset import Dataset, hold_out
-from offline_eval.datasets.kinds import open_dataset
+from offline_eval.datasets.dataset import Dataset
+from offline_eval.datasets.kinds import load_datasets
 from offline_eval.labels.clips import Clip, in_split, require_trainable
 from offline_eval.scoring.reference_points import class_prior, uniform
 from offline_eval.scoring.scores import Score, per_corpus, per_group
@@ -46,6 +46,7 @@ class Job:
         overwrite: Whether `out` may hold files already.
         dev_speakers: Exactly who is held out, see `find_speakers`; empty for what the corpora state, or else one
             speaker in six of each corpus.
+        without: Corpora of the data that are left out.
         whisper: Whisper in the Hugging Face layout; its encoder is kept as it is.
         start: Or a finished model folder that is trained further, its encoder kept as it is.
     """
@@ -57,6 +58,7 @@ class Job:
     recipe: Recipe = field(default_factory=Recipe)
     overwrite: bool = False
     dev_speakers: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     whisper: Path | None = None
     start: Path | None = None
 
@@ -89,9 +91,7 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     if job.out.exists() and not job.overwrite and (job.out.is_file() or any(job.out.iterdir())):
         msg = f"{job.out} is there already"
         raise UsageError(msg, hint="choose another --out, or add --overwrite")
-    datasets = [open_dataset(spec).load() for spec in job.data]
-    if job.dev_speakers:
-        datasets = hold_out(datasets, job.dev_speakers)
+    datasets = load_datasets(job.data, without=job.without, dev_speakers=job.dev_speakers)
     clips = [clip for dataset in datasets for clip in dataset.clips]
     others = [clip for dataset in datasets for clip in dataset.others]
     require_trainable(clips, others)
@@ -133,7 +133,7 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
 def _run_name(job: Job) -> str:
     """Changes with the recipe and the data, so that no other run is taken up."""
     data = [str(path) for path in job.data]
-    content = [job.name, data, asdict(job.recipe), list(job.dev_speakers), str(job.start)]
+    content = [job.name, data, asdict(job.recipe), list(job.dev_speakers), list(job.without), str(job.start)]
     return f"{job.name}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
-from offline_eval.datasets.kinds import open_dataset
+from offline_eval.datasets.kinds import load_datasets, open_dataset
 from offline_eval.datasets.manifest import ManifestDataset
 from offline_eval.datasets.table import CsvDataset
-from offline_eval.labels.clips import in_split, require_trainable
+from offline_eval.labels.clips import UNLABELLED, in_split, require_distinct, require_trainable
 from offline_eval.labels.votes import MOSTLY_OTHER, TOO_FEW
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 
@@ -40,6 +40,53 @@ def test_a_manifest_gives_clips_of_the_four_emotions_and_keeps_the_others_apart(
     ]
     assert dataset.skipped == {"fear": 1, "calm": 1}
     assert dataset.licences == {"nemo": "CC BY-NC-SA 4.0", "ravdess": "CC BY-NC-SA 4.0", "other": "not stated"}
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_the_code_in_a_name_decides_the_label_of_emotiontts(tmp_path, mended):
+    add_sounds(tmp_path, "a.wav")
+    stated = ["neutral", "happiness", *(("sadness", "anger") if mended else ("anger", "sadness"))]
+    rows = [f"emotiontts,emotiontts_nea00{n}01,s,x,{label},,train,a.wav" for n, label in enumerate(stated)]
+    other = ["emotiontts,somebody's,s,x,anger,,train,a.wav", "other,nea00201,s,x,anger,,train,a.wav"]
+    add_text(tmp_path / "manifest.csv", MANIFEST + "\n".join([*rows, *other]) + "\n")
+    emotions = [clip.emotion for clip in ManifestDataset(tmp_path).load().clips]
+    assert emotions == ["neutral", "happiness", "sadness", "anger", "anger", "anger"]
+
+
+def test_words_of_ased_that_belong_to_one_emotion_are_marked(tmp_path):
+    add_sounds(tmp_path, "a.wav")
+    rows = [f"{corpus},{corpus}{n},s,{n},anger,,train,a.wav" for corpus in ("ased", "nemo") for n in ("01", "02", "03")]
+    add_text(tmp_path / "manifest.csv", MANIFEST + "\n".join(rows) + "\n")
+    told = {clip.clip_id for clip in ManifestDataset(tmp_path).load().clips if clip.words_tell}
+    assert told == {"ased03"}
+
+
+def test_a_manifest_of_another_name_is_one_too_and_unlabelled_speech_is_kept_apart(tmp_path):
+    add_sounds(tmp_path, "a.wav")
+    path = add_text(tmp_path / "manifest_more.csv", MANIFEST + "books,b1,b_1,,unlabelled,,train,a.wav\n")
+    for dataset in (open_dataset(path).load(), open_dataset(f"manifest:{path}").load()):
+        assert [(clip.corpus, clip.label, clip.path) for clip in dataset.others] == [
+            ("books", UNLABELLED, tmp_path / "a.wav")
+        ]
+
+
+def test_a_corpus_beside_a_copy_of_it_is_refused_until_one_is_left_out(tmp_path):
+    add_sounds(tmp_path, "a.wav")
+    rows = [
+        f"{name},{name}_1,emodb_1,x,{label},,train,a.wav" for name in ("emodb", "emodb_full") for label in ("fear",)
+    ]
+    rows += [f"{name},{name}_2,emodb_1,x,anger,,train,a.wav" for name in ("emodb", "emodb_full")]
+    add_text(tmp_path / "manifest.csv", MANIFEST + "\n".join(rows) + "\n")
+    (both,) = load_datasets([tmp_path])
+    with pytest.raises(UsageError, match="emodb and emodb_full are the same recordings") as error:
+        require_distinct(both.clips)
+    assert "--without emodb" in error.value.hint
+    (one,) = load_datasets([tmp_path], without=["emodb"])
+    require_distinct(one.clips)
+    assert [clip.clip_id for clip in (*one.clips, *one.others)] == ["emodb_full_2", "emodb_full_1"]
+    assert (one.skipped, list(one.licences)) == ({"fear": 1}, ["emodb_full"])
+    with pytest.raises(UsageError, match="no corpus 'emodp'"):
+        load_datasets([tmp_path], without=["emodp"])
 
 
 def test_a_table_of_ones_own_is_a_corpus_of_its_name(tmp_path):
@@ -160,3 +207,12 @@ def test_the_shared_manifest_has_the_counts_it_states(shared):
     assert speakers["dev"] == {"ravdess_19", "ravdess_20", "nemo_EB0", "emodb_12", "emodb_13"}
     assert len(speakers["train"]) == 18 + 6 + 6
     assert dataset.notes == ("ravdess: calm counts as neutral, 160 clips",)
+
+
+def test_the_further_shared_manifest_has_the_counts_it_states(shared):
+    (dataset,) = load_datasets([shared / "data" / "manifest_more.csv"])
+    require_trainable(dataset.clips, dataset.others)
+    assert Counter(c.corpus for c in dataset.clips) == {"emodb_full": 266, "ased": 1548, "emotiontts": 220}
+    assert Counter(c.emotion for c in dataset.clips if c.clip_id[-5:-2] == "002") == {"sadness": 55}
+    assert Counter(c.split for c in dataset.others if c.label == UNLABELLED) == {"train": 160, "dev": 30}
+    assert sum(c.words_tell for c in dataset.clips if c.corpus != "ased") == 0
