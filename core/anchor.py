@@ -37,6 +37,9 @@ def _nothing() -> NDArray[np.float32]:
 class Anchor:
     """The mean of a stream's past utterances, each weighted by how neutral it was heard; bounded, and it forgets.
 
+    The weight is the square of p(neutral): with p itself, a stream of which 60 % is one emotion was read worse than
+    without an anchor; with the square, none was, and streams mostly neutral were read as well after as few utterances.
+
     Attributes:
         encoder: Names the encoder of the features; empty before the first utterance.
         mean: float32 [K], or [0] before the first utterance.
@@ -55,8 +58,9 @@ class Anchor:
         """The anchor with one utterance more, which ended `at_s`; features of another encoder begin a new one."""
         old = self if self.encoder == heard.encoder and len(self.mean) == len(heard.features) else type(self)()
         kept = old.mass * 0.5 ** (max(at_s - old.at_s, 0.0) / HALF_LIFE_S)
-        mass = kept + distribution.neutral
-        share = distribution.neutral / mass if mass > 0 else 0.0
+        weight = distribution.neutral**2
+        mass = kept + weight
+        share = weight / mass if mass > 0 else 0.0
         before = old.mean if old.utterances else heard.features
         return type(self)(
             encoder=heard.encoder,

@@ -21,11 +21,11 @@ def heard(value: float, encoder: str = "whisper") -> Heard:
 
 
 @given(utterances)
-def test_it_is_the_mean_of_what_was_heard_weighted_by_how_neutral_that_was(heard_so_far):
+def test_it_is_the_mean_of_what_was_heard_weighted_by_the_square_of_how_neutral_that_was(heard_so_far):
     anchor = Anchor()
     for value, shares, _ in heard_so_far:
         anchor = anchor.push(heard(value), EmotionDistribution.from_weights(shares), at_s=0.0)
-    shares = [EmotionDistribution.from_weights(shares).neutral for _, shares, _ in heard_so_far]
+    shares = [EmotionDistribution.from_weights(shares).neutral ** 2 for _, shares, _ in heard_so_far]
     mean = np.average([value for value, _, _ in heard_so_far], weights=shares)
     assert anchor.mean == pytest.approx([mean] * 3, abs=1e-4)
     assert anchor.mass == pytest.approx(sum(shares))
@@ -64,7 +64,7 @@ def test_it_forgets_half_in_its_half_life():
 
 def test_features_of_another_encoder_begin_a_new_one():
     anchor = Anchor().push(heard(1.0), neutral(1.0), at_s=1.0).push(heard(7.0, "other"), neutral(0.5), at_s=2.0)
-    assert (anchor.encoder, anchor.utterances, anchor.mass) == ("other", 1, 0.5)
+    assert (anchor.encoder, anchor.utterances, anchor.mass) == ("other", 1, 0.25)
     assert anchor.mean == pytest.approx([7.0] * 3)
 
 
