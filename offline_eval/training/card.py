@@ -1,15 +1,17 @@
 """The model card and the licence notice of a trained folder, written from the run itself."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from core.distribution import EMOTIONS
 from core.ltu_as.config import AudioConfig, LTUASConfig
 from offline_eval.datasets.dataset import Dataset
 from offline_eval.labels.clips import SPLITS, Clip, in_split
 from offline_eval.scoring.scores import Score, table
+from offline_eval.training.anchors import Anchors
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.trainer import Epoch
 
@@ -21,6 +23,10 @@ KNOWN = {
     "nemo": "nEMO, Polish: Christop, nEMO: Dataset of Emotional Speech in Polish, LREC-COLING 2024",
     "emodb": "Berlin EmoDB, German: Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005; a copy "
     "whose clips were cut or padded to two seconds",
+    "emodb_full": "Berlin EmoDB, German: Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
+    "ased": "ASED, Amharic: Retta et al., A New Amharic Speech Emotion Dataset and Classification Benchmark, ACM "
+    "TALLIP 2022; only two of its seven sentences were spoken in every emotion",
+    "emotiontts": "emotiontts_open_db, Korean; labels are those of the codes in its file names",
     "tess": "TESS, English: Pichora-Fuller and Dupuis, Toronto emotional speech set, 2020, doi:10.5683/SP2/E8H2MF",
     "crema-d": "CREMA-D, English: Cao et al., CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset, IEEE "
     "Transactions on Affective Computing 5(4), 2014; targets are listeners' votes on the voice alone",
@@ -135,9 +141,9 @@ The single prompt's readings, by what the corpora state of the speakers, and by 
   {1 - recipe.own_share:.0%} that distribution and {recipe.own_share:.0%} the model's own latest reading of the clip.
 - Clips are mixed in pairs (mixup), {recipe.feature_dropout:.0%} of the features' channels are blanked, and silence and
   noises are answered with "None".
-- Emotions are drawn alike within a corpus, corpora by their voices. {recipe.variants} augmented variant(s) of each
-  clip: speed with pitch, trimmed silence, cuts, rooms, noise, band limits, overdrive, codecs, level.
-- A plain, unrelated sentence as transcript in {recipe.transcript_share:.0%} of the steps.
+- Emotions are drawn alike within a corpus, corpora {_corpora_drawn(recipe)}. {recipe.variants} augmented
+  variant(s) of each clip: speed with pitch, trimmed silence, cuts, rooms, noise, band limits, overdrive, codecs, level.
+{_taught(recipe)}- A plain, unrelated sentence as transcript in {recipe.transcript_share:.0%} of the steps.
 - Averaged weights; stopped on the mean over corpora of the dev NLL: epoch {_kept(facts)} of {len(facts.epochs)}.
 
 Recipe: `{asdict(recipe)}`
@@ -219,11 +225,45 @@ def _window(audio: AudioConfig) -> str:
     return f"A window {window}; {moments} of at most {audio.pool} encoder frames (20 ms) an audio token{level}."
 
 
+def _corpora_drawn(recipe: Recipe) -> str:
+    alike = "alike, and clips whose words tell the emotion less than others"
+    return "by their voices" if recipe.balance == "voices" else alike
+
+
+def _taught(recipe: Recipe) -> str:
+    """Lines on what the default recipe does not do."""
+    lines = []
+    if recipe.anchors is not None:
+        lines.append("Features are heard as after nothing, some or all of a voice's neutral speech was taken off them.")
+    if recipe.reading_share:
+        lines.append(
+            "Unlabelled reading aloud is taught as mostly neutral (0.8), a modelling choice; its weight is "
+            f"{recipe.reading_share:g} against 1 for all labelled clips."
+        )
+    if recipe.teacher_share:
+        lines.append(
+            f"{recipe.teacher_share:.0%} of the targets is what a logistic regression reads in the same mix of clips."
+        )
+    return "".join(f"- {line}\n" for line in lines)
+
+
 def _choices(recipe: Recipe) -> str:
     """The options that make this recipe of the default one."""
-    default = asdict(Recipe())
-    changed = {key: value for key, value in asdict(recipe).items() if value != default[key] and key != "augmentation"}
-    return "".join(f" \\\n        --set {key}={value}" for key, value in changed.items())
+    default, chosen = asdict(Recipe()), asdict(recipe)
+    if recipe.anchors is not None:
+        default["anchors"] = asdict(Anchors())
+    flat = [f"{key}={value}" for key, value in _changed(chosen, default)]
+    flat += ["anchors=default"] if recipe.anchors == Anchors() else []
+    return "".join(f" \\\n        --set {choice}" for choice in flat)
+
+
+def _changed(chosen: Mapping[str, Any], default: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """What differs, by its path, as `chosen` of the recipe takes it."""
+    for key, value in chosen.items():
+        if isinstance(value, dict):
+            yield from _changed(value, default[key], f"{prefix}{key}.")
+        elif value != default[key]:
+            yield f"{prefix}{key}", "..".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def _acted(facts: Facts) -> str:

@@ -45,6 +45,14 @@ class Features:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def means(self) -> NDArray[np.float16]:
+        """Over each sound's tokens: float16 [sounds, layers * d_model]."""
+        if (self.lengths == 1).all():
+            return self.rows.reshape(len(self.rows), -1)
+        starts = np.cumsum(self.lengths) - self.lengths
+        sums = np.add.reduceat(self.rows.astype(np.float32), starts, axis=0)
+        return (sums / self.lengths[:, None, None]).astype(np.float16).reshape(len(sums), -1)
+
     def __iter__(self) -> "itertools.chain[NDArray[np.float16]]":
         return itertools.chain(np.split(self.rows, np.cumsum(self.lengths)[:-1]))
 

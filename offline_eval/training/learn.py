@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.ltu_as.features import INT16_SCALE
 from core.ltu_as.model import LTUAS
 from core.ltu_as.tokenizer import Tokenizer
-from offline_eval.labels.clips import Clip, OtherClip, Recording
+from offline_eval.labels.clips import UNLABELLED, Clip, OtherClip, Recording
 from offline_eval.sounds.content_free import content_free_sounds
 from offline_eval.training.answers import OPEN_ANSWERS
 from offline_eval.training.encoder import Encoder
@@ -60,7 +60,7 @@ class School:
             tokenizer = Tokenizer(train_vocabulary(self.recipe.vocabulary))
             model = build(self.recipe, self.encoder, tokenizer, name=name)
         else:
-            model = taken_up(self.start, name=name)
+            model = taken_up(self.start, self.recipe, name=name)
         checkpoint = self.cache / f"{run}.pt"
         epochs = fit(
             model,
@@ -81,9 +81,11 @@ class School:
     def _material(self, train: Sequence[Clip], others: Sequence[OtherClip], dev: Sequence[Clip]) -> Material:
         variants = range(1 + self.recipe.variants)
         asked = [clip for clip in others if clip.label in OPEN_ANSWERS] if self.recipe.others_share else []
+        readings = [clip for clip in others if clip.label == UNLABELLED] if self.recipe.reading_share else []
         return Material(
             train=train,
-            train_features=[self._features(train, variant) for variant in variants],
+            readings=readings,
+            train_features=[self._features([*train, *readings], variant) for variant in variants],
             others=asked,
             other_features=[self._features(asked, variant) for variant in variants] if asked else (),
             noise_features=self._noise() if self.recipe.noise_share else None,

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from core.ltu_as.config import LlamaConfig, LTUASConfig, TLTRConfig
+from core.ltu_as.config import AnchorConfig, LlamaConfig, LTUASConfig, TLTRConfig
 from core.ltu_as.model import LTUAS
 from core.ltu_as.tltr import ResidualAttentionBlock
 from core.ltu_as.tokenizer import Tokenizer
@@ -26,6 +26,7 @@ def build(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer, *, name: str) 
         whisper=encoder.config,
         audio=encoder.audio,
         tltr=TLTRConfig(layer_heads=recipe.layer_heads, standardise=recipe.standardise, join=recipe.join),
+        anchor=_anchor(recipe),
         llama=LlamaConfig(
             vocab_size=tokenizer.vocab_size,
             hidden_size=recipe.hidden,
@@ -42,29 +43,34 @@ def build(recipe: Recipe, encoder: Encoder, tokenizer: Tokenizer, *, name: str) 
     return model
 
 
-def taken_up(folder: Path, *, name: str) -> LTUAS:
+def taken_up(folder: Path, recipe: Recipe, *, name: str) -> LTUAS:
     """A trained model folder under another name, to be trained further. The encoder takes no gradient.
 
     Raises:
         ModelError: The folder cannot be used.
     """
     model = LTUAS.from_pretrained(folder)
-    model.config = replace(model.config, name=name)
+    model.config = replace(model.config, name=name, anchor=_anchor(recipe) or model.config.anchor)
     model.whisper.requires_grad_(requires_grad=False)
     return model.train()
 
 
+def _anchor(recipe: Recipe) -> AnchorConfig | None:
+    return None if recipe.anchors is None else AnchorConfig(pseudo_utterances=recipe.anchors.pseudo_utterances)
+
+
 @torch.no_grad()
-def fit_scales(model: LTUAS, features: Tensor) -> None:
+def fit_scales(model: LTUAS, features: Tensor, *, mean: Tensor | None = None) -> None:
     """Starts the trained parts at the scale of the data: features [N, layers, T, d_model] of training clips.
 
     Whisper's raw block outputs have a few channels a hundred times louder than the rest, which carry little and would
     drown the others for many steps. The features are standardised, or norm gains start by giving every channel the
-    same spread; so does the projection. The TLTR blocks start near the identity.
+    same spread; so does the projection. The TLTR blocks start near the identity. `mean` [layers, d_model] is what the
+    features are standardised about, if not their own mean.
     """
     tltr = model.audio_encoder
     if tltr.standardise:
-        tltr.input_mean.copy_(features.mean((0, 2))[:, None])
+        tltr.input_mean.copy_((features.mean((0, 2)) if mean is None else mean)[:, None])
         tltr.input_std.copy_(features.std((0, 2)).clamp(min=_LEAST_STD)[:, None])
     for block in (tltr.time_tr, tltr.layer_tr):
         if not tltr.standardise:

@@ -9,6 +9,10 @@ from typing import Any, ClassVar, Literal
 from core.errors import UsageError
 from core.ltu_as.config import AudioConfig
 from offline_eval.sounds.augment import Augmentation
+from offline_eval.training.anchors import Anchors
+
+_SWITCHED = {"anchors": Anchors}
+"""Choices that are off, and what they are when they are on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,14 @@ class Recipe:
         variants: Augmented variants of each training clip besides the clip itself.
         variants_seed: Of what is done to them.
         augmentation: What they are like.
+        anchors: What is taken off the features, for a model that gets to know voices and rooms; None: nothing.
+        balance: Emotions are drawn alike within a corpus, and corpora by their `voices` or `corpora` alike; the latter
+            draws clips whose words tell the emotion less.
+        reading_share: Weight of all unlabelled speech, which is taught as mostly neutral, against 1 for all clips of
+            the four emotions. 0: it is not heard.
+        teacher_share: Of the targets that is the reading of a linear teacher, fitted on the same examples, of the very
+            mix that is heard. 0: labels alone.
+        teacher_l2: What its weights are held back by.
         epochs: At most this many; one epoch draws as many clips as there are, with replacement.
         patience: Epochs without a better dev NLL before training stops; without dev speakers it never stops early.
         batch: Clips a step.
@@ -80,6 +92,11 @@ class Recipe:
     variants: int = 2
     variants_seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    anchors: Anchors | None = None
+    balance: Literal["voices", "corpora"] = "voices"
+    reading_share: float = 0.0
+    teacher_share: float = 0.0
+    teacher_l2: float = 0.1
     epochs: int = 24
     patience: int = 10
     batch: int = 64
@@ -101,6 +118,11 @@ class Recipe:
     averaging: float = 0.99
     bfloat16: bool = True
 
+    def __post_init__(self) -> None:
+        if self.anchors is not None and not self.standardise:
+            msg = "anchors need standardise"
+            raise ValueError(msg)
+
     @property
     def audio(self) -> AudioConfig:
         """The window the model hears."""
@@ -109,6 +131,8 @@ class Recipe:
 
 def chosen(recipe: Recipe, choices: Sequence[str]) -> Recipe:
     """The recipe with other choices, each `key=value`, or `augmentation.key=value`.
+
+    `anchors=default` switches anchors on, as does `anchors.key=value`.
 
     Raises:
         UsageError: A key is unknown, or a value does not fit it.
@@ -121,11 +145,16 @@ def chosen(recipe: Recipe, choices: Sequence[str]) -> Recipe:
         *path, last = key.strip().split(".")
         place = values
         for name in path:
+            if name in _SWITCHED and place.get(name) is None:
+                place[name] = asdict(_SWITCHED[name]())
             place = place[name] if isinstance(place.get(name), dict) else {}
         if not equals or last not in place:
             near = difflib.get_close_matches(last, place or values, n=1)
             msg = f"the recipe has no choice {key!r}" if equals else f"{choice!r} is not key=value"
             raise UsageError(msg, hint=f"did you mean {near[0]}?" if near else f"choices: {', '.join(values)}")
+        if last in _SWITCHED and value.strip().lower() == "default":
+            place[last] = asdict(_SWITCHED[last]())
+            continue
         is_range = isinstance(place[last], tuple)
         place[last] = None if value.strip().lower() == "none" else value.split("..") if is_range else value
     try:

@@ -11,6 +11,9 @@ from offline_eval.datasets.files import read_table
 from offline_eval.labels.clips import Clip, targets_of
 from offline_eval.scoring.metrics.sample import Values
 
+READING = tuple(0.8 if emotion == "neutral" else 0.2 / 3 for emotion in EMOTIONS)
+"""What ordinary reading aloud is taught as: neutral in the main. Nobody has labelled it; that is a modelling choice."""
+
 
 def soft_targets(clips: Sequence[Clip], *, smoothing: float, listeners: Path | None) -> Values:
     """[N, 4]: the labels, or the shares of votes, with `smoothing` of their mass given away.

@@ -19,15 +19,16 @@ from core.ltu_as.model import LTUAS
 from core.ltu_as.prompt import PROMPTS
 from offline_eval.scoring.scores import OVERALL, Score, per_corpus
 from offline_eval.training.answers import NO_SPEECH, OPEN_QUESTION, open_answer
+from offline_eval.training.examples import examples_of, teacher_of
 from offline_eval.training.feature_cache import Features
-from offline_eval.training.material import Draw, Drawn, Material, balanced, cut_alike
+from offline_eval.training.material import Draw, Drawn, Material, alike, balanced, cut_alike
 from offline_eval.training.network import fit_scales
 from offline_eval.training.objective import AnswerLoss
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.sentences import SENTENCES
-from offline_eval.training.targets import soft_targets
 
 _SCALE_CLIPS = 256
+_SHIFTED_SCALE_CLIPS = 1024
 _READ_AT_ONCE = 64
 _MAX_GRADIENT = 1.0
 
@@ -128,15 +129,19 @@ class _Run:
         torch.manual_seed(recipe.seed)
         sounds = list(material.train_features[0])
         few = [sounds[row] for row in self._rng.permutation(len(sounds))[:_SCALE_CLIPS]]
+        tltr = model.audio_encoder
+        known = None if scale or not tltr.standardise else tltr.input_mean.flatten().numpy()
+        self._examples = examples_of(material, recipe, known)
         if scale:
-            fit_scales(model, cut_alike(few, self._rng))
+            self._fit_scales(few)
         self._objective = AnswerLoss(model.tokenizer)
         self._averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
         self._steps = math.ceil(len(material.train) / recipe.batch)
         width = model.config.llama.hidden_size
         self._guide = nn.Sequential(nn.GELU(), nn.Linear(width, len(EMOTIONS)))
         self._optimizer, self._schedule = _optimizer(model, self._guide, recipe, self._steps * recipe.epochs)
-        self._targets = soft_targets(material.train, smoothing=recipe.smoothing, listeners=recipe.listeners)
+        self._targets = self._examples.targets
+        self._teacher = teacher_of(self._examples, material, recipe) if recipe.teacher_share else None
         self._readings = self._targets.copy()
         self._open_answers = [open_answer(clip.label) for clip in material.others]
         self.epochs: list[Epoch] = []
@@ -194,16 +199,25 @@ class _Run:
         self._rng.bit_generator.state = state["draws"]
         torch.set_rng_state(state["torch"])
 
+    def _fit_scales(self, few: Sequence[NDArray[np.float16]]) -> None:
+        """At the scale of some sounds; with anchors, of what is left of sounds of all corpora alike."""
+        if (shifts := self._examples.shifts) is None:
+            fit_scales(self._model, cut_alike(few, self._rng))
+            return
+        weights = alike(self._material.train)
+        variants = self._material.train_features
+        _, features = next(iter(Draw(variants, weights, _SHIFTED_SCALE_CLIPS, self._rng, shifts)))
+        fit_scales(self._model, features, mean=torch.from_numpy(shifts.mean).view(features.shape[1], -1))
+
     def _sources(self) -> "_Sources":
-        material, recipe = self._material, self._recipe
-        labels = [(clip.corpus, clip.speaker, clip.emotion) for clip in material.train]
+        material, recipe, examples = self._material, self._recipe, self._examples
         other_labels = [(clip.corpus, clip.speaker, clip.label) for clip in material.others]
         others = round(recipe.batch * recipe.others_share) if material.others else 0
         noise = material.noise_features
         noises = round(recipe.batch * recipe.noise_share) if noise else 0
         alike = np.full(len(noise), 1 / len(noise)) if noise else np.empty(0)
         return _Sources(
-            clips=iter(Draw(material.train_features, balanced(labels), recipe.batch, self._rng)),
+            clips=iter(Draw(material.train_features, examples.weights, recipe.batch, self._rng, examples.shifts)),
             others=iter(Draw(material.other_features, balanced(other_labels), others, self._rng)) if others else None,
             noises=iter(Draw([noise], alike, noises, self._rng)) if noise and noises else None,
         )
@@ -236,6 +250,9 @@ class _Run:
         """Half of the batch is asked for one word, the other half for likelihoods, all of it the open question."""
         recipe, rng = self._recipe, self._rng
         features, targets = self._mixed(features, self._targets[rows])
+        if self._teacher is not None:
+            taught = self._teacher.read(features.mean(2).flatten(1))
+            targets = (1 - recipe.teacher_share) * targets + recipe.teacher_share * taught
         audio = self._hear(features)
         transcript = str(rng.choice(SENTENCES)) if rng.random() < recipe.transcript_share else None
         half = len(rows) // 2

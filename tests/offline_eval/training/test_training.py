@@ -9,15 +9,18 @@ import pytest
 import soundfile
 import torch
 
+from core.anchor import Anchor
 from core.errors import AudioError, ModelError, UsageError
 from core.ltu_as import LTUAS, readout
 from core.ltu_as.checkpoint import WEIGHTS_NAME
+from core.ltu_as.config import AnchorConfig
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import EMOTION_OF
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.labels.clips import in_split
 from offline_eval.sounds.augment import Augmentation
 from offline_eval.training import feature_cache
+from offline_eval.training.anchors import Anchors
 from offline_eval.training.encoder import load_encoder
 from offline_eval.training.feature_cache import FeatureCache
 from offline_eval.training.material import balanced
@@ -213,6 +216,85 @@ def test_a_clip_that_is_no_sound_is_named(small_whisper, tmp_path):
     with pytest.raises((AudioError, UsageError), match=r"angry-a\.wav"):
         train(job, progress=lambda _: None)
     assert not (tmp_path / "m").exists()
+
+
+ADAPTED = replace(
+    RECIPE,
+    pool=500,
+    anchors=Anchors(),
+    balance="corpora",
+    reading_share=0.2,
+    teacher_share=0.5,
+    smoothing=0.0,
+    epochs=25,
+)
+
+
+@pytest.fixture(scope="session")
+def adapted(tones: Path, small_whisper: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Outcome]:
+    """A model that gets to know voices; half a dozen more voices read."""
+    folder = tmp_path_factory.mktemp("adapted")
+    sounds = sorted(tones.parent.glob("*_neutral_*.wav"))[:6]
+    lines = [f"books,{n},books_{n},unlabelled,train,{sound}" for n, sound in enumerate(sounds)]
+    header = "dataset,clip_id,speaker,intended_emotion,split,path"
+    (folder / "manifest_books.csv").write_text("\n".join([header, *lines]), encoding="utf-8")
+    data = (tones, folder / "manifest_books.csv")
+    job = Job(
+        data=data, whisper=small_whisper, out=folder / "model", cache=folder / "cache", name="tones", recipe=ADAPTED
+    )
+    torch.set_num_threads(1)
+    return job, train(job, progress=lambda _: None)
+
+
+def test_a_model_that_gets_to_know_voices_reads_before_it_has_heard_any(adapted):
+    job, outcome = adapted
+    assert outcome.scores["model, single prompt"]["all"].macro_f1 > 0.9
+    card = (job.out / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for choice in ("anchors=default", "balance=corpora", "teacher_share=0.5", "reading_share=0.2"):
+        assert f"--set {choice}" in card
+
+
+def test_what_it_takes_for_neutral_speech_is_the_mean_of_the_neutral_clips(adapted):
+    job, _ = adapted
+    model = LTUAS.from_pretrained(job.out)
+    assert model.config.anchor == AnchorConfig(pseudo_utterances=3.0)
+    clips = in_split(open_dataset(job.data[0]).load().clips, "train")
+    neutral = [clip for clip in clips if clip.emotion == "neutral"]
+    heard = model.features([soundfile.read(clip.path, dtype="int16")[0] for clip in neutral]).mean((0, 2))
+    torch.testing.assert_close(model.audio_encoder.input_mean[:, 0], heard, rtol=0, atol=1e-2)
+
+
+def test_a_model_that_gets_to_know_voices_reads_one_it_knows(adapted):
+    job, _ = adapted
+    reader = LTUASReader(job.out, calibrate=False, abstain=False)
+    clips = in_split(open_dataset(job.data[0]).load().clips, "dev")
+    sounds = {clip.clip_id: soundfile.read(clip.path, dtype="int16")[0] for clip in clips}
+    anchor, right = Anchor(), []
+    for clip in clips:
+        (reading,) = reader.read([sounds[clip.clip_id]], anchors=[anchor])
+        right.append(reading.distribution.dominant == clip.emotion)
+        anchor = anchor.push(reading.heard, reading.distribution, at_s=0.0)
+    assert anchor.weight(3.0) > 0.5
+    assert np.mean(right) > 0.9
+
+
+def test_its_training_goes_on_where_it_was_interrupted_and_from_where_it_ended(adapted, tmp_path):
+    job, _ = adapted
+    recipe = replace(ADAPTED, epochs=2)
+
+    def interrupt(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    whole = train(replace(job, out=tmp_path / "whole", recipe=recipe), progress=lambda _: None)
+    cut = replace(job, out=tmp_path / "cut", recipe=recipe)
+    with pytest.raises(KeyboardInterrupt):
+        train(cut, progress=interrupt)
+    assert train(cut, progress=lambda _: None).sha256 == whole.sha256
+    further = replace(job, whisper=None, start=job.out, out=tmp_path / "further", recipe=replace(recipe, epochs=1))
+    train(further, progress=lambda _: None)
+    before, after = (LTUAS.from_pretrained(out) for out in (job.out, further.out))
+    assert torch.equal(before.audio_encoder.input_mean, after.audio_encoder.input_mean)
 
 
 @pytest.mark.parametrize("break_it", ["missing", "truncated", "tensor"])
