@@ -14,6 +14,7 @@ from core.model import SAMPLE_RATE_HZ
 HOP_LENGTH = 160
 """Samples between two mel frames."""
 CONFIG_NAME = "config.json"
+_LEAST_PIECE_S = 0.1
 FORMAT: Final = "emotion-monitor/ltu-as/1"
 
 DtypeName = Literal["float32", "float16", "bfloat16"]
@@ -47,6 +48,13 @@ class AudioConfig:
             is, as in the original.
         deviation: Whether the standard deviation over a token's frames stands beside their mean, as so many more
             layers; the original has the mean only.
+        piece_s: A sound longer than this is encoded in equal parts of at most this length, as if each were a sound, and
+            the features of the parts are averaged; None: sounds are encoded whole, as in the original. For what is
+            linear in the features, that is the mean of the parts' log-probabilities. Only where one audio token holds
+            a whole utterance.
+
+    Raises:
+        ValueError: There are pieces, but more audio tokens than one, or a piece has no length.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
@@ -56,6 +64,17 @@ class AudioConfig:
     window: Literal["fixed", "utterance"] = "fixed"
     level: float | None = None
     deviation: bool = False
+    piece_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.piece_s is None:
+            return
+        if self.window != "utterance" or self.tokens > 1:
+            msg = "audio.piece_s needs a window as long as the utterance, and one audio token for all of it"
+            raise ValueError(msg)
+        if self.piece_s < _LEAST_PIECE_S:
+            msg = f"audio.piece_s = {self.piece_s} is less than {_LEAST_PIECE_S}"
+            raise ValueError(msg)
 
     @property
     def encoder_frames(self) -> int:
@@ -74,6 +93,11 @@ class AudioConfig:
     def tokens_with_sound(self, samples: int) -> int:
         """Those of them that hold sound; in a fixed window zeros fill the others, which come last."""
         return min(self.tokens, math.ceil(samples // HOP_LENGTH / (2 * self.pool)))
+
+    def pieces_of(self, samples: int) -> int:
+        """Equal parts that a sound of so many samples is encoded in."""
+        heard_s = min(samples / SAMPLE_RATE_HZ, self.window_s)
+        return 1 if self.piece_s is None else max(1, math.ceil(heard_s / self.piece_s))
 
     @property
     def window_s(self) -> float:

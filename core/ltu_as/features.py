@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -78,6 +79,19 @@ def log_mel(waveform: NDArray[np.int16] | NDArray[np.float32], n_mels: int = 80)
     log_spectrum = mel.clamp(min=1e-10).log10()
     log_spectrum = torch.maximum(log_spectrum, log_spectrum.max() - 8.0)
     return (log_spectrum + 4.0) / 4.0
+
+
+def windows_of(waveform: NDArray[np.int16] | NDArray[np.float32], audio: AudioConfig, n_mels: int = 80) -> list[Tensor]:
+    """What the encoder hears of a sound: the window of the whole, or of each of its pieces.
+
+    Raises:
+        AudioError: Fewer than 201 samples, or not one-dimensional.
+    """
+    if (pieces := audio.pieces_of(len(waveform))) == 1:
+        return [fit_window(log_mel(waveform, n_mels), audio)]
+    heard = waveform[: round(audio.window_s * SAMPLE_RATE_HZ)]
+    ends = np.linspace(0, len(heard), pieces + 1).round().astype(int).tolist()
+    return [fit_window(log_mel(heard[start:end], n_mels), audio) for start, end in pairwise(ends)]
 
 
 def fit_window(mel: Tensor, audio: AudioConfig) -> Tensor:

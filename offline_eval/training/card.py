@@ -222,7 +222,8 @@ def _window(audio: AudioConfig) -> str:
     window = "as long as the utterance" if audio.window == "utterance" else "of ten seconds"
     moments = "mean and standard deviation" if audio.deviation else "mean"
     level = "; loudness is taken out of the spectrogram" if audio.level is not None else ""
-    return f"A window {window}; {moments} of at most {audio.pool} encoder frames (20 ms) an audio token{level}."
+    pieces = f"; longer sounds are heard in equal parts of at most {audio.piece_s:g} s" if audio.piece_s else ""
+    return f"A window {window}{pieces}; {moments} of at most {audio.pool} encoder frames (20 ms) an audio token{level}."
 
 
 def _corpora_drawn(recipe: Recipe) -> str:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import SafetensorError
@@ -90,11 +92,11 @@ def encoder_of(folder: Path) -> Encoder:
     )
 
 
-def encode(encoder: Encoder, mel: torch.Tensor, *, bfloat16: bool = False) -> torch.Tensor:
-    """Features of one spectrogram [n_mels, frames]: float32 [layers, tokens, d_model].
+def encode(encoder: Encoder, windows: Sequence[torch.Tensor], *, bfloat16: bool = False) -> torch.Tensor:
+    """Features of one sound, of which the encoder hears `windows_of`: float32 [layers, tokens, d_model].
 
     `bfloat16` is for training material: half the time or less where the processor has it, at three digits.
     """
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-        features: torch.Tensor = encoder.module(mel[None])[0]
-    return features
+        parts = [encoder.module(window[None])[0] for window in windows]
+        return torch.stack(parts).mean(0) if len(parts) > 1 else cast("torch.Tensor", parts[0])

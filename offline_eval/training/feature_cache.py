@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ltu_as.features import INT16_SCALE, fit_window, log_mel
+from core.ltu_as.config import AudioConfig
+from core.ltu_as.features import INT16_SCALE, windows_of
 from core.sound.audio import read_audio
 from offline_eval.labels.clips import Recording
 from offline_eval.sounds.augment import AUGMENTATION_VERSION, Augmentation, augment, generator_for
@@ -97,8 +98,8 @@ class FeatureCache:
         Raises:
             AudioError: Fewer than 201 samples.
         """
-        mel = fit_window(log_mel(waveform, self.encoder.config.n_mels), self.encoder.audio)
-        encoded = encode(self.encoder, mel, bfloat16=self.bfloat16 and not exact)
+        windows = windows_of(waveform, self.encoder.audio, self.encoder.config.n_mels)
+        encoded = encode(self.encoder, windows, bfloat16=self.bfloat16 and not exact)
         return encoded.transpose(0, 1).numpy().astype(np.float16)
 
     def _shard(self, name: str, clips: list[Recording], variant: int) -> Features:
@@ -125,9 +126,14 @@ class FeatureCache:
     def _key(self, clips: Sequence[Recording], variant: int) -> str:
         """Changes with anything that the numbers depend on."""
         files = [(clip.clip_id, hashlib.sha256(clip.path.read_bytes()).hexdigest()) for clip in clips]
-        recipe = [AUGMENTATION_VERSION, self.seed, self.bfloat16, asdict(self.augmentation)] if variant else None
-        encoder = [self.encoder.sha256, self.encoder.config.layers, asdict(self.encoder.audio)]
+        recipe = [AUGMENTATION_VERSION, self.seed, self.bfloat16, _stated(self.augmentation)] if variant else None
+        encoder = [self.encoder.sha256, self.encoder.config.layers, _stated(self.encoder.audio)]
         return hashlib.sha256(json.dumps([encoder, variant, recipe, files]).encode()).hexdigest()[:16]
+
+
+def _stated(choices: AudioConfig | Augmentation) -> dict[str, Any]:
+    """Without what is off: another choice that there may be makes no other features."""
+    return {name: value for name, value in asdict(choices).items() if value is not None}
 
 
 def _by_speaker(clip: Recording) -> tuple[str, str, str]:

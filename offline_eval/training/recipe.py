@@ -26,6 +26,7 @@ class Recipe:
         window: As long as the `utterance`, or `fixed` at ten seconds.
         level: See `core.ltu_as.config.AudioConfig`; None lets loudness count.
         deviation: See the same.
+        piece_s: See the same; None: sounds are heard whole.
         vocabulary: At most this many sub-word pieces.
         hidden: Width of the language model; a multiple of `heads`.
         layers: Depth of the language model.
@@ -81,6 +82,7 @@ class Recipe:
     window: Literal["fixed", "utterance"] = "utterance"
     level: float | None = 1.5
     deviation: bool = True
+    piece_s: float | None = None
     vocabulary: int = 1024
     hidden: int = 128
     layers: int = 2
@@ -122,11 +124,14 @@ class Recipe:
         if self.anchors is not None and not self.standardise:
             msg = "anchors need standardise"
             raise ValueError(msg)
+        _ = self.audio  # refuses pieces of several tokens
 
     @property
     def audio(self) -> AudioConfig:
         """The window the model hears."""
-        return AudioConfig(pool=self.pool, window=self.window, level=self.level, deviation=self.deviation)
+        return AudioConfig(
+            pool=self.pool, window=self.window, level=self.level, deviation=self.deviation, piece_s=self.piece_s
+        )
 
 
 def chosen(recipe: Recipe, choices: Sequence[str]) -> Recipe:

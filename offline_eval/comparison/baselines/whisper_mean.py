@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.ltu_as.config import AudioConfig
-from core.ltu_as.features import fit_window, log_mel
+from core.ltu_as.features import windows_of
 from offline_eval.training.encoder import encode, load_encoder
 
 
@@ -31,7 +31,6 @@ class WhisperMean:
 
     def __call__(self, waveform: NDArray[np.int16]) -> NDArray[np.float32]:
         """float32 [2 * blocks * d_model], of the first ten seconds."""
-        mel = fit_window(log_mel(waveform, self._encoder.config.n_mels), self._encoder.audio)
-        frames = encode(self._encoder, mel)
+        frames = encode(self._encoder, windows_of(waveform, self._encoder.audio, self._encoder.config.n_mels))
         vector: NDArray[np.float32] = torch.cat([frames.mean(1), frames.std(1, correction=0)]).flatten().numpy()
         return vector

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -104,6 +106,46 @@ def test_shorter_sounds_of_a_batch_come_after_zeros_that_the_encoder_never_saw()
     for row, kept, sound in zip(together, keep, sounds, strict=True):
         torch.testing.assert_close(row[:, kept], model.features([sound])[0], rtol=0, atol=1e-5)
         assert not row[:, ~kept].any()
+
+
+WHOLE = AudioConfig(pool=500, window="utterance", level=1.5, deviation=True)
+PIECES = replace(WHOLE, piece_s=5.0)
+
+
+def test_a_long_sound_has_the_mean_features_of_its_equal_pieces():
+    whole, pieces = tiny_model(audio=WHOLE), tiny_model(audio=PIECES)
+    sound = noise(8 * RATE)
+    halves = torch.stack([whole.features([half])[0] for half in np.split(sound, 2)])
+    torch.testing.assert_close(pieces.features([sound])[0], halves.mean(0), rtol=0, atol=1e-5)
+    assert not torch.allclose(pieces.features([sound]), whole.features([sound]), atol=1e-2)
+
+
+def test_a_sound_that_is_no_longer_than_a_piece_is_heard_whole():
+    whole, pieces = tiny_model(audio=WHOLE), tiny_model(audio=PIECES)
+    for seconds in (1, 5):
+        assert torch.equal(whole.features([noise(seconds * RATE)]), pieces.features([noise(seconds * RATE)]))
+
+
+def test_pieces_are_of_what_the_window_holds():
+    pieces = tiny_model(audio=PIECES)
+    sound = noise(14 * RATE)
+    assert torch.equal(pieces.features([sound]), pieces.features([sound[: 10 * RATE]]))
+    assert [PIECES.pieces_of(round(s * RATE)) for s in (0.5, 5, 5.1, 10, 14)] == [1, 1, 2, 2, 2]
+
+
+def test_a_batch_of_pieces_gives_each_sound_what_it_gives_alone():
+    model = tiny_model(audio=PIECES)
+    sounds = [noise(n, seed=n) for n in (3 * RATE, 8 * RATE, 4 * RATE, 9 * RATE + 77)]
+    together = model.features(sounds)
+    for row, sound in zip(together, sounds, strict=True):
+        torch.testing.assert_close(row, model.features([sound])[0], rtol=0, atol=1e-5)
+    assert bool(model.audio_keep(sounds).all())
+
+
+@pytest.mark.parametrize("wrong", [{"pool": 20}, {"window": "fixed"}, {"piece_s": 0.0}])
+def test_pieces_need_one_token_for_the_utterance(wrong):
+    with pytest.raises(ValueError, match=r"audio\.piece_s"):
+        replace(PIECES, **wrong)
 
 
 @pytest.mark.parametrize("seconds", [0.02, 1.0, 3.21, 10.0])

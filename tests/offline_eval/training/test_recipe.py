@@ -21,6 +21,7 @@ def test_what_is_off_is_switched_on_by_its_name_or_by_a_choice_of_it():
         (["anchors.missing=-1"], "shares of anchors"),
         (["anchors=default", "standardise=false"], "anchors need standardise"),
         (["balance=speakers"], "balance"),
+        (["piece_s=5", "pool=20"], "one audio token"),
     ],
 )
 def test_a_choice_that_does_not_fit_is_refused(choices, why):
