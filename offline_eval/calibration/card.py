@@ -37,8 +37,8 @@ def _section(outcome: Outcome, shown: Sequence[Fitted]) -> str:
 ## Calibration
 
 Fitted on {outcome.calibration.fitted_on}.
-Before: as the model reads. After: each speaker corrected by a fit to the others. NLL in nats, expected calibration
-error in 15 bins; each corpus counts alike.
+Before: as the model reads. After: each {outcome.held_out} corrected by a fit to the others. NLL in nats, expected
+calibration error in 15 bins; each corpus counts alike.
 
 {table}
 

@@ -12,7 +12,7 @@ def report(outcome: Outcome) -> str:
     return "\n".join(
         [
             f"Fitted on {outcome.calibration.fitted_on}.",
-            "Before: as the model reads. After: each speaker corrected by a fit to the others.",
+            f"Before: as the model reads. After: each {outcome.held_out} corrected by a fit to the others.",
             "NLL in nats, expected calibration error in 15 bins; each corpus counts alike.",
             "",
             *corrections(outcome.fitted),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from offline_eval.scoring.metrics.scoring_rules import log_loss
 LEAST_VALID = 0.9
 """A read-out that gives a distribution for fewer of the clips is not calibrated."""
 
+HeldOut = Literal["speaker", "corpus"]
+"""Whose clips are left out at a time when a correction is judged."""
 
 Rows = NDArray[np.bool_]
 
@@ -53,7 +56,7 @@ class Fitted:
         clips: How many had a distribution.
         entry: Fitted on all of them; None where the read-out is too often invalid.
         before: As the model reads.
-        after: Each speaker corrected by what was fitted on the others.
+        after: Each speaker, or corpus, corrected by what was fitted on the others.
     """
 
     prompt: str
@@ -75,13 +78,22 @@ class Refused:
 
 
 def fit_readout(
-    prompt: str, kind: Kind, clips: Sequence[Clip], speech: Sequence[Heard], noise: Sequence[Heard]
+    prompt: str,
+    kind: Kind,
+    clips: Sequence[Clip],
+    speech: Sequence[Heard],
+    noise: Sequence[Heard],
+    *,
+    held_out: HeldOut = "speaker",
 ) -> Fitted:
-    """Fits one read-out on clips of at least two speakers, and scores the fit by leaving one speaker out at a time."""
+    """Fits one read-out on clips of at least two speakers, and scores the fit by leaving one speaker out at a time.
+
+    Or one corpus, where `held_out` says so: what a correction is worth to voices and rooms like none it was fitted on.
+    """
     log_p = _log_probs(speech, prompt, kind)
     valid = _complete(log_p)
     heard = [clip for clip, has in zip(clips, valid, strict=True) if has]
-    if valid.mean() < LEAST_VALID or len({clip.speaker for clip in heard}) < 2:  # noqa: PLR2004 - one is left out
+    if valid.mean() < LEAST_VALID or len({getattr(clip, held_out) for clip in heard}) < 2:  # noqa: PLR2004
         return Fitted(prompt=prompt, readout=kind, clips=len(heard))
     log_p, targets, weights = log_p[valid], targets_of(heard), _weights(heard)
     content_free = _log_probs(noise, prompt, kind)
@@ -91,8 +103,8 @@ def fit_readout(
         return fit_temperature_and_prior(log_p[rows], targets[rows], content_free, weights[rows])
 
     log_q = np.empty_like(log_p)
-    for held_out in _each_speaker(heard):
-        log_q[held_out] = fit(~held_out).corrected(log_p[held_out])
+    for part in _each(heard, held_out):
+        log_q[part] = fit(~part).corrected(log_p[part])
     correction = fit(np.ones(len(heard), np.bool_))
     return Fitted(
         prompt=prompt,
@@ -117,11 +129,11 @@ def refused(name: str, prompt: str, judged: Iterable[tuple[Heard, Abstention]]) 
     return Refused(sounds=name, prompt=prompt, number=len(reasons), reasons=counts)
 
 
-def _each_speaker(clips: Sequence[Clip]) -> Iterator[Rows]:
-    """For each speaker, which of the clips [N] are theirs."""
-    speakers = np.array([clip.speaker for clip in clips])
-    for speaker in np.unique(speakers):
-        yield speakers == speaker
+def _each(clips: Sequence[Clip], held_out: HeldOut) -> Iterator[Rows]:
+    """For each speaker, or corpus, which of the clips [N] are theirs."""
+    owners = np.array([getattr(clip, held_out) for clip in clips])
+    for owner in np.unique(owners):
+        yield owners == owner
 
 
 def _log_probs(sounds: Sequence[Heard], prompt: str, kind: Kind) -> Values:

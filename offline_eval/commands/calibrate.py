@@ -17,6 +17,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--model", required=True, metavar="NAME|DIR", help="a finished model")
     add_data(parser)
     parser.add_argument(
+        "--strangers",
+        action="append",
+        default=[],
+        metavar="[KIND:]PATH",
+        help="labelled speech of corpora that the model did not learn from: corrections are fitted on these, for "
+        "voices and rooms like none of the training; thresholds still on the dev speakers; may repeat",
+    )
+    parser.add_argument(
         "--out", type=Path, metavar="FILE", help="where to write (default: calibration.json in the model folder)"
     )
     parser.add_argument(
@@ -52,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     job = Job(
         model=resolve_model(arguments.model),
         data=tuple(arguments.data),
+        strangers=tuple(arguments.strangers),
         out=arguments.out,
         dev_speakers=arguments.dev_speakers,
         without=arguments.without,

@@ -103,3 +103,38 @@ def test_marks_that_are_no_numbers_are_named(model, table, tmp_path, capsys):
     (tmp_path / "segments.csv").write_text("clip_id,start_s,end_s,label\na,zero,1,speech\n")
     assert emotion_eval("calibrate", "--model", model, "--data", table, "--vad", tmp_path) == 2
     assert "line 2: start_s 'zero' is not a number of seconds" in capsys.readouterr().err
+
+
+@pytest.fixture
+def strangers(table):
+    """The same tones as two corpora of other people."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    path = table.with_name("strangers.csv")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=[*rows[0], "corpus"])
+        writer.writeheader()
+        for corpus in ("far", "away"):
+            writer.writerows(row | {"corpus": corpus, "speaker": f"{corpus}_{row['speaker']}"} for row in rows)
+    return path
+
+
+def test_a_correction_for_strangers_is_fitted_on_corpora_that_the_model_did_not_learn_from(
+    model, table, strangers, tmp_path, capsys
+):
+    out = tmp_path / "strangers.json"
+    arguments = ("--data", table, "--strangers", strangers, "--training-clips", 0, "--out", out)
+    assert emotion_eval("calibrate", "--model", model, *arguments) == 0
+    printed = capsys.readouterr().out
+    assert "of corpora that it did not learn from (away, far)" in printed
+    assert "each corpus corrected by a fit to the others" in printed
+    assert "| corpora it did not learn from | single |" in printed
+    assert Calibration.from_json(out).fitted_on.endswith("of corpora that it did not learn from (away, far)")
+
+
+def test_one_corpus_of_strangers_is_too_few_to_judge_by_and_a_known_one_is_no_stranger(model, table, strangers, capsys):
+    one = ("--strangers", strangers, "--without", "far")
+    assert emotion_eval("calibrate", "--model", model, "--data", table, *one) == 2
+    assert "the strangers are of fewer than two corpora" in capsys.readouterr().err
+    assert emotion_eval("calibrate", "--model", model, "--data", strangers, "--strangers", strangers) == 2
+    assert "emotion-eval:" in capsys.readouterr().err

@@ -23,6 +23,7 @@ def outcome(ece: float) -> Outcome:
     calibration = Calibration(model_sha256="0" * 64, fitted_on="20 clips of 2 dev speakers (some)", entries=(entry,))
     return Outcome(
         path=Path("calibration.json"),
+        held_out="speaker",
         default_readout="seq_logprob",
         calibration=calibration,
         fitted=fitted,
