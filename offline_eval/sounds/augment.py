@@ -4,6 +4,7 @@ import io
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -22,11 +23,21 @@ _FLOOR = 1e-6
 """RMS below this is silence, which stays silence."""
 _TRIM_DB = 40.0
 _FRAME = 320
+_CHANNEL_STEPS = 5
 _CODECS = (("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"), ("WAV", "ULAW"))
 """Opus is left out: the corpora at hand are stored in it already, and libsndfile encodes it slowly."""
 
 Sound = NDArray[np.float64]
-_Change = Callable[[Sound, np.random.Generator, "Augmentation"], Sound]
+
+
+class _Draws(NamedTuple):
+    """Random numbers: of the recording itself, and of the room, microphone and line it is heard through."""
+
+    own: np.random.Generator
+    channel: np.random.Generator
+
+
+_Change = Callable[[Sound, _Draws, "Augmentation"], Sound]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,8 @@ class Augmentation:
         codec_share: Of variants through Vorbis, MP3 or 8-bit mu-law.
         clip_share: Of variants that are overdriven, by up to 12 dB.
         level_dbfs: RMS level of the whole clip at the end.
+        session_clips: About so many clips of a speaker are one session: in a variant, its room, noise, band, overdrive
+            and codec are the same for all of them. None: each clip's are its own.
     """
 
     speed: tuple[float, float] = (0.88, 1.12)
@@ -66,27 +79,36 @@ class Augmentation:
     codec_share: float = 0.25
     clip_share: float = 0.1
     level_dbfs: tuple[float, float] = (-60.0, -12.0)
+    session_clips: int | None = None
 
 
 def augment(
-    waveform: NDArray[np.float32], rng: np.random.Generator, ranges: Augmentation | None = None
+    waveform: NDArray[np.float32],
+    rng: np.random.Generator,
+    ranges: Augmentation | None = None,
+    session: np.random.Generator | None = None,
 ) -> NDArray[np.float32]:
-    """One random variant of a 16 kHz waveform (float32 [n]), clipped and rounded to 16 bits like a sound card's."""
+    """One random variant of a 16 kHz waveform (float32 [n]), clipped and rounded to 16 bits like a sound card's.
+
+    What room, microphone and line do is drawn from `session`, which is the same for all recordings of one; None: like
+    all else, from `rng`.
+    """
     ranges = ranges or Augmentation()
+    channels = [rng] * _CHANNEL_STEPS if session is None else session.spawn(_CHANNEL_STEPS)
     sound: Sound = waveform.astype(np.float64)
-    steps: tuple[tuple[float, _Change], ...] = (
-        (ranges.speed_share, _change_speed),
-        (ranges.trim_share, _trim),
-        (ranges.cut_share, _cut),
-        (ranges.reverberation_share, _reverberate),
-        (ranges.noise_share, _add_noise),
-        (ranges.band_share, _limit_band),
-        (ranges.clip_share, _overdrive),
-        (ranges.codec_share, _encode),
+    steps: tuple[tuple[float, _Change, np.random.Generator], ...] = (
+        (ranges.speed_share, _change_speed, rng),
+        (ranges.trim_share, _trim, rng),
+        (ranges.cut_share, _cut, rng),
+        (ranges.reverberation_share, _reverberate, channels[0]),
+        (ranges.noise_share, _add_noise, channels[1]),
+        (ranges.band_share, _limit_band, channels[2]),
+        (ranges.clip_share, _overdrive, channels[3]),
+        (ranges.codec_share, _encode, channels[4]),
     )
-    for share, change in steps:
-        if rng.random() < share:
-            sound = change(sound, rng, ranges)
+    for share, change, channel in steps:
+        if channel.random() < share:
+            sound = change(sound, _Draws(rng, channel), ranges)
     sound = sound / max(rms(sound), _FLOOR) * 10 ** (rng.uniform(*ranges.level_dbfs) / 20)
     return (np.clip(np.round(sound * 32_768), -32_768, 32_767) / 32_768).astype(np.float32)
 
@@ -113,13 +135,13 @@ def _fast_size(n: int) -> int:
     return 1 << max(n - 1, 1).bit_length()
 
 
-def _change_speed(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
-    factor = rng.uniform(*ranges.speed)
+def _change_speed(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:
+    factor = draws.own.uniform(*ranges.speed)
     changed: Sound = soxr.resample(sound, SAMPLE_RATE_HZ * factor, SAMPLE_RATE_HZ, quality="MQ")
     return changed
 
 
-def _trim(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:  # noqa: ARG001
+def _trim(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:  # noqa: ARG001
     """Leaves up to 0.3 s beside what is within 40 dB of the loudest frame, as pre-roll and hangover would."""
     frames = sound[: len(sound) // _FRAME * _FRAME].reshape(-1, _FRAME)
     if not len(frames):
@@ -128,38 +150,38 @@ def _trim(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound
     (loud,) = np.nonzero(power > power.max() * 10 ** (-_TRIM_DB / 10))
     if not len(loud):
         return sound
-    before, after = rng.uniform(0, 0.3, size=2) * SAMPLE_RATE_HZ
+    before, after = draws.own.uniform(0, 0.3, size=2) * SAMPLE_RATE_HZ
     start = max(0, int(loud[0] * _FRAME - before))
     return sound[start : max(int((loud[-1] + 1) * _FRAME + after), start + MIN_SAMPLES)]
 
 
-def _cut(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
+def _cut(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:
     shortest, longest = (int(seconds * SAMPLE_RATE_HZ) for seconds in ranges.cut_s)
-    kept = int(rng.uniform(shortest, max(min(longest, len(sound)), shortest)))
-    start = int(rng.integers(0, max(len(sound) - kept, 0) + 1))
+    kept = int(draws.own.uniform(shortest, max(min(longest, len(sound)), shortest)))
+    start = int(draws.own.integers(0, max(len(sound) - kept, 0) + 1))
     return sound[start : start + kept]
 
 
-def _reverberate(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
+def _reverberate(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:
     """A direct sound and exponentially falling noise: -3 to 12 dB of direct over reverberant energy."""
-    decay_s = rng.uniform(*ranges.reverberation_s)
+    decay_s = draws.channel.uniform(*ranges.reverberation_s)
     n = int(decay_s * SAMPLE_RATE_HZ)
-    tail = rng.standard_normal(n) * 10 ** (-3 * np.arange(n) / n)
-    tail *= 10 ** (-rng.uniform(-3, 12) / 20) / max(float(np.sqrt(np.sum(tail**2))), _FLOOR)
-    room = np.concatenate([[1.0], np.zeros(int(rng.uniform(0.001, 0.02) * SAMPLE_RATE_HZ)), tail])
+    tail = draws.channel.standard_normal(n) * 10 ** (-3 * np.arange(n) / n)
+    tail *= 10 ** (-draws.channel.uniform(-3, 12) / 20) / max(float(np.sqrt(np.sum(tail**2))), _FLOOR)
+    room = np.concatenate([[1.0], np.zeros(int(draws.channel.uniform(0.001, 0.02) * SAMPLE_RATE_HZ)), tail])
     size = _fast_size(len(sound) + len(room))
     reverberant: Sound = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(room, size), size)[: len(sound)]
     return reverberant
 
 
-def _add_noise(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
-    noise = coloured_noise(len(sound), rng.uniform(0, 2), rng)
-    return sound + noise * rms(sound) * 10 ** (-rng.uniform(*ranges.snr_db) / 20)
+def _add_noise(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:
+    noise = coloured_noise(len(sound), draws.channel.uniform(0, 2), draws.own)
+    return sound + noise * rms(sound) * 10 ** (-draws.channel.uniform(*ranges.snr_db) / 20)
 
 
-def _limit_band(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:
+def _limit_band(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:
     """A second-order Butterworth band-pass (its magnitude, without phase)."""
-    high_pass_hz, low_pass_hz = rng.uniform(*ranges.highpass_hz), rng.uniform(*ranges.lowpass_hz)
+    high_pass_hz, low_pass_hz = draws.channel.uniform(*ranges.highpass_hz), draws.channel.uniform(*ranges.lowpass_hz)
     size = _fast_size(len(sound))
     hz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
     gain = 1 / np.sqrt((1 + (hz / low_pass_hz) ** 4) * (1 + (high_pass_hz / np.maximum(hz, 1e-3)) ** 4))
@@ -167,17 +189,17 @@ def _limit_band(sound: Sound, rng: np.random.Generator, ranges: Augmentation) ->
     return limited
 
 
-def _overdrive(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:  # noqa: ARG001
-    ceiling = float(np.max(np.abs(sound), initial=_FLOOR)) * 10 ** (-rng.uniform(0, 12) / 20)
+def _overdrive(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:  # noqa: ARG001
+    ceiling = float(np.max(np.abs(sound), initial=_FLOOR)) * 10 ** (-draws.channel.uniform(0, 12) / 20)
     return np.clip(sound, -ceiling, ceiling)
 
 
-def _encode(sound: Sound, rng: np.random.Generator, ranges: Augmentation) -> Sound:  # noqa: ARG001
+def _encode(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:  # noqa: ARG001
     """There and back through a lossy format, at full scale."""
-    container, subtype = _CODECS[int(rng.integers(len(_CODECS)))]
+    container, subtype = _CODECS[int(draws.channel.integers(len(_CODECS)))]
     peak = max(float(np.max(np.abs(sound), initial=0.0)), _FLOOR)
     file = io.BytesIO()
-    quality = {} if subtype == "ULAW" else {"compression_level": float(rng.uniform(0.5, 1.0))}
+    quality = {} if subtype == "ULAW" else {"compression_level": float(draws.channel.uniform(0.5, 1.0))}
     soundfile.write(file, sound / peak * 0.9, SAMPLE_RATE_HZ, format=container, subtype=subtype, **quality)
     file.seek(0)
     decoded, rate_hz = soundfile.read(file)

@@ -4,6 +4,7 @@ A model that gets to know voices and rooms is to read well before it has heard a
 after many. So what is taken off the features of an example, as an anchor would be, differs each time it is drawn.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import TypeVar
@@ -34,7 +35,7 @@ class Anchors:
         corpus: The neutral speech of the example's corpus.
         few: 1 to 40 other recordings of the same voice in the same channel, half the time mostly neutral ones, else of
             any mix of emotions, weighted as by a model that is often but not always right about what is neutral.
-        own: All neutral speech of the same voice in the same channel.
+        own: All other neutral speech of the same voice in the same channel; the corpus's where there is none.
         moved: The same, and part of another voice's offset is put on: so offsets come to say nothing.
         pseudo_utterances: See `core.ltu_as.config.AnchorConfig`; what `few` are held back by.
     """
@@ -104,12 +105,13 @@ class Shifts:
         self.mean = np.mean([of_corpus[name] for name in sorted(labelled)], axis=0) if mean is None else mean
         """What is taken for neutral speech of nobody in particular: float32 [K]."""
         self._of_corpus = {corpus: value - self.mean for corpus, value in of_corpus.items()}
-        neutral = np.flatnonzero(self._emotions == _NEUTRAL)
+        neutral = np.flatnonzero(voices.emotions == _NEUTRAL)
         self._rows = [_grouped(keys, range(len(keys))) for keys in voices.channels]
         self._own = [
             {key: value - self.mean for key, value in _means(vectors, keys, neutral).items()}
             for vectors, keys in zip(variants, voices.channels, strict=True)
         ]
+        self._neutral = [Counter(keys[row] for row in neutral.tolist()) for keys in voices.channels]
 
     def draw(self, row: int, variant: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """What is taken off one example this time: float32 [K]."""
@@ -122,11 +124,23 @@ class Shifts:
         corpus = self._of_corpus.get(self._corpora[row], nothing)
         if kind == "corpus":
             return corpus
-        own = self._own[variant].get(self._channels[variant][row], corpus)
+        own = self._of_voice(row, variant, corpus)
         others = list(self._own[variant].values())
         if kind == "own" or not others:
             return own
         return own - np.float32(rng.uniform()) * others[rng.integers(len(others))]
+
+    def _of_voice(self, row: int, variant: int, otherwise: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The offset of an example's voice, without the example itself: it would be taken off to nothing."""
+        key = self._channels[variant][row]
+        number = self._neutral[variant][key]
+        if self._emotions[row] != _NEUTRAL or not number:
+            return self._own[variant].get(key, otherwise)
+        if number == 1:
+            return otherwise
+        itself = self._variants[variant][row].astype(np.float32) - self.mean
+        others: NDArray[np.float32] = np.float32(number) * self._own[variant][key] - itself
+        return others / np.float32(number - 1)
 
     def _few(self, row: int, variant: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """What an anchor is after some utterances, never of the example itself."""

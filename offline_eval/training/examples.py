@@ -1,17 +1,20 @@
 """What is drawn in training: sounds, what they are taught as, how often they come, and with which anchors."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.distribution import EMOTIONS
+from offline_eval.labels.clips import Recording
 from offline_eval.scoring.metrics.sample import Values
 from offline_eval.training.anchors import UNKNOWN, Shifts, Voices
 from offline_eval.training.feature_cache import Features
 from offline_eval.training.material import Material, alike, balanced
 from offline_eval.training.recipe import Recipe
+from offline_eval.training.sessions import sessions
 from offline_eval.training.targets import READING, soft_targets
 from offline_eval.training.teacher import Teacher, fit_teacher
 
@@ -47,15 +50,21 @@ def examples_of(material: Material, recipe: Recipe, mean: NDArray[np.float32] | 
     shifts = None
     if recipe.anchors is not None:
         recordings = [*clips, *readings]
-        speakers = [recording.speaker for recording in recordings]
         voices = Voices(
             corpora=[recording.corpus for recording in recordings],
-            speakers=speakers,
+            speakers=[recording.speaker for recording in recordings],
             emotions=np.array([EMOTIONS.index(c.emotion) for c in clips] + [UNKNOWN] * len(readings)),
-            channels=[speakers for _ in material.train_features],
+            channels=_channels(recordings, recipe.augmentation.session_clips, len(material.train_features)),
         )
         shifts = Shifts(recipe.anchors, [features.means() for features in material.train_features], voices, mean)
     return Examples(targets=targets, weights=weights, shifts=shifts)
+
+
+def _channels(recordings: Sequence[Recording], size: int | None, variants: int) -> list[list[str]]:
+    """Of each example in each variant: the recordings as they are have one channel a speaker."""
+    speakers = [recording.speaker for recording in recordings]
+    varied = speakers if size is None else sessions(recordings, size)
+    return [speakers, *[varied] * (variants - 1)]
 
 
 def teacher_of(examples: Examples, material: Material, recipe: Recipe) -> Teacher:

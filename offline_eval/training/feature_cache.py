@@ -21,6 +21,7 @@ from core.sound.audio import read_audio
 from offline_eval.labels.clips import Recording
 from offline_eval.sounds.augment import AUGMENTATION_VERSION, Augmentation, augment, generator_for
 from offline_eval.training.encoder import Encoder, encode
+from offline_eval.training.sessions import sessions
 
 Waveform = NDArray[np.float32]
 
@@ -109,7 +110,11 @@ class FeatureCache:
             with np.load(path) as stored:
                 return Features(stored["rows"], stored["lengths"])
         self.progress(f"features of {name}, variant {variant}: {len(clips)} clips")
-        features = Features.of(self._compute(clip, variant) for clip in clips)
+        size = self.augmentation.session_clips
+        of_clip = [None] * len(clips) if size is None else sessions(clips, size)
+        features = Features.of(
+            self._compute(clip, variant, session) for clip, session in zip(clips, of_clip, strict=True)
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
@@ -117,10 +122,12 @@ class FeatureCache:
         partial.replace(path)
         return features
 
-    def _compute(self, clip: Recording, variant: int) -> NDArray[np.float16]:
+    def _compute(self, clip: Recording, variant: int, session: str | None) -> NDArray[np.float16]:
         waveform = (read_audio(clip.path) / INT16_SCALE).astype(np.float32)
         if variant:
-            waveform = augment(waveform, generator_for(clip.clip_id, variant, self.seed), self.augmentation)
+            own = generator_for(clip.clip_id, variant, self.seed)
+            channel = None if session is None else generator_for(session, variant, self.seed)
+            waveform = augment(waveform, own, self.augmentation, channel)
         return self.heard(waveform, exact=not variant)
 
     def _key(self, clips: Sequence[Recording], variant: int) -> str:

@@ -84,3 +84,41 @@ def test_a_variant_is_the_same_whenever_it_is_made():
     first, again, other = (augment(SPEECH, generator_for("clip", variant, 0)) for variant in (1, 1, 2))
     assert np.array_equal(first, again)
     assert len(first) != len(other) or not np.array_equal(first, other)
+
+
+def heard_in_session(sound, clip, **ranges):
+    return augment(sound, np.random.default_rng(clip), only(**ranges), np.random.default_rng(5))
+
+
+@pytest.mark.parametrize("step", ["reverberation", "band", "codec", "clip"])
+def test_recordings_of_one_session_are_heard_alike(step):
+    first, second = (heard_in_session(TONE, clip, **{f"{step}_share": 1.0}) for clip in (1, 2))
+    assert np.array_equal(first, second)
+    other = augment(TONE, np.random.default_rng(1), only(**{f"{step}_share": 1.0}), np.random.default_rng(6))
+    assert not np.array_equal(first, other)
+
+
+def test_a_step_happens_to_a_whole_session_or_to_none_of_it():
+    for session in range(10):
+        heard = {
+            augment(TONE, np.random.default_rng(clip), only(band_share=0.5), np.random.default_rng(session)).tobytes()
+            for clip in range(5)
+        }
+        assert len(heard) == 1
+
+
+def test_the_noise_of_a_session_has_one_level_whatever_the_length_but_is_never_the_same():
+    noises = []
+    for clip, n in ((1, 32_000), (2, 20_000)):
+        clean = heard_in_session(TONE[:n], clip)
+        sound = heard_in_session(TONE[:n], clip, noise_share=1.0)
+        scale = np.dot(sound, clean) / np.dot(clean, clean)
+        noises.append((sound - scale * clean) / scale)
+    levels = [20 * np.log10(np.sqrt(np.mean(noise**2))) for noise in noises]
+    assert levels[0] == pytest.approx(levels[1], abs=0.5)
+    assert not np.allclose(noises[0][:20_000], noises[1], atol=1e-4)
+
+
+def test_what_is_done_to_a_recording_itself_is_its_own_in_a_session_too():
+    slow, fast = (heard_in_session(TONE, clip, speed_share=1.0) for clip in (1, 2))
+    assert len(slow) != len(fast)

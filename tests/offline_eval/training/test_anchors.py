@@ -56,12 +56,17 @@ def test_a_corpus_is_taken_off_by_its_neutral_speech():
 
 def test_a_voice_is_taken_off_by_its_neutral_speech():
     assert drawn(shifts(own=1), 0, 1)[0] == pytest.approx([-4.5, 0.0, 0.0])
-    assert drawn(shifts(own=1), 15, 1)[0] == pytest.approx([-3.5, 0.0, 0.0])
+    assert drawn(shifts(own=1), 14, 1)[0] == pytest.approx([-3.5, 0.0, 0.0])
+
+
+def test_a_neutral_example_is_no_part_of_its_own_voice():
+    assert drawn(shifts(own=1), 15, 1)[0] == pytest.approx([-3.5, 0.0, -2.0])
+    assert drawn(shifts(own=1), 32, 1)[0] == pytest.approx([94.5, 97.0, 95.0])  # nothing else is known of it
 
 
 def test_a_moved_voice_has_part_of_anothers_offset():
     moved = drawn(shifts(moved=1), 0)[:, 0]
-    assert moved.min() >= -4.5 - 94.5
+    assert moved.min() >= -4.5 - 4.5
     assert moved.max() <= -4.5 + 4.5
     assert moved.std() > 1
 

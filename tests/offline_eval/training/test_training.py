@@ -158,6 +158,18 @@ def test_features_are_computed_once(trained, monkeypatch):
     assert not np.array_equal(next(iter(varied)), next(iter(again)))
 
 
+def test_a_variant_in_sessions_is_another_than_one_in_channels_of_their_own(trained, tmp_path):
+    job, _ = trained
+    clips = in_split(open_dataset(job.data[0]).load().clips, "train")[:3]
+    encoder = load_encoder(job.whisper, RECIPE.audio)
+    ranges = Augmentation(speed_share=0.0, trim_share=0.0, cut_share=0.0, reverberation_share=1.0)
+    alone, together = (
+        list(FeatureCache(folder=tmp_path, encoder=encoder, augmentation=augmentation, seed=0).features(clips, 1))
+        for augmentation in (ranges, replace(ranges, session_clips=80))
+    )
+    assert not any(map(np.array_equal, alone, together))
+
+
 def test_a_copy_of_a_recording_needs_no_new_features_but_another_recording_does(trained, tmp_path):
     job, _ = trained
     first, second = in_split(open_dataset(job.data[0]).load().clips, "train")[:2]
