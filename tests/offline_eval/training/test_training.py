@@ -238,7 +238,9 @@ ADAPTED = replace(
     reading_share=0.2,
     teacher_share=0.5,
     smoothing=0.0,
-    epochs=25,
+    mixing=0.8,
+    batch=8,
+    epochs=22,
 )
 
 
