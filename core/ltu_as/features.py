@@ -182,6 +182,28 @@ class WhisperFeatures(nn.Module):
         return hidden.tensor_split(-(-hidden.shape[1] // self.pool), dim=1)
 
 
+def encode_together(
+    encoder: WhisperFeatures, parts: Sequence[Sequence[Tensor]], pooled_dtype: torch.dtype | None = None
+) -> Tensor:
+    """Features [B, layers, T, d_model] of each sound's windows [n_mels, frames], those of several pieces averaged.
+
+    Windows of one length go through the encoder together. Shorter sounds are padded with zeros before them.
+    """
+    by_length: dict[int, list[tuple[int, Tensor]]] = {}
+    for row, windows in enumerate(parts):
+        for window in windows:
+            by_length.setdefault(window.shape[1], []).append((row, window))
+    weight = encoder.conv1.weight
+    layers, tokens = len(encoder.layers) * (1 + encoder.deviation), -(-max(by_length) // (2 * encoder.pool))
+    features = torch.zeros(len(parts), layers, tokens, len(weight), device=weight.device)
+    with torch.backends.cudnn.flags(allow_tf32=False):  # a GPU would round the convolutions to 10 bits
+        for alike in by_length.values():
+            mel = torch.stack([window for _, window in alike]).to(weight.device)
+            for (row, _), heard in zip(alike, encoder(mel, pooled_dtype), strict=True):
+                features[row, :, -heard.shape[1] :] += heard / len(parts[row])
+    return features
+
+
 def sinusoids(length: int, channels: int) -> Tensor:
     """Whisper's positional table, float32 [length, channels]: sines, then cosines."""
     half = channels // 2

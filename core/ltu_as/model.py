@@ -19,7 +19,7 @@ from core.errors import ModelError
 from core.ltu_as.checkpoint import load_into, save_weights
 from core.ltu_as.config import CONFIG_NAME, DtypeName, LTUASConfig
 from core.ltu_as.decode import Decoding, Generated, write
-from core.ltu_as.features import EncodedSounds, WhisperFeatures, means_over_sound, windows_of
+from core.ltu_as.features import EncodedSounds, WhisperFeatures, encode_together, means_over_sound, windows_of
 from core.ltu_as.lora import add_lora, merge_lora
 from core.ltu_as.prefix import Prefix, causal_mask, padded, positions
 from core.ltu_as.prompt import render
@@ -154,18 +154,7 @@ class LTUAS(nn.Module):
         """
         whisper, audio = self.config.whisper, self.config.audio
         parts = [windows_of(waveform, audio, whisper.n_mels) for waveform in waveforms]
-        by_length: dict[int, list[tuple[int, Tensor]]] = {}
-        for row, windows in enumerate(parts):
-            for window in windows:
-                by_length.setdefault(window.shape[1], []).append((row, window))
-        tokens = -(-max(by_length) // (2 * audio.pool))
-        features = torch.zeros(len(parts), self.config.feature_layers, tokens, whisper.d_model, device=self.device)
-        with torch.backends.cudnn.flags(allow_tf32=False):  # a GPU would round the convolutions to 10 bits
-            for alike in by_length.values():
-                mel = torch.stack([window for _, window in alike]).to(self.device)
-                for (row, _), heard in zip(alike, self.whisper(mel, self._pooled_dtype), strict=True):
-                    features[row, :, -heard.shape[1] :] += heard / len(parts[row])
-        return features
+        return encode_together(self.whisper, parts, self._pooled_dtype)
 
     def audio_keep(self, waveforms: Sequence[Waveform]) -> Tensor:
         """Boolean [B, T]: false where `features` of these sounds holds no sound."""
