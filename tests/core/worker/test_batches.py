@@ -20,9 +20,9 @@ class Recorder:
         self.sizes: list[int] = []
         self.stamp, self.device, self.window_s = self.model.stamp, self.model.device, self.model.window_s
 
-    def read(self, waveforms: Sequence, *, explain: Sequence[bool] = ()) -> list[Reading]:
+    def read(self, waveforms: Sequence, **how: Sequence) -> list[Reading]:
         self.sizes.append(len(waveforms))
-        return self.model.read(waveforms, explain=explain)
+        return self.model.read(waveforms, **how)
 
 
 def distributions(readings: list[Reading]) -> list:
@@ -80,8 +80,8 @@ def test_a_lost_gpu_is_not_hidden():
 
 def test_a_model_that_answers_for_fewer_utterances_is_not_believed():
     class Short(Recorder):
-        def read(self, waveforms: Sequence, *, explain: Sequence[bool] = ()) -> list[Reading]:
-            return super().read(waveforms, explain=explain)[:-1]
+        def read(self, waveforms: Sequence, **how: Sequence) -> list[Reading]:
+            return super().read(waveforms, **how)[:-1]
 
     readings = BatchReader(Short(max_batch=100)).read(SOUNDS[:2])
     assert [r.distribution for r in readings] == [None, None]
