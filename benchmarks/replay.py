@@ -102,7 +102,8 @@ class Stopwatch(DashboardApp):
         self.waiting = (time.perf_counter(), time.process_time(), self.effect(), done)
         self.post_message(events.Key(key, None))
         with suppress(TimeoutError):
-            return await asyncio.wait_for(done, EFFECT_S)
+            async with asyncio.timeout(EFFECT_S):
+                return await done
         return None
 
 

@@ -13,13 +13,15 @@ import warnings
 from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, NamedTuple, Self
 
+import aiomqtt
 import psutil
 
 from core.errors import BrokerError
 from monitor.mqtt.address import BrokerAddress
-from monitor.mqtt.connection import Connector
+from monitor.mqtt.client import Client
+from monitor.mqtt.connection import ANSWER_S
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +35,15 @@ REASON_LENGTH = 300
 PROBE_S = 0.02
 CLOCK_SLACK_S = 60.0
 
+_probe_logger = logging.getLogger(f"{__name__}.probe")
+_probe_logger.setLevel(logging.CRITICAL)  # that a listener is not open yet is no error
+
 _PREFIX = "broker-"  # then the process id of the program that owns the folder
 _CONFIGURATION = "rumqttd.toml"
 _LISTENING = "emotion-monitor: listening"
+# A client that is back in the very moment in which rumqttd gives its previous session up breaks a lock of that
+# listener, which answers nobody any more.
+_POISONED = "PoisonError"
 
 # Runs until its standard input closes: when we say so, or when this process is gone, however it went. Signals do not
 # stop it, because a Ctrl-C reaches the whole process group and the sink still has to say `offline`.
@@ -68,6 +76,21 @@ class Ports:
 DEFAULT_PORTS = Ports()
 
 
+class _Listener(NamedTuple):
+    kind: str  # as rumqttd calls it
+    port: int
+    protocol: aiomqtt.ProtocolVersion
+    transport: Literal["tcp", "websockets"]
+
+
+def _listeners(ports: Ports) -> tuple[_Listener, ...]:
+    return (
+        _Listener("v4", ports.mqtt311, aiomqtt.ProtocolVersion.V311, "tcp"),
+        _Listener("v5", ports.mqtt5, aiomqtt.ProtocolVersion.V5, "tcp"),
+        _Listener("ws", ports.websocket, aiomqtt.ProtocolVersion.V311, "websockets"),
+    )
+
+
 class EmbeddedBroker:
     """rumqttd, from the wheel iotcore, as a child process that listens on 127.0.0.1 only.
 
@@ -85,9 +108,9 @@ class EmbeddedBroker:
     with properties. 3.1.1 is what most clients speak unless told otherwise, so `address` asks the sink for none here.
     Whatever a consumer needs is in the JSON anyway.
 
-    The child reads our end of a pipe: it ends when we do, even by kill -9. If it dies itself it is started again, on
-    the same ports with the same password. What it prints never reaches our standard output or error; the debug log
-    has it.
+    The child reads our end of a pipe: it ends when we do, even by kill -9. If it dies itself, or answers nobody any
+    more, it is started again, on the same ports with the same password. What it prints never reaches our standard
+    output or error; the debug log has it.
 
     Args:
         ports: Wishes; a port that is taken is replaced.
@@ -194,18 +217,34 @@ class EmbeddedBroker:
         return child
 
     async def _prove(self) -> None:
-        probe = Connector(self.address, client_id=f"emotion-probe-{os.getpid()}", keepalive_s=15)
+        """Logs in at every listener: each opens in its own time, and it says that it listens before they do."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + START_S
-        while True:
-            try:
-                async with probe.connect():
-                    return
-            except BrokerError as error:
+        for listener in _listeners(self.ports):
+            while not await self._serves(listener):
                 if clock() > deadline:
-                    msg = f"the embedded broker does not serve: {error}"
-                    raise BrokerError(msg) from error
-            await asyncio.sleep(PROBE_S)
+                    msg = f"the embedded broker does not serve on port {listener.port}"
+                    raise BrokerError(msg)
+                await asyncio.sleep(PROBE_S)
+
+    async def _serves(self, listener: "_Listener") -> bool:
+        probe = Client(
+            *(HOST, listener.port),
+            username=USER,
+            password=self._password,
+            identifier=f"emotion-probe-{secrets.token_hex(4)}",  # another each time, see _POISONED
+            protocol=listener.protocol,
+            transport=listener.transport,
+            websocket_path="/",
+            timeout=ANSWER_S,
+            logger=_probe_logger,
+        )
+        try:
+            async with probe:
+                return True
+        except aiomqtt.MqttError:
+            probe.cut()
+            return False
 
     async def _supervise(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -251,7 +290,8 @@ class _Child:
             BrokerError: They do not open.
         """
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._settled.wait(), START_S)
+            async with asyncio.timeout(START_S):
+                await self._settled.wait()
         if _LISTENING not in self._said:
             reason = " ".join(self._said.split())[-REASON_LENGTH:] or f"it says nothing within {START_S:.0f} s"
             msg = f"the embedded broker cannot start: {reason}"
@@ -266,7 +306,8 @@ class _Child:
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await self._process.wait()
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
@@ -278,6 +319,8 @@ class _Child:
             text = chunk.decode(errors="replace")
             logger.debug("embedded broker: %s", text.strip())
             self._said = (self._said + text)[-4096:]
+            if _POISONED in self._said and self._process.returncode is None:
+                self._process.kill()
             if _LISTENING in self._said:
                 self._settled.set()
         self._settled.set()
@@ -342,7 +385,6 @@ max_outgoing_packet_count = 200
 max_segment_size = 1048576
 max_segment_count = 10
 """
-    listeners = (("v4", ports.mqtt311), ("v5", ports.mqtt5), ("ws", ports.websocket))
     return router + "".join(
         f"""
 [{kind}.1]
@@ -357,7 +399,7 @@ dynamic_filters = true
 [{kind}.1.connections.auth]
 {USER} = "{password}"
 """
-        for kind, port in listeners
+        for kind, port, *_ in _listeners(ports)
     )
 
 

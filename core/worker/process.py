@@ -141,7 +141,8 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 insist()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self.end), _STEP_S)
+                async with asyncio.timeout(_STEP_S):
+                    await asyncio.shield(self.end)
                 return
 
     def _age_s(self) -> float:
@@ -188,13 +189,16 @@ class WorkerProcess:
     async def _bury(self) -> str:
         """Waits for the process, whose output has ended, and says what it died of."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), _STEP_S)
+            async with asyncio.timeout(_STEP_S):
+                await self._process.wait()
         if self._process.returncode is None:
             self._kill("closed its output")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), _STEP_S)
+                async with asyncio.timeout(_STEP_S):
+                    await self._process.wait()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stderr, _STEP_S)
+            async with asyncio.timeout(_STEP_S):
+                await self._stderr
         return self._sentence or self._cause_of_death()
 
     def _kill(self, sentence: str) -> None:

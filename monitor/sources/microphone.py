@@ -71,7 +71,8 @@ class MicrophoneSource:
 
     async def __aexit__(self, *exc_info: object) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(in_thread(self._close), CLOSE_TIMEOUT_S)
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await in_thread(self._close)
 
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         """See `Source`."""

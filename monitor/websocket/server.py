@@ -84,7 +84,8 @@ class WebSocketServer:
         if self.connection is not None:
             self.connection.close(CloseCode.GOING_AWAY, "the monitor has ended")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.connection.gone.wait(), CLOSE_S)
+                async with asyncio.timeout(CLOSE_S):
+                    await self.connection.gone.wait()
         self._server.close()
         await self._server.wait_closed()
         self._server = None

@@ -1,14 +1,17 @@
 """The embedded broker: who gets in, what it leaves behind, and what happens when it or we are killed."""
 
 import asyncio
+import itertools
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import psutil
@@ -20,7 +23,6 @@ from core.wire.events import Event, decode
 from monitor import broker as module
 from monitor.broker import EmbeddedBroker, Ports
 from monitor.mqtt import connection
-from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.connection import Connector
 from monitor.mqtt.messages import Message
 from monitor.sinks.mqtt import MqttSink
@@ -35,7 +37,9 @@ def child_of(broker: EmbeddedBroker) -> psutil.Process:
     return psutil.Process(broker._child._process.pid)
 
 
-def client(broker: EmbeddedBroker, port: int, *, version: int = 4, transport: str = "tcp") -> aiomqtt.Client:
+def client(
+    broker: EmbeddedBroker, port: int, *, version: int = 4, transport: str = "tcp", **options: Any
+) -> aiomqtt.Client:
     return aiomqtt.Client(
         "127.0.0.1",
         port,
@@ -44,6 +48,7 @@ def client(broker: EmbeddedBroker, port: int, *, version: int = 4, transport: st
         protocol=aiomqtt.ProtocolVersion(version),
         transport=transport,  # type: ignore[arg-type]
         websocket_path="/",
+        **options,
     )
 
 
@@ -86,7 +91,8 @@ async def test_a_property_would_cut_off_a_3_1_1_subscriber(tmp_path):
         async with careless.connect() as publisher:
             await publisher.publish(Message(topic="a", payload=b"{}", schema="s"), 0.0)
         with pytest.raises(aiomqtt.MqttError):
-            await asyncio.wait_for(waiting, PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                await waiting
 
 
 @pytest.mark.parametrize("password", ["wrong", None])
@@ -247,10 +253,11 @@ async def test_a_broker_that_is_killed_is_started_again_and_no_event_is_lost(tmp
             await sink.send(utterance(1))
             await asyncio.to_thread(early.until, "first event", lambda received: len(received) == 1)
             await wire.cut()
+            killed = broker._child
             child_of(broker).kill()
             await sink.send(utterance(2))
             await sink.send(utterance(3))
-            await until_it_serves(address, old_port=broker.ports.mqtt311)
+            await until(lambda: broker._child is not killed, "another broker")
             late = subscribe(broker.ports.mqtt311, "+/+/+/utterance", version="311", options=login)
             await wire.mend()
             received = await asyncio.to_thread(late.until, "the last event", lambda all_: utterance(3) in events(all_))
@@ -262,15 +269,21 @@ def events(received: list[Received]) -> list[Event]:
     return list(dict.fromkeys(decode(message.payload) for message in received))
 
 
-async def until_it_serves(address: BrokerAddress, *, old_port: int) -> None:
-    """In MQTT 5 and in MQTT 3.1.1, which has a port of its own."""
-    async with asyncio.timeout(PATIENCE_S):
-        await until(lambda: socket.socket().connect_ex(("127.0.0.1", old_port)) == 0, "MQTT 3.1.1")
-        while True:
-            with suppress(BrokerError):
-                async with Connector(address, client_id="probe", keepalive_s=15).connect():
-                    return
-            await asyncio.sleep(0.02)
+async def test_a_listener_that_a_client_has_broken_for_all_is_mended(tmp_path, monkeypatch):
+    """Two clients of one id, on two listeners: now and then one comes in the moment in which the other goes."""
+    monkeypatch.setattr(module, "RESTART_S", (0.05, 1.0))
+    async with EmbeddedBroker(runtime=tmp_path) as broker:
+        first, deadline = broker._child, time.monotonic() + 30
+        for version, port in itertools.cycle(((4, broker.ports.mqtt311), (5, broker.ports.mqtt5))):
+            with suppress(aiomqtt.MqttError):
+                async with client(broker, port, version=version, identifier="twin", timeout=0.2):
+                    pass
+            if broker._child is not first:
+                break
+            if time.monotonic() > deadline:
+                pytest.skip("rumqttd did not break under two clients of one id")
+        async with client(broker, broker.ports.mqtt311), client(broker, broker.ports.mqtt5, version=5):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,8 @@ async def playing(pipeline: Pipeline):
         yield run
     finally:
         pipeline.stop()
-        await asyncio.wait_for(run, PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            await run
 
 
 async def test_a_run_accounts_for_every_sample_and_utterance():
@@ -317,7 +318,8 @@ async def test_a_dead_model_does_not_burn_through_a_file_that_can_wait(tmp_path)
         await asyncio.sleep(1)
         assert len(memory.of(UtteranceEvent)) == read
         broken.unlink()
-        await asyncio.wait_for(run, PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            await run
     assert memory.last.failed == 0
     assert memory.last.published == memory.last.segments
     assert any(event.where == "worker" for event in memory.of(ErrorEvent))
@@ -339,7 +341,8 @@ async def test_a_torn_source_ends_alone_and_what_it_gave_is_read():
 async def test_a_run_that_nobody_listens_to_ends():
     memory = Memory(state="closed")
     quiet = np.zeros(16_000 * 600, np.int16)
-    await asyncio.wait_for(Pipeline(settings(), [Clip(realtime=True, samples=quiet)], [memory]).run(), PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
+        await Pipeline(settings(), [Clip(realtime=True, samples=quiet)], [memory]).run()
 
 
 async def test_a_model_that_is_none_is_an_error_and_leaves_no_task():
