@@ -2,7 +2,9 @@
 
 A reading p becomes q with log q = (log p - prior_strength * log p_content_free) / temperature + constant: what the
 model says to silence and noise is what it says without hearing anything (contextual calibration, Zhao et al. 2021),
-and the temperature undoes over- or under-confidence. Both are fitted by `emotion-eval calibrate`, on speakers that the
+and the temperature undoes over- or under-confidence. A model that gets to know a voice and a room has two of them, for
+a stream of which nothing was heard and for one that is wholly known; those of streams between lie between. All are
+fitted by `emotion-eval calibrate`, on speakers that the
 model was not trained on.
 """
 
@@ -40,10 +42,10 @@ def log_of(probabilities: ArrayLike) -> NDArray[np.float64]:
 
 
 def corrected(
-    log_probs: NDArray[np.float64], log_prior: ArrayLike, *, temperature: float, prior_strength: float
+    log_probs: NDArray[np.float64], log_prior: ArrayLike, *, temperature: ArrayLike, prior_strength: float
 ) -> NDArray[np.float64]:
     """Corrected log-probabilities [..., 4] of log-probabilities [..., 4], given the content-free ones [4]."""
-    scores = (log_probs - prior_strength * np.asarray(log_prior, np.float64)) / temperature
+    scores = (log_probs - prior_strength * np.asarray(log_prior, np.float64)) / np.asarray(temperature)[..., None]
     scores = scores - scores.max(axis=-1, keepdims=True)
     normalised: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
     return normalised
@@ -70,6 +72,7 @@ class Correction:
 
     Attributes:
         temperature: Above 1 it evens out a reading, below 1 it sharpens it.
+        adapted_temperature: The same for a stream that is wholly known, see `temperature_at`; None: `temperature`.
         prior: Log-probabilities read from content-free sound.
         prior_strength: How much of the prior is taken off, from 0 to 1.
     """
@@ -79,14 +82,25 @@ class Correction:
     temperature: Positive
     prior: LogProbabilities
     prior_strength: Annotated[float, Interval(ge=0, le=1)]
+    adapted_temperature: Positive | None = None
 
-    def corrected(self, log_probs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Corrected log-probabilities [..., 4]."""
-        return corrected(log_probs, tuple(self.prior), temperature=self.temperature, prior_strength=self.prior_strength)
+    def temperature_at(self, weight: ArrayLike) -> NDArray[np.float64]:
+        """The temperature [...] of readings with such weights [...] of the anchor; see `core.anchor.Anchor.weight`."""
+        known = self.temperature if self.adapted_temperature is None else self.adapted_temperature
+        return self.temperature + (known - self.temperature) * np.asarray(weight, np.float64)
 
-    def apply(self, distribution: EmotionDistribution) -> EmotionDistribution:
-        """The corrected reading."""
-        return EmotionDistribution.from_log_weights(self.corrected(log_of(tuple(distribution))).tolist())
+    def corrected(self, log_probs: NDArray[np.float64], weight: ArrayLike = 0.0) -> NDArray[np.float64]:
+        """Corrected log-probabilities [..., 4], read with such weights [...] of the anchor."""
+        return corrected(
+            log_probs,
+            tuple(self.prior),
+            temperature=self.temperature_at(weight),
+            prior_strength=self.prior_strength,
+        )
+
+    def apply(self, distribution: EmotionDistribution, weight: float = 0.0) -> EmotionDistribution:
+        """The corrected reading, read with such a weight of the anchor."""
+        return EmotionDistribution.from_log_weights(self.corrected(log_of(tuple(distribution)), weight).tolist())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

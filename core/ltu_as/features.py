@@ -43,6 +43,34 @@ class EncodedSounds:
     truncated_s: Sequence[float]
     ms: float
 
+    @classmethod
+    def of(cls, batches: "Sequence[Self]") -> Self:
+        """Joins batches to one."""
+        longest = max(batch.keep.shape[1] for batch in batches)
+        padded = [(batch, longest - batch.keep.shape[1]) for batch in batches]
+        return cls(
+            features=torch.cat([nn.functional.pad(batch.features, (0, 0, n, 0)) for batch, n in padded]),
+            keep=torch.cat([nn.functional.pad(batch.keep, (n, 0)) for batch, n in padded]),
+            means=torch.cat([batch.means for batch in batches]),
+            truncated_s=[seconds for batch in batches for seconds in batch.truncated_s],
+            ms=sum(batch.ms for batch in batches),
+        )
+
+    def each(self) -> list[Self]:
+        """Every sound as a batch of its own."""
+        number = len(self.truncated_s)
+        return [
+            replace(
+                self,
+                features=self.features[row : row + 1],
+                keep=self.keep[row : row + 1],
+                means=self.means[row : row + 1],
+                truncated_s=[self.truncated_s[row]],
+                ms=self.ms / number,
+            )
+            for row in range(number)
+        ]
+
     def shifted(self, shift: Tensor) -> Self:
         """The same with [B, layers, d_model] taken from the features at every time."""
         return replace(self, features=self.features - shift[:, :, None].to(self.features.device))

@@ -18,7 +18,7 @@ from core.ltu_as.checkpoint import folder_sha256, stored_dtype
 from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
 from core.ltu_as.explanation import explain as explanation_of
-from core.ltu_as.features import MIN_SAMPLES
+from core.ltu_as.features import MIN_SAMPLES, EncodedSounds
 from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
 from core.ltu_as.readout import InvalidReading, Kind, Pool, Scope, check_options, readout
@@ -109,9 +109,8 @@ class LTUASReader:
             readout="/".join([self._kind, *options]),
             calibration=loaded.identifier if loaded and self._correction else None,
         )
-        self._steps(
-            [np.zeros(SAMPLE_RATE_HZ, np.int16)], [None], self._decoding
-        )  # the first pass is slow: not the user's first words
+        # The first pass is slow: not the user's first words.
+        self.steps(self.hear([np.zeros(SAMPLE_RATE_HZ, np.int16)]), transcripts=[None])
 
     @property
     def stamp(self) -> ModelStamp:
@@ -155,14 +154,41 @@ class LTUASReader:
                 readings[n] = reading
         return readings
 
-    def steps(self, waveforms: Sequence[NDArray[np.int16]]) -> list[StepLogits]:
-        """What readings are made of: the kept logits of every sound, whatever it is.
+    def hear(self, waveforms: Sequence[NDArray[np.int16]]) -> EncodedSounds:
+        """What the encoder makes of sounds: `read_heard` and `steps` may then ask more than once.
 
         Raises:
             AudioError: A sound has fewer than 201 samples.
+        """
+        return self._model.hear(waveforms)
+
+    def read_heard(self, sounds: EncodedSounds, anchors: Sequence[Anchor | None]) -> list[Reading]:
+        """`read` of what was heard before; nobody asks whether the sounds are too short or too quiet."""
+        return self._read_heard(sounds, [None] * len(anchors), self._decoding, anchors)
+
+    def steps(
+        self,
+        sounds: EncodedSounds,
+        *,
+        transcripts: Sequence[str | None],
+        anchors: Sequence[Anchor | None] = (),
+        prompt: str | None = None,
+    ) -> list[StepLogits]:
+        """What readings are made of: the kept logits of every sound, whatever it is.
+
+        Args:
+            sounds: See `hear`.
+            transcripts: Of each; see `transcripts`.
+            anchors: See `read`.
+            prompt: Another prompt than the reader's.
+
+        Raises:
             ModelError: A transcript is longer than the model's context.
         """
-        return self._steps(waveforms, self.transcripts(waveforms), self._decoding)
+        heard = self._anchoring.shifted(sounds, anchors) if self._anchoring and anchors else sounds
+        return self._model.answer(
+            heard, transcripts=transcripts, prompt=prompt or self._prompt, decoding=self._decoding
+        )
 
     def transcripts(self, waveforms: Sequence[NDArray[np.int16]]) -> list[str | None]:
         """What the model's transcriber hears in each sound; None where the model has no transcriber."""
@@ -184,27 +210,33 @@ class LTUASReader:
         anchors: Sequence[Anchor | None],
     ) -> list[Reading]:
         try:
-            sounds = self._model.hear(waveforms)
-            shifted = self._anchoring.shifted(sounds, anchors) if self._anchoring else sounds
-            read = self._model.answer(shifted, transcripts=transcripts, prompt=self._prompt, decoding=decoding)
+            return self._read_heard(self.hear(waveforms), transcripts, decoding, anchors)
         except EmotionMonitorError as error:  # a transcript that does not fit: only its own utterance pays for it
             if len(waveforms) == 1:
                 return [Reading(distribution=None, reason=str(error), transcript=transcripts[0])]
             alone = zip(waveforms, transcripts, anchors, strict=True)
             return [self._read([sound], [said], decoding, [anchor])[0] for sound, said, anchor in alone]
-        readings = [self._reading(steps, written=decoding == _WRITTEN) for steps in read]
-        for row, anchor in enumerate(anchors):
+
+    def _read_heard(
+        self,
+        sounds: EncodedSounds,
+        transcripts: Sequence[str | None],
+        decoding: Decoding,
+        anchors: Sequence[Anchor | None],
+    ) -> list[Reading]:
+        shifted = self._anchoring.shifted(sounds, anchors) if self._anchoring else sounds
+        read = self._model.answer(shifted, transcripts=transcripts, prompt=self._prompt, decoding=decoding)
+        readings = []
+        for row, (steps, anchor) in enumerate(zip(read, anchors, strict=True)):
+            heard = adaptation = None
             if self._anchoring and anchor:
                 heard, adaptation = self._anchoring.heard(sounds.means[row]), self._anchoring.adaptation(anchor)
-                readings[row] = replace(readings[row], heard=heard, adaptation=adaptation)
+            weight = adaptation.weight if adaptation else 0.0
+            reading = self._reading(steps, weight=weight, written=decoding == _WRITTEN)
+            readings.append(replace(reading, heard=heard, adaptation=adaptation))
         return readings
 
-    def _steps(
-        self, waveforms: Sequence[NDArray[np.int16]], transcripts: Sequence[str | None], decoding: Decoding
-    ) -> list[StepLogits]:
-        return self._model.step_logits_batch(waveforms, transcripts=transcripts, prompt=self._prompt, decoding=decoding)
-
-    def _reading(self, steps: StepLogits, *, written: bool) -> Reading:
+    def _reading(self, steps: StepLogits, *, weight: float, written: bool) -> Reading:
         distribution, reason = None, None
         try:
             distribution = readout(steps, kind=self._kind, pool=self._pool, scope=self._scope)
@@ -213,7 +245,7 @@ class LTUASReader:
         else:
             reason = self._abstention.after(steps)
             if self._correction is not None:
-                distribution = self._correction.apply(distribution)
+                distribution = self._correction.apply(distribution, weight)
         return Reading(
             distribution=None if reason else distribution,
             reason=reason,

@@ -1,22 +1,23 @@
 """Calibrates a finished model folder on its dev speakers."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from core.errors import UsageError
-from core.ltu_as.abstention import Abstention
+from core.ltu_as.abstention import Abstention, active_sound
 from core.ltu_as.calibration import CALIBRATION_NAME, Calibration
 from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.config import CONFIG_NAME, LTUASConfig
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.readout import Kind
-from offline_eval.calibration.hearing import Sound, content_free, disturbed, feature_means, hear, marked, recorded
+from offline_eval.calibration.hearing import Listener, Sound, content_free, disturbed, marked, recorded
+from offline_eval.calibration.states import read_in_states
 from offline_eval.calibration.thresholds import Heard, fit_abstention, fit_outlier
 from offline_eval.calibration.worth import Fitted, HeldOut, Refused, fit_readout, refused
 from offline_eval.datasets.kinds import load_datasets
-from offline_eval.labels.clips import Clip, in_split, require_distinct
+from offline_eval.labels.clips import UNLABELLED, Clip, OtherClip, Recording, in_split, require_distinct
 
 READOUTS: tuple[Kind, ...] = (
     "seq_logprob", "first_piece", "softmax_mean", "mean_softmax", "vocab_prob", "paper_linear",
@@ -25,7 +26,7 @@ READOUTS: tuple[Kind, ...] = (
 
 _CLEAN, _DISTURBED = "dev speech", "dev speech, disturbed"
 _NOISE = "content-free, to fit"
-_STRANGERS = "corpora it did not learn from"
+_ORDINARY = "ordinary speech"
 _FIT_SEED, _UNSEEN_SEED = 1, 2
 
 
@@ -36,9 +37,10 @@ class Job:
     Attributes:
         model: The model folder.
         data: See `open_dataset`; its dev speakers must not have been trained on.
-        strangers: Data whose corpora the model did not learn from. Corrections are then fitted on all of their clips,
-            and judged by leaving one corpus out at a time: certainty that is earned on voices and rooms like those of
-            the training does not hold for others.
+        left_out: Corpora of the data, and for each a model that was trained alike but without it; the model itself
+            where it learned from neither. Corrections are then fitted on what these models read in all clips of the
+            corpora, and judged by leaving one corpus out at a time: certainty that is earned on voices and rooms like
+            those of the training does not hold for others.
         out: Where to write; None: the model folder's calibration.json.
         dev_speakers: Exactly who is held out, as in training; empty for what the data states.
         without: Corpora of the data that are left out.
@@ -51,7 +53,7 @@ class Job:
 
     model: Path
     data: tuple[str | Path, ...]
-    strangers: tuple[str | Path, ...] = ()
+    left_out: Mapping[str, Path] = field(default_factory=dict)
     out: Path | None = None
     dev_speakers: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
@@ -79,9 +81,11 @@ class Outcome:
 def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     """Fits temperatures, priors and thresholds, and writes them.
 
-    Corrections are fitted on the dev clips as they are, or on those of strangers; thresholds on the dev clips and on a
-    disturbed variant of each, nearer to what a live microphone hears. What is written is fitted on all of them; what it
-    is said to be worth to each speaker, or corpus, is what the fit to the others is.
+    Corrections are fitted on the dev clips as they are, or on those of corpora that were left out; for a model that
+    gets to know voices also on these clips when HEARD others were heard before. Thresholds are fitted on the dev
+    clips, on a disturbed variant of each, nearer to what a live microphone hears, and on ordinary speech of the dev
+    speakers, where there is such. What is written is fitted on all of them; what it is said to be worth to each
+    speaker, or corpus, is what the fit to the others is.
 
     Raises:
         UsageError: The data cannot be used.
@@ -91,40 +95,55 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     defaults = LTUASConfig.from_json(job.model / CONFIG_NAME).defaults
     prompts = tuple(dict.fromkeys((*PROMPTS, defaults.prompt)))
     kinds = tuple(dict.fromkeys((*READOUTS, defaults.readout)))
-    clips, training, strangers = _clips(job)
+    material = _material(job)
+    clips, ordinary, training = material.dev, material.ordinary, material.training
     unseen = {f"content-free: {kind}": sounds for kind, sounds in content_free(job.seed, _UNSEEN_SEED).items()}
     if job.vad is not None:
         unseen |= {f"marked as {label}": sounds for label, sounds in marked(job.vad).items()}
     sounds: dict[str, Sequence[Sound]] = {
         _CLEAN: recorded(clips),
         _DISTURBED: disturbed(clips, job.seed),
-        **({_STRANGERS: recorded(strangers)} if strangers else {}),
+        **({_ORDINARY: recorded(ordinary)} if ordinary else {}),
         _NOISE: [sound for made in content_free(job.seed, _FIT_SEED).values() for sound in made],
         **unseen,
     }
-    heard = hear(job.model, prompts, sounds, device=job.device, progress=progress)
+    listener = Listener(job.model, device=job.device)
+    progress(f"hearing {sum(map(len, sounds.values()))} sounds")
+    spoken: dict[str, Sequence[Recording]] = {_CLEAN: clips, _DISTURBED: clips}
+    if ordinary:
+        spoken[_ORDINARY] = ordinary
+    heard = {
+        name: [*map(Heard, (active_sound(one()) for one in some), listener.read(some, prompts))]
+        for name, some in sounds.items()
+    }
     outlier = None
     if training:
         progress(f"hearing {len(training)} training clips, as they are and disturbed")
-        both = [*recorded(training), *disturbed(training, job.seed)]
-        outlier = fit_outlier(feature_means(job.model, both, device=job.device))
+        outlier = fit_outlier(listener.feature_means([*recorded(training), *disturbed(training, job.seed)]))
+    held_out: HeldOut = "corpus" if job.left_out else "speaker"
+    labelled = [clip for _, some in material.labelled for clip in some]
+    readers = [(Listener(model, device=job.device), some) for model, some in material.labelled]
+    progress(f"hearing {len(labelled)} clips that corrections are fitted on")
+    states = read_in_states(readers, prompts, heard[_NOISE], held_out=held_out, seed=job.seed, progress=progress)
 
     progress("fitting")
 
     @cache
     def thresholds(without_speaker: str | None = None) -> Abstention:
-        spoken = [*zip(clips, heard[_CLEAN], strict=True), *zip(clips, heard[_DISTURBED], strict=True)]
-        speech = [one for clip, one in spoken if clip.speaker != without_speaker]
+        speech = [
+            one
+            for name, some in spoken.items()
+            for clip, one in zip(some, heard[name], strict=True)
+            if clip.speaker != without_speaker
+        ]
         return fit_abstention(speech, heard[_NOISE], outlier)
 
     def judged(name: str) -> Iterator[tuple[Heard, Abstention]]:
-        speakers = [clip.speaker for clip in clips] if name in {_CLEAN, _DISTURBED} else [None] * len(heard[name])
+        speakers = [clip.speaker for clip in spoken[name]] if name in spoken else [None] * len(heard[name])
         return ((one, thresholds(speaker)) for one, speaker in zip(heard[name], speakers, strict=True))
 
-    held_out: HeldOut = "corpus" if strangers else "speaker"
-    labelled, speech = (strangers, heard[_STRANGERS]) if strangers else (clips, heard[_CLEAN])
     fitted = [
-        fit_readout(p, kind, labelled, speech, heard[_NOISE], held_out=held_out) for p in prompts for kind in kinds
+        fit_readout(p, kind, labelled, states, heard[_NOISE], held_out=held_out) for p in prompts for kind in kinds
     ]
     calibration = Calibration(
         model_sha256=folder_sha256(job.model),
@@ -132,7 +151,6 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         entries=tuple(row.entry for row in fitted if row.entry),
         abstention=thresholds(),
     )
-    told = (_CLEAN, _DISTURBED, *([_STRANGERS] if strangers else []), *unseen)
     path = job.out or job.model / CALIBRATION_NAME
     calibration.to_json(path)
     return Outcome(
@@ -141,20 +159,33 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         default_readout=defaults.readout,
         calibration=calibration,
         fitted=fitted,
-        refused=[refused(name, prompt, judged(name)) for prompt in prompts for name in told],
+        refused=[refused(name, prompt, judged(name)) for prompt in prompts for name in (*spoken, *unseen)],
     )
 
 
-def _clips(job: Job) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    """The dev clips, the train clips that say what training speech is like, and the clips of strangers."""
-    specs = (*job.data, *job.strangers)
-    datasets = load_datasets(specs, without=job.without, dev_speakers=job.dev_speakers)
-    clips, strangers = (
-        [clip for dataset in part for clip in dataset.clips]
-        for part in (datasets[: len(job.data)], datasets[len(job.data) :])
-    )
-    require_distinct([*clips, *strangers])
-    dev, train = in_split(clips, "dev"), in_split(clips, "train")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Material:
+    """What a calibration is made of.
+
+    Attributes:
+        dev: Clips of dev speakers.
+        ordinary: Ordinary speech of dev speakers.
+        training: Train clips, which say what training speech is like.
+        labelled: Clips that corrections are fitted on, and the model that reads them and did not learn from them.
+    """
+
+    dev: Sequence[Clip]
+    ordinary: Sequence[OtherClip]
+    training: Sequence[Recording]
+    labelled: Sequence[tuple[Path, Sequence[Clip]]]
+
+
+def _material(job: Job) -> _Material:
+    datasets = load_datasets(job.data, without=job.without, dev_speakers=job.dev_speakers)
+    clips = [clip for dataset in datasets for clip in dataset.clips]
+    unlabelled = [clip for dataset in datasets for clip in dataset.others if clip.label == UNLABELLED]
+    require_distinct(clips)
+    dev, train = in_split(clips, "dev"), [*in_split(clips, "train"), *in_split(unlabelled, "train")]
     speakers = {clip.speaker for clip in dev}
     if len(speakers) < 2:  # noqa: PLR2004 - one is left out at a time
         msg = f"{len(speakers)} dev speaker(s) in the data"
@@ -162,13 +193,21 @@ def _clips(job: Job) -> tuple[list[Clip], list[Clip], list[Clip]]:
     if both := sorted(speakers & {clip.speaker for clip in train}):
         msg = f"{len(both)} speaker(s) are both in train and in dev, first {both[0]}"
         raise UsageError(msg, hint="put all clips of a speaker into one split")
-    if job.strangers and len({clip.corpus for clip in strangers}) < 2:  # noqa: PLR2004 - one is left out at a time
-        msg = "the strangers are of fewer than two corpora"
+    if len(job.left_out) == 1:
+        msg = "one corpus was left out"
         raise UsageError(msg, hint="a correction for strangers is judged on a corpus that it was not fitted on")
-    if known := sorted({clip.corpus for clip in strangers} & {clip.corpus for clip in clips}):
-        msg = f"{known[0]} is no stranger: it is in the data too"
-        raise UsageError(msg, hint="leave it out with --without, or out of --strangers")
-    return dev, train[:: -(-len(train) // job.training_clips)] if train and job.training_clips else [], strangers
+    if missing := sorted(job.left_out.keys() - {clip.corpus for clip in clips}):
+        msg = f"no clips of {missing[0]}"
+        raise UsageError(msg, hint=f"corpora of the data: {', '.join(sorted({clip.corpus for clip in clips}))}")
+    strangers = [
+        (model, [clip for clip in clips if clip.corpus == corpus]) for corpus, model in sorted(job.left_out.items())
+    ]
+    return _Material(
+        dev=dev,
+        ordinary=in_split(unlabelled, "dev"),
+        training=train[:: -(-len(train) // job.training_clips)] if train and job.training_clips else [],
+        labelled=strangers or [(job.model, dev)],
+    )
 
 
 def _fitted_on(clips: Sequence[Clip], held_out: HeldOut) -> str:

@@ -54,9 +54,10 @@ def _plot(path: Path, shown: Sequence[Fitted]) -> None:
     figure = Figure(figsize=(4.2 * len(shown), 4), layout="constrained")
     for axes, row in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfect")
-        for quality, marker, line, name in ((row.before, "o", "--", "before"), (row.after, "s", "-", "after")):
-            if quality is not None:
-                label, area = f"{name}, ECE {quality.ece:.3f}", [_DOT * share for share in quality.share]
+        for heard, worth in row.worth.items():
+            known = f", {heard} heard" if heard else ""
+            for quality, marker, line, name in ((worth.before, "o", "--", "before"), (worth.after, "s", "-", "after")):
+                label, area = f"{name}{known}, ECE {quality.ece:.3f}", [_DOT * share for share in quality.share]
                 (drawn,) = axes.plot(quality.confidence, quality.accuracy, line, linewidth=0.8)
                 axes.scatter(
                     quality.confidence, quality.accuracy, area, color=drawn.get_color(), marker=marker, label=label

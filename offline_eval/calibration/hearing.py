@@ -1,4 +1,4 @@
-"""Sounds heard by a finished model folder through the live program's own reader, once per prompt."""
+"""Sounds heard by a finished model folder through the live program's own reader."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.anchor import Anchor
 from core.errors import UsageError
-from core.ltu_as.abstention import active_sound
+from core.ltu_as.config import Defaults
+from core.ltu_as.features import EncodedSounds
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.readout import Kind
 from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ
 from core.sound.audio import pcm16, read_audio
-from offline_eval.calibration.thresholds import Heard
 from offline_eval.datasets.files import Row, existing, read_table
 from offline_eval.labels.clips import Recording
 from offline_eval.sounds.augment import augment, generator_for
@@ -28,46 +29,80 @@ ROUNDS = 3
 Sound = Callable[[], NDArray[np.int16]]
 """Loads 16 kHz int16 [n] when it is needed."""
 
-_AT_ONCE = 8
+AT_ONCE = 8
+"""Sounds a batch."""
+
 _VARIANT = 1_000_000
 """Training's variants of a clip have lower numbers."""
 _WRITES_ANSWER: Kind = "softmax_mean"
-_ANSWER_POSITION: Kind = "first_piece"
 
 
-def hear(
-    model: Path,
-    prompts: Sequence[str],
-    sounds: Mapping[str, Sequence[Sound]],
-    *,
-    device: str,
-    progress: Callable[[str], None],
-) -> dict[str, list[Heard]]:
-    """What the model makes of groups of sounds: raw logits, from which every read-out can be computed.
+class Listener:
+    """A finished model folder that hears sounds once, and is asked about them often.
+
+    Args:
+        model: The folder.
+        device: Where it runs.
 
     Raises:
         ModelError: The folder cannot be used.
-        AudioError: A sound cannot be decoded, or is shorter than 201 samples.
     """
-    flat = [sound for group in sounds.values() for sound in group]
-    active = [active_sound(sound()) for sound in flat]
-    steps: dict[str, list[StepLogits]] = {}
-    for prompt in prompts:
-        progress(f"hearing {len(flat)} sounds, {prompt} prompt")
-        steps[prompt] = [*_steps(model, flat, prompt=prompt, readout=_WRITES_ANSWER, device=device)]
-    heard = iter([Heard(a, {p: steps[p][n] for p in prompts}) for n, a in enumerate(active)])
-    return {name: [next(heard) for _ in group] for name, group in sounds.items()}
 
+    def __init__(self, model: Path, *, device: str) -> None:
+        self.reader = LTUASReader(model, device=device, calibrate=False, abstain=False)
+        """Reads as the folder says by default."""
+        self._writer = LTUASReader(model, device=device, readout=_WRITES_ANSWER, calibrate=False, abstain=False)
 
-def feature_means(model: Path, sounds: Sequence[Sound], *, device: str) -> NDArray[np.float64]:
-    """[N, d_model]: the mean features of each sound; they do not depend on the prompt.
+    @property
+    def defaults(self) -> Defaults:
+        """How the folder reads by default."""
+        return self.reader.model.config.defaults
 
-    Raises:
-        ModelError: The folder cannot be used.
-        AudioError: A sound cannot be decoded, or is shorter than 201 samples.
-    """
-    heard = _steps(model, sounds, prompt="single", readout=_ANSWER_POSITION, device=device)
-    return np.array([steps.feature_mean for steps in heard], np.float64)
+    @property
+    def pseudo_utterances(self) -> float | None:
+        """See `core.ltu_as.config.AnchorConfig`; None: the model does not get to know voices."""
+        anchor = self.reader.model.config.anchor
+        return anchor.pseudo_utterances if anchor else None
+
+    def hear(self, sounds: Sequence[Sound]) -> Iterator[EncodedSounds]:
+        """Each sound, as a batch of its own.
+
+        Raises:
+            AudioError: A sound cannot be decoded, or is shorter than 201 samples.
+        """
+        for start in range(0, len(sounds), AT_ONCE):
+            yield from self._writer.hear([sound() for sound in sounds[start : start + AT_ONCE]]).each()
+
+    def steps(
+        self, heard: Sequence[EncodedSounds], prompts: Sequence[str], anchors: Sequence[Anchor] = ()
+    ) -> Iterator[Mapping[str, StepLogits]]:
+        """What the model makes of each sound with each prompt: raw logits, of which every read-out can be computed."""
+        for start in range(0, len(heard), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            together = EncodedSounds.of(heard[some])
+            silent = [None] * len(together.truncated_s)
+            answers = [
+                self._writer.steps(together, transcripts=silent, anchors=anchors[some], prompt=prompt)
+                for prompt in prompts
+            ]
+            yield from (dict(zip(prompts, one, strict=True)) for one in zip(*answers, strict=True))
+
+    def read(self, sounds: Sequence[Sound], prompts: Sequence[str]) -> Iterator[Mapping[str, StepLogits]]:
+        """The same of sounds that are asked about once.
+
+        Raises:
+            AudioError: A sound cannot be decoded, or is shorter than 201 samples.
+        """
+        for start in range(0, len(sounds), AT_ONCE):
+            yield from self.steps([*self.hear(sounds[start : start + AT_ONCE])], prompts)
+
+    def feature_means(self, sounds: Sequence[Sound]) -> NDArray[np.float64]:
+        """[N, d_model]: the mean features of each sound.
+
+        Raises:
+            AudioError: A sound cannot be decoded, or is shorter than 201 samples.
+        """
+        return np.array([heard.means[0].mean(0).numpy() for heard in self.hear(sounds)], np.float64)
 
 
 def recorded(clips: Sequence[Recording]) -> list[Sound]:
@@ -102,12 +137,6 @@ def marked(folder: Path) -> dict[str, list[Sound]]:
         if end_s - start_s >= LEAST_MARKED_S:
             stretches.setdefault(row["label"], []).append(_cut(path, start_s, end_s))
     return stretches
-
-
-def _steps(model: Path, sounds: Sequence[Sound], *, prompt: str, readout: Kind, device: str) -> Iterator[StepLogits]:
-    reader = LTUASReader(model, device=device, prompt=prompt, readout=readout, calibrate=False, abstain=False)
-    for start in range(0, len(sounds), _AT_ONCE):
-        yield from reader.steps([sound() for sound in sounds[start : start + _AT_ONCE]])
 
 
 def _reading(path: Path) -> Sound:

@@ -26,18 +26,23 @@ def report(outcome: Outcome) -> str:
 
 def corrections(rows: Sequence[Fitted]) -> Iterator[str]:
     """Lines of a Markdown table: what was fitted, and what it is worth."""
-    yield "| prompt | read-out | clips | temperature | prior strength | NLL before | after | ECE before | after |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield (
+        "| prompt | read-out | clips | heard before | temperature | prior strength "
+        "| NLL before | after | ECE before | after |"
+    )
+    yield f"|{'---|' * 10}"
     for row in rows:
-        if row.entry is None or row.before is None or row.after is None:
-            cells = ["not calibrated: too often invalid", *[""] * 5]
-        else:
+        if row.entry is None:
+            cells = ["not calibrated: too often invalid", *[""] * 6]
+            yield f"| {' | '.join([row.prompt, row.readout, str(row.clips), *cells])} |"
+        for heard, worth in row.worth.items():
             cells = [
-                f"{row.entry.temperature:.3g}",
-                f"{row.entry.prior_strength:.2f}",
-                *(f"{value:.3f}" for value in (row.before.nll, row.after.nll, row.before.ece, row.after.ece)),
+                str(heard),
+                f"{worth.temperature:.3g}",
+                f"{row.entry.prior_strength if row.entry else 0:.2f}",
+                *(f"{v:.3f}" for v in (worth.before.nll, worth.after.nll, worth.before.ece, worth.after.ece)),
             ]
-        yield f"| {' | '.join([row.prompt, row.readout, str(row.clips), *cells])} |"
+            yield f"| {' | '.join([row.prompt, row.readout, str(row.clips), *cells])} |"
 
 
 def _thresholds(abstention: Abstention) -> Iterator[str]:

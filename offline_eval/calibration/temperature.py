@@ -1,6 +1,7 @@
 """The temperature and the strength of the prior under which labels are most likely."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,6 +50,30 @@ def fit_temperature_and_prior(
         prior=LogProbabilities(**dict(zip(EMOTIONS, map(_rounded, log_prior), strict=True))),
         prior_strength=_rounded(strength),
     )
+
+
+def fit_adapted_temperature(
+    correction: Correction, log_probs: Values, anchor_weights: Values, targets: Values, weights: Values | None = None
+) -> Correction:
+    """The same with the `adapted_temperature` of the least cross-entropy to the targets, but not above `temperature`.
+
+    Whoever is known better is not to be read with less certainty.
+
+    Args:
+        correction: Fitted on readings of streams of which nothing was heard.
+        log_probs: [N, 4] readings of labelled speech, of streams of which something was.
+        anchor_weights: [N], what each was read with; see `Correction.temperature_at`.
+        targets: [N, 4] distributions.
+        weights: [N] of the clips; all alike by default.
+    """
+
+    def loss(log_temperature: float) -> float:
+        tried = replace(correction, adapted_temperature=float(np.exp(log_temperature)))
+        log_q = tried.corrected(log_probs, anchor_weights)
+        return float(np.average(-(targets * log_q).sum(axis=1), weights=weights))
+
+    best = _golden(loss, np.log(TEMPERATURES[0]), np.log(correction.temperature))
+    return replace(correction, adapted_temperature=_rounded(np.exp(best)))
 
 
 def _golden(function: Callable[[float], float], low: float, high: float) -> float:

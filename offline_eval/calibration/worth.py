@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from core.ltu_as.abstention import Abstention
 from core.ltu_as.calibration import Correction, Entry, log_of
 from core.ltu_as.readout import InvalidReading, Kind, readout
-from offline_eval.calibration.temperature import fit_temperature_and_prior
+from core.ltu_as.steps import StepLogits
+from offline_eval.calibration.temperature import fit_adapted_temperature, fit_temperature_and_prior
 from offline_eval.calibration.thresholds import Heard, reason_not_to_read
 from offline_eval.labels.clips import Clip, targets_of
 from offline_eval.scoring.metrics.calibration import expected_error, reliability
@@ -25,6 +26,8 @@ HeldOut = Literal["speaker", "corpus"]
 """Whose clips are left out at a time when a correction is judged."""
 
 Rows = NDArray[np.bool_]
+
+_CORRECTION = tuple(part.name for part in fields(Correction))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,36 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What a correction does to readings.
+
+    Attributes:
+        temperature: That of a stream of which nothing was heard, or that of one which is wholly known.
+        before: As the model reads.
+        after: Each speaker, or corpus, corrected by what was fitted on the others.
+    """
+
+    temperature: float
+    before: Quality
+    after: Quality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class State:
+    """Readings of clips whose streams were heard before.
+
+    Attributes:
+        heard: So many utterances.
+        steps: Of each clip, by prompt.
+        weights: [N], of the anchors that they were read with.
+    """
+
+    heard: int
+    steps: Sequence[Mapping[str, StepLogits]]
+    weights: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
     """One prompt and read-out, pooled by the mean over all steps.
 
@@ -55,16 +88,14 @@ class Fitted:
         readout: The read-out.
         clips: How many had a distribution.
         entry: Fitted on all of them; None where the read-out is too often invalid.
-        before: As the model reads.
-        after: Each speaker, or corpus, corrected by what was fitted on the others.
+        worth: What that does, by the utterances that were heard of a stream before; empty where there is no entry.
     """
 
     prompt: str
     readout: Kind
     clips: int
     entry: Entry | None = None
-    before: Quality | None = None
-    after: Quality | None = None
+    worth: Mapping[int, Worth] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +112,7 @@ def fit_readout(
     prompt: str,
     kind: Kind,
     clips: Sequence[Clip],
-    speech: Sequence[Heard],
+    states: Sequence[State],
     noise: Sequence[Heard],
     *,
     held_out: HeldOut = "speaker",
@@ -89,36 +120,50 @@ def fit_readout(
     """Fits one read-out on clips of at least two speakers, and scores the fit by leaving one speaker out at a time.
 
     Or one corpus, where `held_out` says so: what a correction is worth to voices and rooms like none it was fitted on.
+
+    Args:
+        prompt: The prompt.
+        kind: The read-out.
+        clips: Labelled.
+        states: Their readings when nothing was heard before and, of a model that gets to know voices, another.
+        noise: Sounds without content.
+        held_out: Whose clips are left out.
     """
-    log_p = _log_probs(speech, prompt, kind)
-    valid = _complete(log_p)
+    of_state = [_log_probs(state.steps, prompt, kind) for state in states]
+    valid = np.all([_complete(log_p) for log_p in of_state], axis=0)
     heard = [clip for clip, has in zip(clips, valid, strict=True) if has]
     if valid.mean() < LEAST_VALID or len({getattr(clip, held_out) for clip in heard}) < 2:  # noqa: PLR2004
         return Fitted(prompt=prompt, readout=kind, clips=len(heard))
-    log_p, targets, weights = log_p[valid], targets_of(heard), _weights(heard)
-    content_free = _log_probs(noise, prompt, kind)
+    targets, weights = targets_of(heard), _weights(heard)
+    of_state, known = [log_p[valid] for log_p in of_state], [state.weights[valid] for state in states]
+    content_free = _log_probs([one.steps for one in noise], prompt, kind)
     content_free = content_free[_complete(content_free)]
 
     def fit(rows: Rows) -> Correction:
-        return fit_temperature_and_prior(log_p[rows], targets[rows], content_free, weights[rows])
+        correction = fit_temperature_and_prior(of_state[0][rows], targets[rows], content_free, weights[rows])
+        for log_p, anchored in zip(of_state[1:], known[1:], strict=True):
+            correction = fit_adapted_temperature(correction, log_p[rows], anchored[rows], targets[rows], weights[rows])
+        return correction
 
-    log_q = np.empty_like(log_p)
+    corrected = [np.empty_like(log_p) for log_p in of_state]
     for part in _each(heard, held_out):
-        log_q[part] = fit(~part).corrected(log_p[part])
+        correction = fit(~part)
+        for log_q, log_p, anchored in zip(corrected, of_state, known, strict=True):
+            log_q[part] = correction.corrected(log_p[part], anchored[part])
     correction = fit(np.ones(len(heard), np.bool_))
     return Fitted(
         prompt=prompt,
         readout=kind,
         clips=len(heard),
-        entry=Entry(
-            prompt=prompt,
-            readout=kind,
-            temperature=correction.temperature,
-            prior=correction.prior,
-            prior_strength=correction.prior_strength,
-        ),
-        before=_quality(heard, log_p, weights),
-        after=_quality(heard, log_q, weights),
+        entry=Entry(prompt=prompt, readout=kind, **{name: getattr(correction, name) for name in _CORRECTION}),
+        worth={
+            state.heard: Worth(
+                temperature=float(correction.temperature_at(state.heard > 0)),
+                before=_quality(heard, log_p, weights),
+                after=_quality(heard, log_q, weights),
+            )
+            for state, log_p, log_q in zip(states, of_state, corrected, strict=True)
+        },
     )
 
 
@@ -136,12 +181,12 @@ def _each(clips: Sequence[Clip], held_out: HeldOut) -> Iterator[Rows]:
         yield owners == owner
 
 
-def _log_probs(sounds: Sequence[Heard], prompt: str, kind: Kind) -> Values:
+def _log_probs(sounds: Sequence[Mapping[str, StepLogits]], prompt: str, kind: Kind) -> Values:
     """[N, 4]; NaN where the reading is invalid."""
     rows = np.full((len(sounds), 4), np.nan)
-    for row, heard in zip(rows, sounds, strict=True):
+    for row, steps in zip(rows, sounds, strict=True):
         try:
-            row[:] = log_of(tuple(readout(heard.steps[prompt], kind=kind)))
+            row[:] = log_of(tuple(readout(steps[prompt], kind=kind)))
         except InvalidReading:
             continue
     return rows

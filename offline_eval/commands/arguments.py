@@ -30,6 +30,18 @@ def add_data(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     )
 
 
+def add_left_out(parser: argparse._ActionsContainer, purpose: str) -> None:
+    """Adds `--left-out` (left_out, a list of corpus and model)."""
+    parser.add_argument(
+        "--left-out",
+        action="append",
+        type=_corpus_and_model,
+        default=[],
+        metavar="CORPUS=MODEL",
+        help=f"a corpus of the data, and a model trained alike but without it (train --without): {purpose}",
+    )
+
+
 def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Adds `--set` (set, a list of KEY=VALUE)."""
     parser.add_argument(
@@ -37,8 +49,8 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another choice than that of the shipped model, such as epochs=4 or smoothing=0; every choice is named in "
-        "offline_eval/training/recipe.py; may repeat",
+        help="another choice than the default, such as epochs=4 or smoothing=0; every choice is named in "
+        "offline_eval/training/recipe.py, those of the shipped model in its card; may repeat",
     )
 
 
@@ -63,3 +75,11 @@ def some_of(choices: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
         return chosen
 
     return parse
+
+
+def _corpus_and_model(text: str) -> tuple[str, str]:
+    corpus, equals, model = text.partition("=")
+    if not (corpus and equals and model):
+        msg = f"{text!r} is not CORPUS=MODEL"
+        raise argparse.ArgumentTypeError(msg)
+    return corpus, model

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.command_line import whole_number
-from offline_eval.commands.arguments import add_data
+from offline_eval.commands.arguments import add_data, add_left_out
 from offline_eval.commands.progress import say
 
 
@@ -16,13 +16,10 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(command=run)
     parser.add_argument("--model", required=True, metavar="NAME|DIR", help="a finished model")
     add_data(parser)
-    parser.add_argument(
-        "--strangers",
-        action="append",
-        default=[],
-        metavar="[KIND:]PATH",
-        help="labelled speech of corpora that the model did not learn from: corrections are fitted on these, for "
-        "voices and rooms like none of the training; thresholds still on the dev speakers; may repeat",
+    add_left_out(
+        parser,
+        "corrections are fitted on what such models read, for voices and rooms like none of the training; thresholds "
+        "still on the dev speakers; two or more",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="where to write (default: calibration.json in the model folder)"
@@ -60,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     job = Job(
         model=resolve_model(arguments.model),
         data=tuple(arguments.data),
-        strangers=tuple(arguments.strangers),
+        left_out={corpus: resolve_model(model) for corpus, model in arguments.left_out},
         out=arguments.out,
         dev_speakers=arguments.dev_speakers,
         without=arguments.without,

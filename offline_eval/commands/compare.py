@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.command_line import whole_number
 from core.errors import UsageError
-from offline_eval.commands.arguments import add_data, add_recipe, names
+from offline_eval.commands.arguments import add_data, add_left_out, add_recipe, names
 from offline_eval.commands.compare_folders import compare_folders
 from offline_eval.commands.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from offline_eval.calibration.streams import Stream
     from offline_eval.comparison.predictions import Fold
     from offline_eval.comparison.system import System
     from offline_eval.datasets.dataset import Dataset
@@ -47,6 +48,9 @@ def add_to(commands: Any) -> None:
         help="cross-validation by speaker over all the data (default %(default)s)",
     )
     how.add_argument("--split", action="store_true", help="learn from the train speakers, score on the dev speakers")
+    add_left_out(
+        how, "each corpus is scored by its model, to judge before --systems, which learn from the other corpora anew"
+    )
     parser.add_argument(
         "--systems",
         type=names,
@@ -57,6 +61,14 @@ def add_to(commands: Any) -> None:
         "--model",
         metavar="NAME|DIR",
         help="a finished model, to judge before --predictions and --systems; with --split, and trained on that split",
+    )
+    parser.add_argument(
+        "--heard",
+        type=_streams,
+        default="0",
+        metavar="N[:EMOTION],..",
+        help="score a finished model that gets to know voices once for each of these: after it has heard N other clips "
+        "of the speaker, of which 70 %% are neutral, or 60 %% of an emotion (default 0)",
     )
     parser.add_argument(
         "--predictions",
@@ -135,7 +147,7 @@ def _datasets(arguments: argparse.Namespace) -> "list[Dataset]":
 def _folds(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tuple[list[Fold], str]":
     """What is learned from and what is held out, and that in words."""
     from offline_eval.labels.clips import in_split, require_distinct, require_trainable
-    from offline_eval.labels.folds import speaker_folds
+    from offline_eval.labels.folds import corpus_folds, speaker_folds
 
     clips = [clip for dataset in datasets for clip in dataset.clips]
     if arguments.split:
@@ -143,6 +155,10 @@ def _folds(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tup
         train, dev = in_split(clips, "train"), in_split(clips, "dev")
         return [(train, dev)], f"Learned from {len(train)} train clips, scored on {len(dev)} dev clips."
     require_distinct(clips)
+    if arguments.left_out:
+        corpora = [corpus for corpus, _ in arguments.left_out]
+        about = f"Each corpus of {', '.join(corpora)} by what learned from the other corpora only."
+        return [*corpus_folds(clips, corpora)], about
     folds: list[Fold] = [*speaker_folds(clips, arguments.folds, arguments.seed)]
     return folds, f"Cross-validated by speaker: {len(folds)} folds of {len(clips)} clips, seed {arguments.seed}."
 
@@ -157,15 +173,38 @@ def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "t
         progress=say,
         whisper=arguments.whisper,
         others=[clip for dataset in datasets for clip in dataset.others],
+        labelled=frozenset(clip.speaker for dataset in datasets for clip in dataset.clips),
         choices=arguments.set,
     )
-    finished: list[System] = []
-    if arguments.model:
-        if not arguments.split:
-            msg = "--model is a model that has learned already, perhaps from speakers of every fold"
-            raise UsageError(msg, hint="add --split, or give predictions made fold by fold with --predictions")
-        from core.ltu_as.folder import resolve_model
-        from offline_eval.comparison.finished_model import FinishedModel
+    others = make_systems(BASELINES if arguments.systems is None else arguments.systems, workshop)
+    return _finished(arguments), others
 
-        finished = [FinishedModel(resolve_model(arguments.model))]
-    return finished, make_systems(BASELINES if arguments.systems is None else arguments.systems, workshop)
+
+def _finished(arguments: argparse.Namespace) -> "list[System]":
+    """Models that have learned already, in every stream that they are to be scored in."""
+    if arguments.model and not arguments.split:
+        msg = "--model is a model that has learned already, perhaps from speakers of every fold"
+        raise UsageError(msg, hint="add --split, or give predictions made fold by fold with --predictions")
+    named = [("", arguments.model)] if arguments.model else arguments.left_out
+    if not named:
+        return []
+    from core.ltu_as.folder import resolve_model
+    from offline_eval.comparison.finished_model import FinishedModel, Listening
+
+    models = {corpus: Listening(resolve_model(model), calibrate=bool(arguments.model)) for corpus, model in named}
+    return [FinishedModel(models, stream, arguments.seed) for stream in arguments.heard]
+
+
+def _streams(text: str) -> "tuple[Stream, ...]":
+    """An argparse type: numbers of utterances between commas, each with an emotion behind a colon or without."""
+    from core.distribution import EMOTIONS
+    from offline_eval.calibration.streams import Stream, mostly
+
+    streams = []
+    for name in names(text):
+        number, colon, emotion = name.partition(":")
+        if not number.isdecimal() or (colon and emotion not in EMOTIONS):
+            msg = f"{name!r} is neither a number of utterances nor one with an emotion, such as 20:anger"
+            raise argparse.ArgumentTypeError(msg)
+        streams.append(Stream(heard=int(number), shares=mostly(emotion, 0.6) if emotion else mostly("neutral", 0.7)))
+    return tuple(streams)

@@ -6,16 +6,36 @@ from typing import Any
 
 from core.command_line import whole_number
 from core.errors import UsageError
+from offline_eval.commands.report_ordinary import report_ordinary
 
 _DRAWS = 2_000
 
 
 def add_to(commands: Any) -> None:
     """Adds the command."""
-    text = "write report.html, report.md and report.json into the folder of a run"
-    parser = commands.add_parser("report", help=text, description=text[0].upper() + text[1:] + ".")
+    text = "write report.html, report.md and report.json into the folder of a run, or say what a model hears in speech"
+    parser = commands.add_parser(
+        "report",
+        help=text,
+        description="Write report.html, report.md and report.json into the folder of a run; or, given a model, say how "
+        "much of some ordinary speech it hears as what, and how surely, by length.",
+    )
     parser.set_defaults(command=run)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="folder of the run; with --model: sound files, folders of them, or tables whose unlabelled dev speakers "
+        "are heard",
+    )
+    parser.add_argument(
+        "--model", metavar="NAME|DIR", help="report what this model hears; then only --adapt and --out may follow"
+    )
+    parser.add_argument("--adapt", action="store_true", help="let the model get to know each recording's voice")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="with --model: write ordinary.md and ordinary.json into this folder"
+    )
     parser.add_argument(
         "--view",
         metavar="NAME",
@@ -34,12 +54,17 @@ def add_to(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the files, and names them."""
+    """Writes the files, and names them; or prints what a model hears."""
+    if arguments.model:
+        return report_ordinary(arguments)
+    if len(arguments.folders) > 1 or arguments.adapt or arguments.out:
+        msg = "a report on a run is of one folder, and lies in it"
+        raise UsageError(msg, hint="for a report on ordinary speech, add --model")
     try:
         from offline_eval.report.write import write_report
 
         written = write_report(
-            arguments.folder,
+            arguments.folders[0],
             judged=arguments.view,
             transcripts=arguments.transcripts,
             draws=arguments.draws,

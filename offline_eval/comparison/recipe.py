@@ -19,12 +19,15 @@ class TrainedAnew:
     Attributes:
         name: Of the system.
         school: What it is trained with.
-        others: Clips of other emotions; only those of speakers that it may learn from are heard.
+        others: Clips of other emotions and unlabelled ones; heard are those of speakers that it may learn from, and of
+            speakers who are in no fold.
+        labelled: The speakers who are in folds.
     """
 
     name: str
     school: School
     others: Sequence[OtherClip]
+    labelled: frozenset[str] = frozenset()
 
     @property
     def recipe(self) -> str:
@@ -36,7 +39,7 @@ class TrainedAnew:
     def fit(self, train: Sequence[Clip]) -> Predictor:
         """See `System`."""
         speakers = {clip.speaker for clip in train}
-        others = [clip for clip in self.others if clip.speaker in speakers]
+        others = [clip for clip in self.others if clip.speaker in speakers or clip.speaker not in self.labelled]
         run = f"{self.name}-{_digest(self.recipe + repr([clip.clip_id for clip in train]))}"
         model, _ = self.school.learn(train, others, [], name=self.name, run=run)
 

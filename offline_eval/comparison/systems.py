@@ -11,6 +11,7 @@ from offline_eval.comparison.system import System
 if TYPE_CHECKING:
     from offline_eval.comparison.baselines.clip_vectors import ClipVectors
     from offline_eval.labels.clips import OtherClip
+    from offline_eval.training.learn import School
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,8 @@ class Workshop:
         seed: Of everything random.
         progress: Told about long work.
         whisper: Whisper in the Hugging Face layout, for the systems that hear through it.
-        others: Clips of other emotions, for systems that learn from them too.
+        others: Clips of other emotions and unlabelled ones, for systems that learn from them too.
+        labelled: The speakers of the four emotions: whose of the others' clips may be heard depends on the fold.
         choices: Other choices than those of the shipped model's recipe, `key=value`.
     """
 
@@ -31,6 +33,7 @@ class Workshop:
     progress: Callable[[str], None]
     whisper: Path | None = None
     others: Sequence["OtherClip"] = ()
+    labelled: frozenset[str] = frozenset()
     choices: Sequence[str] = ()
 
     def encoder_folder(self) -> Path:
@@ -100,22 +103,33 @@ def _whisper_lr(workshop: Workshop) -> System:
     return LinearSystem(f"whisper-lr-{heard.encoder}", vectors, "lr", seed=workshop.seed)
 
 
+def _mini_features_lr(workshop: Workshop) -> System:
+    from offline_eval.comparison.baselines.same_features import SameFeatures
+
+    return SameFeatures(name="mini-features-lr", features=_school(workshop).feature_cache)
+
+
 def _mini(workshop: Workshop) -> System:
     from offline_eval.comparison.recipe import TrainedAnew
+
+    return TrainedAnew(name="ltu-as-mini", school=_school(workshop), others=workshop.others, labelled=workshop.labelled)
+
+
+def _school(workshop: Workshop) -> "School":
     from offline_eval.training.encoder import load_encoder
     from offline_eval.training.learn import School
     from offline_eval.training.recipe import Recipe, chosen
 
     recipe = chosen(Recipe(seed=workshop.seed), workshop.choices)
     encoder = load_encoder(workshop.encoder_folder(), recipe.audio, layers=recipe.encoder_layers)
-    school = School(encoder=encoder, recipe=recipe, cache=workshop.cache / "features", progress=workshop.progress)
-    return TrainedAnew(name="ltu-as-mini", school=school, others=workshop.others)
+    return School(encoder=encoder, recipe=recipe, cache=workshop.cache / "features", progress=workshop.progress)
 
 
 _BASELINES: Mapping[str, Callable[[Workshop], System]] = {
     "egemaps-svm": _egemaps_svm,
     "egemaps-lr": _egemaps_lr,
     "whisper-lr": _whisper_lr,
+    "mini-features-lr": _mini_features_lr,
     "class-prior": _class_prior,
     "uniform": _uniform,
 }

@@ -1,4 +1,4 @@
-"""Cross-validation in which a speaker is either learned from or scored on, never both."""
+"""Cross-validation in which a speaker, or a corpus, is either learned from or scored on, never both."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,24 @@ from offline_eval.labels.clips import AnyRecording
 from offline_eval.labels.splits import speaker_hash
 
 _FEWEST = 2
+
+
+def corpus_folds(
+    clips: Sequence[AnyRecording], corpora: Sequence[str]
+) -> list[tuple[list[AnyRecording], list[AnyRecording]]]:
+    """A pair (the clips of all other corpora, its own clips) for each of some corpora.
+
+    Raises:
+        UsageError: A corpus has no clips, or the only ones.
+    """
+    there = {clip.corpus for clip in clips}
+    if missing := [corpus for corpus in corpora if corpus not in there or there == {corpus}]:
+        msg = f"{missing[0]} cannot be left out"
+        raise UsageError(msg, hint=f"corpora of the data: {', '.join(sorted(there))}")
+    return [
+        ([clip for clip in clips if clip.corpus != corpus], [clip for clip in clips if clip.corpus == corpus])
+        for corpus in corpora
+    ]
 
 
 def speaker_folds(

@@ -9,7 +9,7 @@ from typing import Any
 from core.distribution import EMOTIONS
 from core.ltu_as.config import AudioConfig, LTUASConfig
 from offline_eval.datasets.dataset import Dataset
-from offline_eval.labels.clips import SPLITS, Clip, in_split
+from offline_eval.labels.clips import SPLITS, UNLABELLED, Clip, Recording, in_split
 from offline_eval.scoring.scores import Score, table
 from offline_eval.training.anchors import Anchors
 from offline_eval.training.recipe import Recipe
@@ -26,6 +26,8 @@ KNOWN = {
     "emodb_full": "Berlin EmoDB, German: Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
     "ased": "ASED, Amharic: Retta et al., A New Amharic Speech Emotion Dataset and Classification Benchmark, ACM "
     "TALLIP 2022; only two of its seven sentences were spoken in every emotion",
+    "librispeech": "LibriSpeech, English, ordinary people reading books aloud: Panayotov et al., Librispeech: An ASR "
+    "Corpus Based on Public Domain Audio Books, ICASSP 2015; nobody labelled it",
     "emotiontts": "emotiontts_open_db, Korean; labels are those of the codes in its file names",
     "tess": "TESS, English: Pichora-Fuller and Dupuis, Toronto emotional speech set, 2020, doi:10.5683/SP2/E8H2MF",
     "crema-d": "CREMA-D, English: Cao et al., CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset, IEEE "
@@ -53,6 +55,7 @@ class Facts:
     training_s: float
     threads: int
     torch: str
+    without: Sequence[str] = ()
 
     @property
     def clips(self) -> list[Clip]:
@@ -150,7 +153,7 @@ Recipe: `{asdict(recipe)}`
 
 Trained again by
 
-    emotion-eval train --data DATA {_source(facts)} --out DIR{_choices(recipe)}
+    emotion-eval train --data DATA {_source(facts)} --out DIR{_left_out(facts)}{_choices(recipe)}
 
 on {facts.threads} thread(s) (`--threads`); another number of threads, or another PyTorch, rounds differently.
 
@@ -187,10 +190,13 @@ def _licence_paragraph(facts: Facts) -> str:
 
 def _corpora(facts: Facts) -> str:
     lines = []
+    heard: list[Recording] = [*facts.clips]
+    if facts.recipe.reading_share:
+        heard += [clip for dataset in facts.datasets for clip in dataset.others if clip.label == UNLABELLED]
     for corpus, licence in sorted(facts.licences.items()):
         cells = [corpus, licence]
         for split in SPLITS:
-            clips = [clip for clip in in_split(facts.clips, split) if clip.corpus == corpus]
+            clips = [clip for clip in in_split(heard, split) if clip.corpus == corpus]
             cells += [str(len({clip.speaker for clip in clips})), str(len(clips))]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -216,6 +222,10 @@ def _beginning(facts: Facts) -> str:
 
 def _source(facts: Facts) -> str:
     return "--start MODEL" if facts.start else "--whisper WHISPER_DIR"
+
+
+def _left_out(facts: Facts) -> str:
+    return f" --without {','.join(facts.without)}" if facts.without else ""
 
 
 def _window(audio: AudioConfig) -> str:
@@ -268,5 +278,5 @@ def _changed(chosen: Mapping[str, Any], default: Mapping[str, Any], prefix: str 
 
 
 def _acted(facts: Facts) -> str:
-    acted = sorted(set(facts.licences) & set(KNOWN))
-    return f" {', '.join(acted)}: acted, recorded in studios, and read sentences." if acted else ""
+    acted = sorted({clip.corpus for clip in facts.clips} & set(KNOWN))
+    return f" {', '.join(acted)}: acted, and read sentences." if acted else ""

@@ -96,13 +96,14 @@ class School:
     def _noise(self) -> Features:
         self.progress("features of sounds without speech")
         sounds = [sound for n in range(_NOISE_ROUNDS) for sound in content_free_sounds(self.recipe.seed + n)]
-        return Features.of(self._cache.heard((sound / INT16_SCALE).astype(np.float32)) for sound in sounds)
+        return Features.of(self.feature_cache.heard((sound / INT16_SCALE).astype(np.float32)) for sound in sounds)
 
     def _features(self, clips: Sequence[Recording], variant: int) -> Features:
-        return self._cache.features(clips, variant)
+        return self.feature_cache.features(clips, variant)
 
     @property
-    def _cache(self) -> FeatureCache:
+    def feature_cache(self) -> FeatureCache:
+        """Features of its encoder."""
         recipe = self.recipe
         return FeatureCache(
             folder=self.cache,

@@ -166,6 +166,7 @@ def _describe(job: Job, datasets: Sequence[Dataset], encoder: Encoder, outcome: 
         training_s=outcome.training_s,
         threads=torch.get_num_threads(),
         torch=torch.__version__,
+        without=job.without,
     )
     (job.out / "MODEL_CARD.md").write_text(card.model_card(facts), encoding="utf-8")
     (job.out / "LICENSE").write_text(card.licence_notice(facts, job.whisper or job.start), encoding="utf-8")

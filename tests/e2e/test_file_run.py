@@ -59,6 +59,7 @@ def test_two_runs_give_the_same_events(unpaced):
     assert same_everywhere(run(*PLAY, "--speed", "max").events) == same_everywhere(unpaced.events)
 
 
+@pytest.mark.slow
 def test_real_time_gives_the_same_distributions(unpaced):
     live = run(*PLAY, "--speed", "1")
     assert live.code == 0

@@ -66,6 +66,15 @@ def test_a_temperature_above_1_evens_out_and_keeps_the_order(p, temperature):
     assert p.as_dict()[q.dominant] >= max(p) - 1e-9
 
 
+@given(st.floats(0.1, 10), st.floats(0.1, 10), st.floats(0, 1), distributions)
+def test_between_a_stranger_and_a_voice_that_is_known_the_temperature_goes_evenly(stranger, known, weight, p):
+    prior = replace(PRIOR)
+    both = Correction(temperature=stranger, prior=prior, prior_strength=0.2, adapted_temperature=known)
+    between = replace(both, temperature=stranger + weight * (known - stranger), adapted_temperature=None)
+    np.testing.assert_allclose(list(both.apply(p, weight)), list(between.apply(p)), atol=1e-9)
+    np.testing.assert_allclose(list(between.apply(p, weight)), list(between.apply(p)), atol=1e-12)
+
+
 def test_a_clipped_zero_is_no_certainty():
     q = Correction(temperature=10, prior=PRIOR, prior_strength=0).apply(EmotionDistribution(0.5, 0.5, 0.0, 0.0))
     assert 0.01 < q.sadness < 0.1

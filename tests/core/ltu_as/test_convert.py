@@ -223,9 +223,10 @@ print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 """
 
 
+@pytest.mark.slow
 def test_peak_memory_stays_below_twice_the_largest_shard(model, tmp_path):
     sizes = LlamaConfig(
-        vocab_size=410, hidden_size=1024, intermediate_size=2816, num_hidden_layers=12, num_attention_heads=8
+        vocab_size=410, hidden_size=640, intermediate_size=1792, num_hidden_layers=12, num_attention_heads=8
     )
     large = LTUAS(replace(model.config, llama=sizes), model.tokenizer)
     files = write_published(large, tmp_path / "published", n_shards=6)

@@ -181,7 +181,7 @@ def test_refused_sounds_have_a_reason_and_no_distribution_and_keep_their_place(c
 
 
 def test_what_the_model_makes_of_a_sound_can_refuse_it(calibrated, reader):
-    (steps,) = reader.steps([noise(RATE)])
+    (steps,) = reader.steps(reader.hear([noise(RATE)]), transcripts=[None])
     mean = Outlier(mean=tuple(steps.feature_mean.tolist()), inverse_std=(1.0,) * 16, max_distance=1e-3)
     for thresholds, reason in [
         ({"min_answer_mass": {"single": answer_mass(steps) * 1.01}}, "not speech"),
@@ -289,7 +289,7 @@ def test_what_is_not_read_has_no_explanation_and_an_abstention_has_one(calibrate
 
 
 def test_a_readout_that_says_nothing_is_null_and_the_others_stand(reader):
-    steps = reader.steps([noise(RATE)])[0]
+    (steps,) = reader.steps(reader.hear([noise(RATE)]), transcripts=[None])
     low = dataclasses.replace(steps, logits=steps.logits - 1000, log_normalizer=steps.log_normalizer - 1000)
     explanation = explain(low, written=False)
     assert explanation.readouts["paper_linear_strict"] is None

@@ -1,6 +1,7 @@
 """emotion-eval calibrate, on a random model and tones."""
 
 import csv
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -47,6 +48,7 @@ def table(tones):
     return path
 
 
+@pytest.mark.slow
 def test_a_calibrated_folder_reads_accordingly_and_the_report_says_what_that_is_worth(model, table, tmp_path, capsys):
     marks = tmp_path / "marks"
     marks.mkdir()
@@ -57,7 +59,11 @@ def test_a_calibrated_folder_reads_accordingly_and_the_report_says_what_that_is_
     printed = capsys.readouterr()
     assert "Fitted on 16 clips of 2 dev speakers (some)" in printed.out
     assert f"| {' | '.join(REASONS)} |" in printed.out
-    for cell in ("single | seq_logprob | 16", "ambiguous | vocab_prob | 16", "dev speech, disturbed | single | 16"):
+    for cell in (
+        "single | seq_logprob | 16 | 0",
+        "ambiguous | vocab_prob | 16 | 0",
+        "dev speech, disturbed | single | 16",
+    ):
         assert f"| {cell} |" in printed.out
     assert "| marked as nonspeech | ambiguous | 1 |" in printed.out
     assert "marked as speech" not in printed.out, "it is shorter than half a second"
@@ -119,22 +125,55 @@ def strangers(table):
     return path
 
 
-def test_a_correction_for_strangers_is_fitted_on_corpora_that_the_model_did_not_learn_from(
+def test_a_correction_for_strangers_is_fitted_on_corpora_that_other_models_were_trained_without(
     model, table, strangers, tmp_path, capsys
 ):
     out = tmp_path / "strangers.json"
-    arguments = ("--data", table, "--strangers", strangers, "--training-clips", 0, "--out", out)
+    left_out = ("--left-out", f"far={model}", "--left-out", f"away={model}")
+    arguments = ("--data", table, "--data", strangers, *left_out, "--training-clips", 0, "--out", out)
     assert emotion_eval("calibrate", "--model", model, *arguments) == 0
     printed = capsys.readouterr().out
     assert "of corpora that it did not learn from (away, far)" in printed
     assert "each corpus corrected by a fit to the others" in printed
-    assert "| corpora it did not learn from | single |" in printed
     assert Calibration.from_json(out).fitted_on.endswith("of corpora that it did not learn from (away, far)")
 
 
-def test_one_corpus_of_strangers_is_too_few_to_judge_by_and_a_known_one_is_no_stranger(model, table, strangers, capsys):
-    one = ("--strangers", strangers, "--without", "far")
-    assert emotion_eval("calibrate", "--model", model, "--data", table, *one) == 2
-    assert "the strangers are of fewer than two corpora" in capsys.readouterr().err
-    assert emotion_eval("calibrate", "--model", model, "--data", strangers, "--strangers", strangers) == 2
-    assert "emotion-eval:" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("left_out", "complaint"),
+    [
+        (["far=MODEL"], "one corpus was left out"),
+        (["far=MODEL", "near=MODEL"], "no clips of near (corpora of the data: away, far, some)"),
+        (["far"], "'far' is not CORPUS=MODEL"),
+    ],
+)
+def test_what_was_not_left_out_is_named(model, strangers, capsys, left_out, complaint):
+    table = strangers.with_name("some.csv")
+    arguments = [part for one in left_out for part in ("--left-out", one.replace("MODEL", str(model)))]
+    with suppress(SystemExit):
+        assert emotion_eval("calibrate", "--model", model, "--data", table, "--data", strangers, *arguments) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_model_that_gets_to_know_voices_is_corrected_by_what_is_known_of_a_stream(table, tmp_path, capsys):
+    save_tiny(tmp_path / "model", anchored=True)
+    arguments = ("--data", table, "--training-clips", 0)
+    assert emotion_eval("calibrate", "--model", tmp_path / "model", *arguments) == 0
+    printed = capsys.readouterr().out
+    assert "| single | seq_logprob | 16 | 0 |" in printed
+    assert "| single | seq_logprob | 16 | 20 |" in printed
+    for entry in Calibration.from_json(tmp_path / "model" / "calibration.json").entries:
+        assert entry.adapted_temperature <= entry.temperature
+
+
+def test_ordinary_speech_of_dev_speakers_takes_part_in_what_is_refused(model, table, tmp_path, capsys):
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    path = table.with_name("ordinary.csv")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=[*rows[0]])
+        writer.writeheader()
+        writer.writerows(rows)
+        writer.writerows(row | {"label": "unlabelled", "speaker": f"other_{row['speaker']}"} for row in rows)
+    arguments = ("--training-clips", 0, "--out", tmp_path / "c.json")
+    assert emotion_eval("calibrate", "--model", model, "--data", path, *arguments) == 0
+    assert "| ordinary speech | single |" in capsys.readouterr().out

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.ltu_as.calibration import corrected, log_of
-from offline_eval.calibration.temperature import TEMPERATURES, fit_temperature_and_prior
+from offline_eval.calibration.temperature import TEMPERATURES, fit_adapted_temperature, fit_temperature_and_prior
 from offline_eval.scoring.scores import score
 from tests.offline_eval.labelled_clips import clips_of_targets
 
@@ -41,6 +43,17 @@ def test_a_known_temperature_and_bias_are_found_again(seed, temperature, strengt
     assert correction.prior_strength == pytest.approx(strength, abs=0.01)
     np.testing.assert_allclose(list(correction.prior), PRIOR, atol=1e-5)
     np.testing.assert_allclose(fitted(correction, log_p), q, atol=0.01)
+
+
+@given(st.integers(0, 1000), st.floats(0.5, 4), st.floats(0.2, 3))
+@settings(max_examples=15)
+def test_the_temperature_of_known_voices_is_found_again_but_is_none_above_that_of_strangers(seed, stranger, known):
+    q = truth(seed)
+    anchored = np.random.default_rng(seed).uniform(0.3, 1, len(q))
+    first = fit_temperature_and_prior(stranger * log_of(q), q, PRIOR[None])
+    log_p = (first.temperature + (known - first.temperature) * anchored)[:, None] * log_of(q)
+    found = fit_adapted_temperature(replace(first, prior_strength=0), log_p, anchored, q)
+    assert found.adapted_temperature == pytest.approx(min(known, first.temperature), rel=0.02)
 
 
 @given(st.integers(0, 1000), st.floats(0.2, 5), st.floats(0, 1))

@@ -1,10 +1,12 @@
 """emotion-eval compare --data, on tones."""
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
 
+from core.ltu_as.tiny import save_tiny
 from tests.offline_eval.command import emotion_eval
 
 FILES = {"compare.md", "compare.json", "predictions.csv"}
@@ -53,6 +55,55 @@ def test_a_temperature_fitted_on_other_folds_is_said_and_makes_no_difference_to_
 def test_a_finished_model_is_compared_only_on_a_split(tones, capsys):
     assert emotion_eval("compare", "--data", str(tones), "--model", "ltu-as-mini") == 2
     assert "add --split" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def two_corpora(tones) -> Path:
+    """The tones, half of the speakers as another corpus."""
+    with tones.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["path"].endswith(("_0.wav", "_1.wav"))]
+    path = tones.with_name("two.csv")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=[*rows[0], "corpus"])
+        writer.writeheader()
+        writer.writerows(row | {"corpus": "even" if int(row["speaker"]) % 2 == 0 else "odd"} for row in rows)
+    return path
+
+
+def test_corpora_that_were_left_out_are_read_by_their_own_models_before_and_after_others_were_heard(
+    two_corpora, tmp_path, capsys
+):
+    save_tiny(tmp_path / "model", anchored=True)
+    left_out = [f"--left-out={corpus}={tmp_path / 'model'}" for corpus in ("even", "odd")]
+    options = ("--heard", "0,3,3:anger", "--systems", "class-prior", "--cache", tmp_path / "cache")
+    assert emotion_eval("compare", "--data", two_corpora, *left_out, *options, "--out", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert "Each corpus of even, odd by what learned from the other corpora only." in printed
+    systems = ["tiny", "tiny, 3 heard, 70 % neutral", "tiny, 3 heard, 60 % anger", "class-prior"]
+    assert [*json.loads((tmp_path / "compare.json").read_text())["scores"]] == systems
+
+
+def test_logistic_regression_on_the_features_of_a_small_model_is_a_system(two_corpora, small_whisper, tmp_path):
+    systems = ("--systems", "mini-features-lr,uniform", "--whisper", small_whisper, "--set", "encoder_layers=2")
+    folders = ("--cache", tmp_path, "--out", tmp_path)
+    assert emotion_eval("compare", "--data", two_corpora, "--split", *systems, *folders) == 0
+    scores = json.loads((tmp_path / "compare.json").read_text())["scores"]
+    assert scores["mini-features-lr"]["all"]["nll"]["value"] < scores["uniform"]["all"]["nll"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--left-out", "nowhere=MODEL"), "nowhere cannot be left out"),
+        (("--left-out", "even=MODEL", "--heard", "some"), "'some' is neither a number of utterances"),
+        (("--left-out", "even=MODEL", "--heard", "3:joy"), "'3:joy' is neither a number of utterances"),
+    ],
+)
+def test_a_corpus_or_a_stream_that_there_is_not_is_a_line(two_corpora, tmp_path, capsys, options, complaint):
+    save_tiny(tmp_path / "model")
+    named = [option.replace("MODEL", str(tmp_path / "model")) for option in options]
+    assert emotion_eval("compare", "--data", two_corpora, *named, "--cache", tmp_path) == 2
+    assert complaint in capsys.readouterr().err
 
 
 def test_nothing_to_compare_and_an_unknown_system_are_a_line_each(tones, tmp_path, capsys):

@@ -52,6 +52,7 @@ def trained(tones: Path, small_whisper: Path, tmp_path_factory: pytest.TempPathF
     return job, train(job, progress=lambda _: None)
 
 
+@pytest.mark.slow
 def test_training_learns_to_tell_sounds_apart_by_either_prompt(trained):
     _, outcome = trained
     prior = outcome.scores["class prior of the corpus"]["all"]

@@ -1,0 +1,72 @@
+"""emotion-eval report --model: what a model hears in recordings that nobody labelled."""
+
+import argparse
+from pathlib import Path
+
+from core.errors import UsageError
+from offline_eval.commands.progress import say
+
+
+def report_ordinary(arguments: argparse.Namespace) -> int:
+    """Prints the report as Markdown.
+
+    Raises:
+        UsageError: There is nothing to hear, or it cannot be read.
+        ModelError: The model cannot be used.
+        AudioError: A file cannot be decoded.
+    """
+    from core.anchor import Anchor
+    from core.ltu_as.folder import resolve_model
+    from core.ltu_as.reader import LTUASReader
+    from core.settings import SegmenterSettings, VadSettings
+    from offline_eval.ordinary.listen import listen
+    from offline_eval.ordinary.report import as_json, as_markdown
+    from offline_eval.ordinary.shares import by_length
+
+    recordings = {str(path): _recordings(path) for path in arguments.folders}
+    reader = LTUASReader(resolve_model(arguments.model))
+    findings = {}
+    for name, files in recordings.items():
+        say(f"{name}: {len(files)} recordings")
+        said = [
+            one
+            for file in files
+            for one in listen(
+                file,
+                reader,
+                segmenter=SegmenterSettings(),
+                vad=VadSettings(),
+                anchor=Anchor() if arguments.adapt else None,
+            )
+        ]
+        findings[name] = by_length(said)
+    stamp = reader.stamp
+    about = (
+        f"{stamp.name} ({stamp.sha256[:12]}), {stamp.prompt} prompt, {stamp.readout}, "
+        f"calibration {stamp.calibration or 'none'}; each recording is a stream of its own, cut by the default "
+        f"settings, to which the model {'adapts' if arguments.adapt else 'does not adapt'}."
+    )
+    report = as_markdown(findings, about=about)
+    print(report, end="")
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "ordinary.md").write_text(report, encoding="utf-8")
+        (arguments.out / "ordinary.json").write_text(as_json(findings, about=about), encoding="utf-8")
+    return 0
+
+
+def _recordings(path: Path) -> list[Path]:
+    """The sound files below a folder, one sound file, or the unlabelled recordings of the dev speakers of a table."""
+    from offline_eval.datasets.files import sound_files
+    from offline_eval.datasets.kinds import load_datasets
+    from offline_eval.labels.clips import UNLABELLED, in_split
+
+    if path.suffix.lower() == ".csv":
+        others = [clip for dataset in load_datasets([path]) for clip in dataset.others if clip.label == UNLABELLED]
+        files = [clip.path for clip in in_split(others, "dev")]
+    else:
+        files = sound_files(path) if path.is_dir() else [path]
+    if not files:
+        msg = f"{path}: no recordings"
+        raise UsageError(msg, hint="give sound files, folders of them, or a table with unlabelled dev speakers")
+    return files
