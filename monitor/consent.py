@@ -16,7 +16,7 @@ from monitor.outbox import outbox_path
 from monitor.sinks.jsonl import jsonl_target
 from monitor.sinks.recording import default_folder
 
-TEXT = "text 1"
+TEXT = "text 2"
 """Changes when what people agree to does: then they are asked again."""
 
 
@@ -41,7 +41,7 @@ class Disclosure:
     def one_line(self) -> str:
         """All of it, for a log."""
         leaves, stores = ("; ".join(words) or "nothing" for words in (self.leaves, self.stores))
-        told = "never sound. Those who can be heard must be told"
+        told = "never sound, nor how a voice sounds. Those who can be heard must be told"
         return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
 
 

@@ -185,10 +185,16 @@ class LTUASReader:
         Raises:
             ModelError: A transcript is longer than the model's context.
         """
-        heard = self._anchoring.shifted(sounds, anchors) if self._anchoring and anchors else sounds
         return self._model.answer(
-            heard, transcripts=transcripts, prompt=prompt or self._prompt, decoding=self._decoding
+            self.shifted(sounds, anchors) if anchors else sounds,
+            transcripts=transcripts,
+            prompt=prompt or self._prompt,
+            decoding=self._decoding,
         )
+
+    def shifted(self, sounds: EncodedSounds, anchors: Sequence[Anchor | None]) -> EncodedSounds:
+        """The same with what each stream sounds like taken off, if the model is made for it."""
+        return self._anchoring.shifted(sounds, anchors) if self._anchoring else sounds
 
     def transcripts(self, waveforms: Sequence[NDArray[np.int16]]) -> list[str | None]:
         """What the model's transcriber hears in each sound; None where the model has no transcriber."""
@@ -224,8 +230,9 @@ class LTUASReader:
         decoding: Decoding,
         anchors: Sequence[Anchor | None],
     ) -> list[Reading]:
-        shifted = self._anchoring.shifted(sounds, anchors) if self._anchoring else sounds
-        read = self._model.answer(shifted, transcripts=transcripts, prompt=self._prompt, decoding=decoding)
+        read = self._model.answer(
+            self.shifted(sounds, anchors), transcripts=transcripts, prompt=self._prompt, decoding=decoding
+        )
         readings = []
         for row, (steps, anchor) in enumerate(zip(read, anchors, strict=True)):
             heard = adaptation = None

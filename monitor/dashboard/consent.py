@@ -89,7 +89,7 @@ def text(disclosed: Disclosure, *, apart: bool = False) -> Content:
         ("What is listened to", [f"{' and '.join(disclosed.listens)}, until you pause (p) or quit (q)."]),
         ("What leaves this machine", leaves),
         ("What is stored", stores),
-        ("What is never stored or sent", ["Sound."]),
+        ("What is never stored or sent", ["Sound, and how a voice sounds (it gets used to yours, in memory)."]),
         ("What it means", [MEANING]),
         ("Who must know", [TELL]),
     )

@@ -103,6 +103,11 @@ def _add_asking(parser: argparse.ArgumentParser) -> None:
         default="greedy",
         help="original: tokens are drawn as in the authors' scripts, with seed 0 (default greedy)",
     )
+    group.add_argument(
+        "--adapt",
+        action="store_true",
+        help="let a model that can get to know each speaker, in the order of their utterances, as live",
+    )
     group.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="where it runs (default auto)")
     group.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: all cores)")
 
@@ -155,6 +160,7 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
             decoding=arguments.decoding,
             max_new_tokens=arguments.max_new_tokens,
             batch=arguments.batch,
+            adapt=arguments.adapt,
             shard=shard,
             presets=arguments.preset or (),
             views=views,

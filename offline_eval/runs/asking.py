@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.anchor import Anchor
 from core.errors import AudioError, ModelError, UsageError
 from core.ltu_as.abstention import TOO_SHORT
 from core.ltu_as.decode import Decoding
@@ -17,6 +18,7 @@ from core.ltu_as.reader import LTUASReader
 from core.ltu_as.steps import StepLogits
 from core.sound.audio import read_audio
 from offline_eval.labels.annotation import AnnotatedUtterance
+from offline_eval.runs.adapting import anchors_before
 from offline_eval.runs.answers_store import Answer
 from offline_eval.runs.views import Input
 
@@ -36,14 +38,29 @@ class Respondent:
         device: `cpu`, `cuda` or `cuda:N`.
         decoding: How tokens are chosen.
         batch: Utterances read together.
+        stream: All utterances, where the model is to get to know their speakers; see `anchors_before`.
 
     Raises:
         ModelError: The folder cannot be used.
+        UsageError: There is a stream, and the model does not get to know voices.
     """
 
-    def __init__(self, folder: Path, *, device: str, decoding: Decoding, batch: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: str,
+        decoding: Decoding,
+        batch: int,
+        stream: Sequence[AnnotatedUtterance] = (),
+    ) -> None:
         self._reader = LTUASReader(folder, device=device, calibrate=False, abstain=False)
         self._decoding, self._batch = decoding, batch
+        if stream and self._reader.model.config.anchor is None:
+            msg = f"{self._reader.stamp.name} does not get to know voices"
+            raise UsageError(msg, hint="leave --adapt out")
+        self.known_before = anchors_before(stream, LTUASReader(folder, device=device)) if stream else {}
+        """What is known before each utterance, by its id."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -56,6 +73,7 @@ class Respondent:
             "dtype": str(model.dtype).removeprefix("torch."),
             "encoder_dtype": str(model.whisper.conv1.weight.dtype).removeprefix("torch."),
             "transcribes": self._reader.transcribes,
+            **({"adapts": True} if self.known_before else {}),
         }
 
     @property
@@ -74,27 +92,32 @@ class Respondent:
         answers = [Answer(utterance.utterance_id, None, reasons[n]) for n, utterance in enumerate(heard.utterances)]
         for start in range(0, len(able), self._batch):
             rows = able[start : start + self._batch]
-            for row, made in zip(
-                rows, self._ask([sounds[n] for n in rows], [words[n] for n in rows], prompt), strict=True
-            ):
+            known = [self.known_before.get(answers[n].utterance_id) if given == "audio" else None for n in rows]
+            made_of = [sounds[n] for n in rows], [words[n] for n in rows], known
+            for row, made in zip(rows, self._ask(*made_of, prompt), strict=True):
                 steps, reason = (None, made) if isinstance(made, str) else (made, None)
                 answers[row] = Answer(answers[row].utterance_id, steps, reason)
         return answers
 
     def _ask(
-        self, sounds: Sequence[Sound | None], words: Sequence[str | None], prompt: str
+        self,
+        sounds: Sequence[Sound | None],
+        words: Sequence[str | None],
+        known: Sequence[Anchor | None],
+        prompt: str,
     ) -> Sequence[StepLogits | str]:
+        given = [sound for sound in sounds if sound is not None]  # all of them, or none
         try:
-            return self._reader.model.step_logits_batch(
-                sounds, transcripts=words, prompt=prompt, decoding=self._decoding
-            )
+            heard = self._reader.shifted(self._reader.hear(given), known) if given else None
+            return self._reader.model.answer(heard, transcripts=words, prompt=prompt, decoding=self._decoding)
         except torch.OutOfMemoryError as error:
             msg = f"out of memory with {len(sounds)} utterances at once"
             raise ModelError(msg, hint="give a smaller --batch") from error
         except ModelError:  # a transcript that does not fit: only its own utterance pays for it
             if len(sounds) == 1:
                 return [TOO_LONG]
-            return [self._ask([sound], [said], prompt)[0] for sound, said in zip(sounds, words, strict=True)]
+            alone = zip(sounds, words, known, strict=True)
+            return [self._ask([sound], [said], [anchor], prompt)[0] for sound, said, anchor in alone]
 
 
 class Heard:

@@ -75,6 +75,7 @@ class RunJob:
         decoding: `greedy`, or `original`: drawn, as the authors' scripts do, with seed 0.
         max_new_tokens: Of an answer.
         batch: Utterances read together.
+        adapt: Whether the model gets to know each speaker, in the order of their utterances.
         shard: Which blocks.
         presets: Names of the tables asked for.
         views: How the answers will be looked at.
@@ -93,6 +94,7 @@ class RunJob:
     decoding: Literal["greedy", "original"] = "greedy"
     max_new_tokens: int = 100
     batch: int = 8
+    adapt: bool = False
     shard: Shard = Shard()
     presets: tuple[str, ...] = ()
     views: tuple[View, ...]
@@ -114,7 +116,8 @@ def carry_out(job: RunJob, progress: Progress) -> RunFolder:
         folder, questions = _begun(job, earlier.model, earlier.verbalizer, asdict(decoding))
         if not _wanted(folder, questions, job.shard):
             return folder
-    respondent = Respondent(job.weights, device=job.device, decoding=decoding, batch=job.batch)
+    stream = [item.rated.utterance for item in job.items] if job.adapt else []
+    respondent = Respondent(job.weights, device=job.device, decoding=decoding, batch=job.batch, stream=stream)
     folder, questions = _begun(job, respondent.facts, respondent.verbalizer, asdict(decoding))
     with progress(_wanted(folder, questions, job.shard)) as answered:
         _answer(folder, respondent, questions, job.shard, answered)
@@ -151,7 +154,7 @@ def _earlier(job: RunJob) -> RunRecord | None:
     from core.ltu_as.checkpoint import folder_sha256
 
     record = read_record(job.out)
-    same = record.model["device"] == job.device.partition(":")[0]
+    same = record.model["device"] == job.device.partition(":")[0] and ("adapts" in record.model) == job.adapt
     return record if same and record.model["sha256"] == folder_sha256(job.weights) else None
 
 

@@ -68,7 +68,7 @@ def test_without_a_screen_one_line_says_what_is_done_with_what_is_heard(pulse, t
         *LISTEN, "--headless", "--sink", f"jsonl:{tmp_path / 'x'}", env=pulse.env, until="listening"
     ) as program:
         said = program.wait_for("about to hear mic:")
-        assert f"Stored: readings, in {tmp_path / 'x'}; never sound" in said
+        assert f"Stored: readings, in {tmp_path / 'x'}; never sound, nor how a voice sounds" in said
 
 
 def test_switching_from_a_file_to_the_microphone_asks_too(pulse, tmp_path):

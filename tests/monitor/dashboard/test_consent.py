@@ -36,7 +36,7 @@ async def test_it_says_all_of_it_without_scrolling(size):
             "mic:Desk microphone and mic:Headset, until you pause (p) or quit (q).",
             "Readings, to the MQTT broker mqtts://broker.example:8883.",
             "Readings, levels and notes, as a recording, in /home/me/recordings.",
-            "What is never stored or sent Sound.",
+            "What is never stored or sent Sound, and how a voice sounds (it gets used to yours, in memory).",
             "It is not what anyone feels",
             "Everyone who can be heard must know",
             "Enter: I agree, and those around me know · q: leave",
