@@ -176,8 +176,8 @@ def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "t
         labelled=frozenset(clip.speaker for dataset in datasets for clip in dataset.clips),
         choices=arguments.set,
     )
-    others = make_systems(BASELINES if arguments.systems is None else arguments.systems, workshop)
-    return _finished(arguments), others
+    finished = _finished(arguments)
+    return finished, make_systems(BASELINES if arguments.systems is None else arguments.systems, workshop)
 
 
 def _finished(arguments: argparse.Namespace) -> "list[System]":

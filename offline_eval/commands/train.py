@@ -1,6 +1,7 @@
 """emotion-eval train: a small LTU-AS from labelled speech."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ def add_to(commands: Any) -> None:
         metavar="DIR",
         help="where encoder features, and runs that were interrupted, are kept (default %(default)s)",
     )
-    parser.add_argument("--name", default="ltu-as-mini", help="name of the model (default %(default)s)")
+    parser.add_argument(
+        "--name", help="name of the model, in every event (default ltu-as-mini; with --start, that of the --out folder)"
+    )
     add_recipe(parser)
     parser.add_argument(
         "--log", type=Path, metavar="DIR", help="write training.csv and training.png, scores by epoch, into this folder"
@@ -43,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     try:
-        from core.ltu_as.folder import resolve_model
+        from core.ltu_as.folder import EMBEDDED, resolve_model
         from offline_eval.scoring.scores import table
         from offline_eval.training.recipe import Recipe, chosen
         from offline_eval.training.train import Job, train
@@ -59,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         start=resolve_model(arguments.start) if arguments.start else None,
         out=arguments.out,
         cache=arguments.cache,
-        name=arguments.name,
+        name=arguments.name or (arguments.out.resolve().name if arguments.start else EMBEDDED),
         recipe=chosen(Recipe(), arguments.set),
         overwrite=arguments.overwrite,
         dev_speakers=arguments.dev_speakers,
@@ -74,4 +77,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(
         f"\n{job.out}: training {outcome.training_s:.0f} s, scoring {outcome.scoring_s:.0f} s, sha256 {outcome.sha256}"
     )
+    data = " ".join(f"--data {shlex.quote(str(path))}" for path in arguments.data)
+    say(f"its readings are not calibrated yet: emotion-eval calibrate --model {shlex.quote(str(job.out))} {data}")
     return 0

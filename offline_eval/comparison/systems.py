@@ -106,7 +106,7 @@ def _whisper_lr(workshop: Workshop) -> System:
 def _mini_features_lr(workshop: Workshop) -> System:
     from offline_eval.comparison.baselines.same_features import SameFeatures
 
-    return SameFeatures(name="mini-features-lr", features=_school(workshop).feature_cache)
+    return SameFeatures(name="mini-features-lr", school=_school(workshop))
 
 
 def _mini(workshop: Workshop) -> System:

@@ -28,10 +28,10 @@ WORST_EPSILON = 1e-2
 _USUAL = "seq_logprob"
 """The read-out that is judged unless another is asked for: that of the live program."""
 
-_LEARNED_FROM = ("ravdess", "nemo", "emodb")
+_LEARNED_FROM = ("ravdess", "nemo", "emodb", "emodb_full", "ased", "emotiontts")
 _LEARNED = (
-    f"{EMBEDDED} has learned from train speakers of RAVDESS, nEMO and EmoDB: on those speakers, what it comes to "
-    "here says little of others."
+    f"{EMBEDDED} has learned from train speakers of RAVDESS, nEMO, EmoDB, ASED and emotiontts: on those speakers, what "
+    "it comes to here says little of others."
 )
 
 

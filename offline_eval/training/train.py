@@ -5,7 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import soundfile
@@ -24,6 +24,7 @@ from offline_eval.labels.clips import Clip, in_split, require_trainable
 from offline_eval.scoring.reference_points import class_prior, uniform
 from offline_eval.scoring.scores import Score, per_corpus, per_group
 from offline_eval.training import card
+from offline_eval.training.anchors import Anchors
 from offline_eval.training.encoder import Encoder, encoder_of, load_encoder
 from offline_eval.training.learn import School
 from offline_eval.training.readings import read_clips
@@ -97,6 +98,7 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     require_trainable(clips, others)
     if job.start is not None:
         encoder = encoder_of(job.start)
+        job = replace(job, recipe=_as_begun(job.recipe, job.start))
     elif job.whisper is not None:
         encoder = load_encoder(job.whisper, job.recipe.audio, layers=job.recipe.encoder_layers)
     else:
@@ -116,6 +118,7 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
         (job.out / name).unlink(missing_ok=True)
     readings = {prompt: read_clips(_reader(job.out, prompt), dev) for prompt in PROMPTS}
     scores = {f"model, {prompt} prompt": per_corpus(dev, read) for prompt, read in readings.items()}
+    scores["logistic regression on its features"] = per_corpus(dev, school.learn_linearly(train_clips)(dev))
     scores["class prior of the corpus"] = per_corpus(dev, class_prior(train_clips, dev))
     scores["uniform"] = per_corpus(dev, uniform(dev))
     outcome = Outcome(
@@ -128,6 +131,22 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     )
     _describe(job, datasets, encoder, outcome)
     return outcome
+
+
+def _as_begun(recipe: Recipe, start: Path) -> Recipe:
+    """What a model that gets to know voices was trained with is not unlearned.
+
+    Raises:
+        UsageError: Anchors are asked for, and the model cannot have them.
+        ModelError: The folder cannot be used.
+    """
+    config = LTUASConfig.from_json(start / CONFIG_NAME)
+    if recipe.anchors is None and config.anchor is not None:
+        return replace(recipe, anchors=Anchors(pseudo_utterances=config.anchor.pseudo_utterances))
+    if recipe.anchors is not None and not config.tltr.standardise:
+        msg = f"{start}: anchors need a model that standardises its features"
+        raise UsageError(msg, hint="leave --set anchors out, or begin with --whisper and --set anchors=default")
+    return recipe
 
 
 def _run_name(job: Job) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.anchor import Anchor
 from core.distribution import js_divergence
 from core.ltu_as import LTUAS, read_text
 from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
@@ -11,9 +12,12 @@ from core.ltu_as.folder import EMBEDDED, resolve_model
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import CONTEXTS
+from core.settings import SegmenterSettings, VadSettings
 from core.sound.audio import read_audio
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.labels.clips import in_split
+from offline_eval.ordinary.listen import listen
+from offline_eval.ordinary.shares import shares_of
 from offline_eval.scoring.reference_points import class_prior, uniform
 from offline_eval.scoring.scores import score
 from offline_eval.sounds.content_free import content_free_by_kind
@@ -98,6 +102,16 @@ def test_it_reads_a_voice_it_has_never_heard():
     pieces = [sound[start : start + 4 * 16_000] for start in range(0, len(sound) - 4 * 16_000, 4 * 16_000)]
     readings = LTUASReader(MINI).read(pieces)
     assert sum(reading.distribution is not None for reading in readings) >= 0.8 * len(pieces)
+
+
+@pytest.mark.parametrize("adapts", [False, True])
+def test_someone_who_reads_a_novel_aloud_is_not_said_to_be_loud(adapts):
+    """The shipped sample, as the program cuts it."""
+    told = {"segmenter": SegmenterSettings(), "vad": VadSettings(), "anchor": Anchor() if adapts else None}
+    shares = shares_of(list(listen(SAMPLE, LTUASReader(MINI), **told)))
+    assert shares.utterances > 3
+    assert shares.dominant["neutral"] > 0.8
+    assert shares.surely_loud == 0
 
 
 PIECES = pytest.mark.parametrize("start_s", range(0, 40, 4))
