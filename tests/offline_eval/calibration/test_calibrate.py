@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from core.ltu_as import reader
 from core.ltu_as.abstention import REASONS
 from core.ltu_as.calibration import Calibration
 from core.ltu_as.checkpoint import folder_sha256
+from core.ltu_as.decode import Decoding
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.tiny import save_tiny
 from offline_eval.calibration import hearing
@@ -19,13 +21,14 @@ from tests.offline_eval.command import emotion_eval
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    """One content-free sound of each kind: a random model writes long answers."""
+    """One content-free sound of each kind, and short answers: those of a random model have no end."""
 
     def one_of_each(seed):
         return {kind: sounds[:1] for kind, sounds in content_free_by_kind(seed).items()}
 
     monkeypatch.setattr(hearing, "content_free_by_kind", one_of_each)
     monkeypatch.setattr(hearing, "ROUNDS", 1)
+    monkeypatch.setattr(reader, "_WRITTEN", Decoding(max_new_tokens=8))
 
 
 @pytest.fixture(scope="module")
