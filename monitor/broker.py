@@ -6,27 +6,24 @@ import os
 import secrets
 import shlex
 import shutil
-import socket
 import sys
 import tempfile
 import warnings
-from contextlib import ExitStack, suppress
-from dataclasses import astuple, dataclass
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Self
 
 import aiomqtt
 import psutil
 
 from core.errors import BrokerError
+from monitor.broker_ports import DEFAULT_PORTS, HOST, USER, Listener, Ports, configuration, free, listeners
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.client import Client
 from monitor.mqtt.connection import ANSWER_S
 
 logger = logging.getLogger(__name__)
 
-HOST = "127.0.0.1"
-USER = "emotion"
 START_S = 10.0
 STOP_S = 2.0
 RESTART_S = (0.5, 30.0)
@@ -62,33 +59,6 @@ print("emotion-monitor: listening", flush=True)
 sys.stdin.buffer.read()
 os._exit(0)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Ports of the three listeners; rumqttd speaks one protocol version on each."""
-
-    mqtt311: int = 1883
-    mqtt5: int = 1884
-    websocket: int = 9001
-
-
-DEFAULT_PORTS = Ports()
-
-
-class _Listener(NamedTuple):
-    kind: str  # as rumqttd calls it
-    port: int
-    protocol: aiomqtt.ProtocolVersion
-    transport: Literal["tcp", "websockets"]
-
-
-def _listeners(ports: Ports) -> tuple[_Listener, ...]:
-    return (
-        _Listener("v4", ports.mqtt311, aiomqtt.ProtocolVersion.V311, "tcp"),
-        _Listener("v5", ports.mqtt5, aiomqtt.ProtocolVersion.V5, "tcp"),
-        _Listener("ws", ports.websocket, aiomqtt.ProtocolVersion.V311, "websockets"),
-    )
 
 
 class EmbeddedBroker:
@@ -188,20 +158,20 @@ class EmbeddedBroker:
         return f"XDG_CONFIG_HOME={shlex.quote(str(self.folder))} mosquitto_sub -v -t {shlex.quote(topic)}"
 
     def _write_files(self) -> None:
-        _write_private(self.folder / _CONFIGURATION, _configuration(self.ports, self._password))
+        _write_private(self.folder / _CONFIGURATION, configuration(self.ports, self._password))
         _write_private(self.password_file, f"{self._password}\n")
         lines = [f"# {protocol}: {url}" for protocol, url in self.urls.items()]
         lines += [f"-h {HOST}", f"-p {self.ports.mqtt311}", f"-u {USER}", f"-P {self._password}"]
         _write_private(self.credentials, "\n".join(lines) + "\n")
 
     async def _start_on_free_ports(self) -> "_Child":
-        self.ports = _free(self._wishes)
+        self.ports = free(self._wishes)
         try:
             return await self._start()
         except BrokerError:
             # Another program may have taken one of them before our child did, and be gone again: now ports that nobody
             # else wishes for.
-            self.ports = _free(Ports(0, 0, 0))
+            self.ports = free(Ports(0, 0, 0))
             return await self._start()
 
     async def _start(self) -> "_Child":
@@ -220,14 +190,14 @@ class EmbeddedBroker:
         """Logs in at every listener: each opens in its own time, and it says that it listens before they do."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + START_S
-        for listener in _listeners(self.ports):
+        for listener in listeners(self.ports):
             while not await self._serves(listener):
                 if clock() > deadline:
                     msg = f"the embedded broker does not serve on port {listener.port}"
                     raise BrokerError(msg)
                 await asyncio.sleep(PROBE_S)
 
-    async def _serves(self, listener: "_Listener") -> bool:
+    async def _serves(self, listener: Listener) -> bool:
         probe = Client(
             *(HOST, listener.port),
             username=USER,
@@ -357,50 +327,6 @@ def _is_owner_alive(pid: int, folder: Path) -> bool:
         return False
     except psutil.Error:
         return True
-
-
-def _free(wishes: Ports) -> Ports:
-    """The wished ports, where they are free."""
-    with ExitStack() as held:
-        return Ports(*(_bind(held, wish) for wish in astuple(wishes)))
-
-
-def _bind(held: ExitStack, wish: int) -> int:
-    listener = held.enter_context(socket.socket())
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as rumqttd does: ports of a run just ended
-    try:
-        listener.bind((HOST, wish))
-    except OSError:
-        listener.bind((HOST, 0))
-    return int(listener.getsockname()[1])
-
-
-def _configuration(ports: Ports, password: str) -> str:
-    router = """\
-id = 0
-[router]
-id = 0
-max_connections = 1000
-max_outgoing_packet_count = 200
-max_segment_size = 1048576
-max_segment_count = 10
-"""
-    return router + "".join(
-        f"""
-[{kind}.1]
-name = "{kind}"
-listen = "{HOST}:{port}"
-next_connection_delay_ms = 1
-[{kind}.1.connections]
-connection_timeout_ms = 5000
-max_payload_size = 1048576
-max_inflight_count = 100
-dynamic_filters = true
-[{kind}.1.connections.auth]
-{USER} = "{password}"
-"""
-        for kind, port, *_ in _listeners(ports)
-    )
 
 
 def _write_private(path: Path, text: str) -> None:

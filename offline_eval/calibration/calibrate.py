@@ -101,7 +101,7 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     if job.vad is not None:
         unseen |= {f"marked as {label}": sounds for label, sounds in marked(job.vad).items()}
     sounds: dict[str, Sequence[Sound]] = {
-        _CLEAN: recorded(clips),
+        **({_CLEAN: recorded(clips)} if job.left_out else {}),
         _DISTURBED: disturbed(clips, job.seed),
         **({_ORDINARY: recorded(ordinary)} if ordinary else {}),
         _NOISE: [sound for made in content_free(job.seed, _FIT_SEED).values() for sound in made],
@@ -122,9 +122,14 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         outlier = fit_outlier(listener.feature_means([*recorded(training), *disturbed(training, job.seed)]))
     held_out: HeldOut = "corpus" if job.left_out else "speaker"
     labelled = [clip for _, some in material.labelled for clip in some]
-    readers = [(Listener(model, device=job.device), some) for model, some in material.labelled]
+    readers = [
+        (listener if model == job.model else Listener(model, device=job.device), some)
+        for model, some in material.labelled
+    ]
     progress(f"hearing {len(labelled)} clips that corrections are fitted on")
     states = read_in_states(readers, prompts, heard[_NOISE], held_out=held_out, seed=job.seed, progress=progress)
+    if not job.left_out:
+        heard[_CLEAN] = [*map(Heard, (active_sound(one()) for one in recorded(clips)), states[0].steps)]
 
     progress("fitting")
 

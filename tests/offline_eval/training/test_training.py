@@ -126,18 +126,25 @@ def test_what_is_made_from_non_commercial_weights_stays_so(trained, tmp_path):
     assert "They may not be used commercially" in licence
 
 
-def test_an_interrupted_run_goes_on_to_the_same_weights(trained, tmp_path):
-    job, _ = trained
-    recipe = replace(RECIPE, epochs=3)
+def trained_whole_and_cut(job, recipe, folder):
+    """The outcome of a run, and the same job interrupted in its second epoch."""
 
     def interrupt(line: str) -> None:
         if line.startswith("epoch 2"):
             raise KeyboardInterrupt
 
-    whole = train(replace(job, out=tmp_path / "whole", recipe=recipe), progress=lambda _: None)
-    cut = replace(job, out=tmp_path / "cut", recipe=recipe)
+    whole = train(replace(job, out=folder / "whole", recipe=recipe), progress=lambda _: None)
+    cut = replace(job, out=folder / "cut", recipe=recipe)
     with pytest.raises(KeyboardInterrupt):
         train(cut, progress=interrupt)
+    return whole, cut
+
+
+def test_an_interrupted_run_goes_on_to_the_same_weights(trained, tmp_path):
+    job, _ = trained
+    recipe = replace(RECIPE, epochs=3)
+
+    whole, cut = trained_whole_and_cut(job, recipe, tmp_path)
     said: list[str] = []
     assert train(cut, progress=said.append).sha256 == whole.sha256
     assert "goes on after epoch 1 of an earlier run" in said
@@ -297,14 +304,7 @@ def test_its_training_goes_on_where_it_was_interrupted_and_from_where_it_ended(a
     job, _ = adapted
     recipe = replace(ADAPTED, epochs=2)
 
-    def interrupt(line: str) -> None:
-        if line.startswith("epoch 2"):
-            raise KeyboardInterrupt
-
-    whole = train(replace(job, out=tmp_path / "whole", recipe=recipe), progress=lambda _: None)
-    cut = replace(job, out=tmp_path / "cut", recipe=recipe)
-    with pytest.raises(KeyboardInterrupt):
-        train(cut, progress=interrupt)
+    whole, cut = trained_whole_and_cut(job, recipe, tmp_path)
     assert train(cut, progress=lambda _: None).sha256 == whole.sha256
     recipe = replace(recipe, epochs=1, anchors=None)
     further = replace(job, whisper=None, start=job.out, out=tmp_path / "further", recipe=recipe)
