@@ -20,6 +20,10 @@ SHARED = Path(os.environ.get("SPEECH_DATA", Path(__file__).parents[2] / "shared"
 # Programs under test find the fake model as users' programs find theirs: among what is installed.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PLUG_INS), os.environ.get("PYTHONPATH"))))
 
+# Tests and the programs that they start share the cores: with as many threads each as there are cores, they would
+# wait for one another's threads most of the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A slow machine must not fail a test.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")

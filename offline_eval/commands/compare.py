@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from offline_eval.datasets.dataset import Dataset
 
 _FOLDS = 5
+_CONDITIONS = ("telephone", "noise", "cut", "joined")
 
 
 def add_to(commands: Any) -> None:
@@ -71,6 +72,11 @@ def add_to(commands: Any) -> None:
         "of the speaker, of which 70 %% are neutral, or 60 %% of an emotion (default 0)",
     )
     parser.add_argument(
+        "--condition",
+        choices=list(_CONDITIONS),
+        help="every system hears the clips that it is scored on through a telephone line, in noise, cut or joined",
+    )
+    parser.add_argument(
         "--predictions",
         type=Path,
         action="append",
@@ -111,6 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         datasets = _datasets(arguments)
         folds, about = _folds(arguments, datasets)
+        if arguments.condition:
+            folds, about = _in_condition(arguments, folds, about)
         clips = [clip for _, held_out in folds for clip in held_out]
         predictions = [made for path in arguments.predictions for made in read_predictions(path, clips)]
         finished, others = _systems(arguments, datasets)
@@ -161,6 +169,15 @@ def _folds(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tup
         return [*corpus_folds(clips, corpora)], about
     folds: list[Fold] = [*speaker_folds(clips, arguments.folds, arguments.seed)]
     return folds, f"Cross-validated by speaker: {len(folds)} folds of {len(clips)} clips, seed {arguments.seed}."
+
+
+def _in_condition(arguments: argparse.Namespace, folds: "Sequence[Fold]", about: str) -> "tuple[list[Fold], str]":
+    """The folds with what is held out as it is heard in the condition."""
+    from offline_eval.sounds.conditions import CONDITIONS, heard_in
+
+    folder = arguments.cache / "conditions"
+    heard: list[Fold] = [(train, heard_in(arguments.condition, held_out, folder)) for train, held_out in folds]
+    return heard, f"{about} What is scored is heard {CONDITIONS[arguments.condition].words}."
 
 
 def _systems(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tuple[list[System], list[System]]":

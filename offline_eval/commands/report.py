@@ -6,6 +6,7 @@ from typing import Any
 
 from core.command_line import whole_number
 from core.errors import UsageError
+from offline_eval.commands.arguments import add_data
 from offline_eval.commands.report_ordinary import report_ordinary
 
 _DRAWS = 2_000
@@ -30,9 +31,18 @@ def add_to(commands: Any) -> None:
         "are heard",
     )
     parser.add_argument(
-        "--model", metavar="NAME|DIR", help="report what this model hears; then only --adapt and --out may follow"
+        "--model", metavar="NAME|DIR", help="report what this model hears; then only what follows down to --out"
     )
     parser.add_argument("--adapt", action="store_true", help="let the model get to know each recording's voice")
+    add_data(parser, required=False)
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(".cache/features"),
+        metavar="DIR",
+        help="with --data, from whose train speakers a logistic regression beside the model learns: where features are "
+        "kept (default %(default)s)",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="with --model: write ordinary.md and ordinary.json into this folder"
     )
@@ -57,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes the files, and names them; or prints what a model hears."""
     if arguments.model:
         return report_ordinary(arguments)
-    if len(arguments.folders) > 1 or arguments.adapt or arguments.out:
+    if len(arguments.folders) > 1 or arguments.adapt or arguments.out or arguments.data:
         msg = "a report on a run is of one folder, and lies in it"
         raise UsageError(msg, hint="for a report on ordinary speech, add --model")
     try:

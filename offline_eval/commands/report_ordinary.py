@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import UsageError
 from offline_eval.commands.progress import say
+
+if TYPE_CHECKING:
+    from offline_eval.ordinary.listen import Hears
 
 
 def report_ordinary(arguments: argparse.Namespace) -> int:
@@ -21,10 +25,12 @@ def report_ordinary(arguments: argparse.Namespace) -> int:
     from core.settings import SegmenterSettings, VadSettings
     from offline_eval.ordinary.listen import listen
     from offline_eval.ordinary.report import as_json, as_markdown
-    from offline_eval.ordinary.shares import by_length
+    from offline_eval.ordinary.shares import by_length, heard_beside
 
     recordings = {str(path): _recordings(path) for path in arguments.folders}
-    reader = LTUASReader(resolve_model(arguments.model))
+    folder = resolve_model(arguments.model)
+    beside = _regression(arguments, folder) if arguments.data else None
+    reader = LTUASReader(folder)
     findings = {}
     for name, files in recordings.items():
         say(f"{name}: {len(files)} recordings")
@@ -37,15 +43,20 @@ def report_ordinary(arguments: argparse.Namespace) -> int:
                 segmenter=SegmenterSettings(),
                 vad=VadSettings(),
                 anchor=Anchor() if arguments.adapt else None,
+                beside=beside,
             )
         ]
         findings[name] = by_length(said)
+        if beside:
+            findings[f"{name}, logistic regression"] = by_length(heard_beside(said))
     stamp = reader.stamp
     about = (
         f"{stamp.name} ({stamp.sha256[:12]}), {stamp.prompt} prompt, {stamp.readout}, "
         f"calibration {stamp.calibration or 'none'}; each recording is a stream of its own, cut by the default "
         f"settings, to which the model {'adapts' if arguments.adapt else 'does not adapt'}."
     )
+    if beside:
+        about += " Beside it logistic regression on the same features, as it reads; it gets to know nobody."
     report = as_markdown(findings, about=about)
     print(report, end="")
     if arguments.out:
@@ -53,6 +64,29 @@ def report_ordinary(arguments: argparse.Namespace) -> int:
         (arguments.out / "ordinary.md").write_text(report, encoding="utf-8")
         (arguments.out / "ordinary.json").write_text(as_json(findings, about=about), encoding="utf-8")
     return 0
+
+
+def _regression(arguments: argparse.Namespace, folder: Path) -> "Hears":
+    """Learned on the features of a model, from the train speakers of the data."""
+    from core.distribution import EmotionDistribution
+    from offline_eval.datasets.kinds import load_datasets
+    from offline_eval.labels.clips import in_split
+    from offline_eval.training.encoder import encoder_of
+    from offline_eval.training.feature_cache import FeatureCache
+    from offline_eval.training.linear import learn_linearly
+    from offline_eval.training.recipe import Recipe
+
+    datasets = load_datasets(arguments.data, without=arguments.without, dev_speakers=arguments.dev_speakers)
+    recipe = Recipe()  # of which features of clips as they are do not depend
+    cache = FeatureCache(
+        folder=arguments.cache,
+        encoder=encoder_of(folder),
+        augmentation=recipe.augmentation,
+        seed=recipe.variants_seed,
+        progress=say,
+    )
+    linear = learn_linearly(in_split((clip for one in datasets for clip in one.clips), "train"), cache)
+    return lambda waveform: EmotionDistribution.from_weights(linear.hear(waveform).tolist())
 
 
 def _recordings(path: Path) -> list[Path]:

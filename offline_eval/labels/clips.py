@@ -71,6 +71,13 @@ class OtherClip(Recording):
     label: str
 
 
+def expressed(recording: Recording) -> str | None:
+    """What is heard in it: the emotion of a clip, the label of another one."""
+    if isinstance(recording, Clip):
+        return recording.emotion
+    return recording.label if isinstance(recording, OtherClip) else None
+
+
 AnyRecording = TypeVar("AnyRecording", bound=Recording)
 
 

@@ -1,10 +1,14 @@
 """Recordings cut into utterances and read, each as a stream of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.anchor import Anchor
+from core.distribution import EmotionDistribution
 from core.model import EmotionModel, Reading
 from core.settings import SegmenterSettings, VadSettings
 from core.sound.audio import read_audio
@@ -21,12 +25,17 @@ class Said:
         start_s: Where it begins in it.
         duration_s: Its length.
         reading: What was heard in it.
+        beside: What something else hears in it, if that was asked for and there is a reading.
     """
 
     recording: Path
     start_s: float
     duration_s: float
     reading: Reading
+    beside: EmotionDistribution | None = None
+
+
+Hears = Callable[[NDArray[np.int16]], EmotionDistribution]
 
 
 def listen(
@@ -36,6 +45,7 @@ def listen(
     segmenter: SegmenterSettings,
     vad: VadSettings,
     anchor: Anchor | None = None,
+    beside: Hears | None = None,
 ) -> Iterator[Said]:
     """Reads a recording utterance by utterance.
 
@@ -45,6 +55,7 @@ def listen(
         segmenter: How speech becomes utterances.
         vad: What is speech.
         anchor: Of the stream as it begins, for a model that is to get to know it; None: it is not to.
+        beside: Hears the same, without getting to know anybody.
 
     Raises:
         UsageError, AudioError: The file cannot be read.
@@ -58,6 +69,7 @@ def listen(
             start_s=utterance.start_s,
             duration_s=utterance.end_s - utterance.start_s,
             reading=reading,
+            beside=beside(utterance.samples) if beside and reading.distribution else None,
         )
 
 

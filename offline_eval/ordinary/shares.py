@@ -1,7 +1,7 @@
 """How much of some speech is heard as what, and how surely."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.distribution import EMOTIONS
 from offline_eval.ordinary.listen import Said
@@ -68,6 +68,11 @@ def shares_of(speech: Sequence[Said]) -> Shares:
         mean={name: share(getattr(read_as, name) * s for read_as, s in read) for name in EMOTIONS},
         entropy=share(read_as.entropy * s for read_as, s in read),
     )
+
+
+def heard_beside(speech: Sequence[Said]) -> list[Said]:
+    """The same with what was heard beside the readings in their place."""
+    return [replace(said, reading=replace(said.reading, distribution=said.beside)) for said in speech]
 
 
 def by_length(speech: Sequence[Said]) -> dict[str, Shares]:

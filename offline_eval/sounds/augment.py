@@ -2,7 +2,7 @@
 
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,6 +52,7 @@ class Augmentation:
         cut_share: Of variants that are cut, at a random place.
         reverberation_s: Time in which the room's answer falls by 60 dB.
         reverberation_share: Of variants in a room.
+        direct_db: Direct over reverberant energy in a room; far microphones hear less than 0.
         snr_db: Speech over noise; the noise's power falls with the frequency to the power of 0 to 2 (white to brown).
         noise_share: Of variants with noise.
         lowpass_hz: Upper band limit, from telephone to nearly full band.
@@ -60,6 +61,8 @@ class Augmentation:
         codec_share: Of variants through Vorbis, MP3 or 8-bit mu-law.
         clip_share: Of variants that are overdriven, by up to 12 dB.
         level_dbfs: RMS level of the whole clip at the end.
+        joined_s: Length up to which clips are joined to others of the same speaker and emotion; see `join`.
+        joined_share: Of variants that are joined; None: none, and `augment` is given what is to be changed.
         session_clips: About so many clips of a speaker are one session: in a variant, its room, noise, band, overdrive
             and codec are the same for all of them. None: each clip's are its own.
     """
@@ -71,6 +74,7 @@ class Augmentation:
     cut_share: float = 0.3
     reverberation_s: tuple[float, float] = (0.1, 0.8)
     reverberation_share: float = 0.4
+    direct_db: tuple[float, float] = (-3.0, 12.0)
     snr_db: tuple[float, float] = (5.0, 40.0)
     noise_share: float = 0.6
     lowpass_hz: tuple[float, float] = (3_400.0, 7_900.0)
@@ -79,6 +83,8 @@ class Augmentation:
     codec_share: float = 0.25
     clip_share: float = 0.1
     level_dbfs: tuple[float, float] = (-60.0, -12.0)
+    joined_s: tuple[float, float] = (4.0, 10.0)
+    joined_share: float | None = None
     session_clips: int | None = None
 
 
@@ -111,6 +117,25 @@ def augment(
             sound = change(sound, _Draws(rng, channel), ranges)
     sound = sound / max(rms(sound), _FLOOR) * 10 ** (rng.uniform(*ranges.level_dbfs) / 20)
     return (np.clip(np.round(sound * 32_768), -32_768, 32_767) / 32_768).astype(np.float32)
+
+
+def join(
+    waveforms: Iterable[NDArray[np.float32]], rng: np.random.Generator, ranges: Augmentation
+) -> NDArray[np.float32]:
+    """The first of some 16 kHz waveforms, in `joined_share` of the draws with the next ones behind it.
+
+    As many as make a length drawn from `joined_s`, at which the last is cut; a longer first one stays as it is. The
+    others are not loaded unless they are needed.
+    """
+    sounds = iter(waveforms)
+    joined = [next(sounds)]
+    missing = 0
+    if rng.random() < (ranges.joined_share or 0.0):
+        missing = round(rng.uniform(*ranges.joined_s) * SAMPLE_RATE_HZ) - len(joined[0])
+    while missing > 0 and (more := next(sounds, None)) is not None:
+        joined.append(more[:missing])
+        missing -= len(more)
+    return np.concatenate(joined)
 
 
 def generator_for(clip_id: str, variant: int, seed: int) -> np.random.Generator:
@@ -163,11 +188,11 @@ def _cut(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:
 
 
 def _reverberate(sound: Sound, draws: _Draws, ranges: Augmentation) -> Sound:
-    """A direct sound and exponentially falling noise: -3 to 12 dB of direct over reverberant energy."""
+    """A direct sound and exponentially falling noise."""
     decay_s = draws.channel.uniform(*ranges.reverberation_s)
     n = int(decay_s * SAMPLE_RATE_HZ)
     tail = draws.channel.standard_normal(n) * 10 ** (-3 * np.arange(n) / n)
-    tail *= 10 ** (-draws.channel.uniform(-3, 12) / 20) / max(float(np.sqrt(np.sum(tail**2))), _FLOOR)
+    tail *= 10 ** (-draws.channel.uniform(*ranges.direct_db) / 20) / max(float(np.sqrt(np.sum(tail**2))), _FLOOR)
     room = np.concatenate([[1.0], np.zeros(int(draws.channel.uniform(0.001, 0.02) * SAMPLE_RATE_HZ)), tail])
     size = _fast_size(len(sound) + len(room))
     reverberant: Sound = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(room, size), size)[: len(sound)]

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from core.ltu_as.config import AudioConfig
 from core.ltu_as.features import INT16_SCALE, windows_of
 from core.sound.audio import read_audio
-from offline_eval.labels.clips import Recording
-from offline_eval.sounds.augment import AUGMENTATION_VERSION, Augmentation, augment, generator_for
+from offline_eval.labels.clips import Recording, expressed
+from offline_eval.sounds.augment import AUGMENTATION_VERSION, Augmentation, augment, generator_for, join
 from offline_eval.training.encoder import Encoder, encode
 from offline_eval.training.sessions import sessions
 
@@ -113,7 +113,8 @@ class FeatureCache:
         size = self.augmentation.session_clips
         of_clip = [None] * len(clips) if size is None else sessions(clips, size)
         features = Features.of(
-            self._compute(clip, variant, session) for clip, session in zip(clips, of_clip, strict=True)
+            self.heard(_loaded(clip)) if not variant else self._varied(clip, clips, variant, session)
+            for clip, session in zip(clips, of_clip, strict=True)
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
@@ -122,13 +123,17 @@ class FeatureCache:
         partial.replace(path)
         return features
 
-    def _compute(self, clip: Recording, variant: int, session: str | None) -> NDArray[np.float16]:
-        waveform = (read_audio(clip.path) / INT16_SCALE).astype(np.float32)
-        if variant:
-            own = generator_for(clip.clip_id, variant, self.seed)
-            channel = None if session is None else generator_for(session, variant, self.seed)
-            waveform = augment(waveform, own, self.augmentation, channel)
-        return self.heard(waveform, exact=not variant)
+    def _varied(
+        self, clip: Recording, of_speaker: Sequence[Recording], variant: int, session: str | None
+    ) -> NDArray[np.float16]:
+        own = generator_for(clip.clip_id, variant, self.seed)
+        channel = None if session is None else generator_for(session, variant, self.seed)
+        waveform = _loaded(clip)
+        if self.augmentation.joined_share is not None:
+            alike = [other for other in of_speaker if other != clip and expressed(other) == expressed(clip)]
+            behind = (_loaded(alike[row]) for row in own.permutation(len(alike)))
+            waveform = join(itertools.chain([waveform], behind), own, self.augmentation)
+        return self.heard(augment(waveform, own, self.augmentation, channel), exact=False)
 
     def _key(self, clips: Sequence[Recording], variant: int) -> str:
         """Changes with anything that the numbers depend on."""
@@ -136,6 +141,10 @@ class FeatureCache:
         recipe = [AUGMENTATION_VERSION, self.seed, self.bfloat16, _stated(self.augmentation)] if variant else None
         encoder = [self.encoder.sha256, self.encoder.config.layers, _stated(self.encoder.audio)]
         return hashlib.sha256(json.dumps([encoder, variant, recipe, files]).encode()).hexdigest()[:16]
+
+
+def _loaded(clip: Recording) -> Waveform:
+    return (read_audio(clip.path) / INT16_SCALE).astype(np.float32)
 
 
 def _stated(choices: AudioConfig | Augmentation) -> dict[str, Any]:

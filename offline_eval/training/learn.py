@@ -5,27 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from core.ltu_as.features import INT16_SCALE
 from core.ltu_as.model import LTUAS
 from core.ltu_as.tokenizer import Tokenizer
-from offline_eval.labels.clips import UNLABELLED, Clip, OtherClip, Recording, targets_of
-from offline_eval.scoring.metrics.sample import Values
+from offline_eval.labels.clips import UNLABELLED, Clip, OtherClip, Recording
 from offline_eval.sounds.content_free import content_free_sounds
 from offline_eval.training.answers import OPEN_ANSWERS
 from offline_eval.training.encoder import Encoder
 from offline_eval.training.feature_cache import FeatureCache, Features
-from offline_eval.training.material import Material, alike
+from offline_eval.training.linear import Linear, learn_linearly
+from offline_eval.training.material import Material
 from offline_eval.training.network import build, taken_up
 from offline_eval.training.objective import AnswerLoss
 from offline_eval.training.recipe import Recipe
-from offline_eval.training.teacher import fit_teacher
 from offline_eval.training.trainer import Epoch, Track, fit, read_features
 from offline_eval.training.vocabulary import train_vocabulary
 
-_LINEAR_L2 = 0.1
 _NOISE_ROUNDS = 8
 """How often each kind of noise is made anew."""
 
@@ -82,18 +79,9 @@ class School:
         """[N, 4]: the mean over prompts of what a trained model reads, from cached features."""
         return read_features(model, AnswerLoss(model.tokenizer), self._features(clips, 0), prompts)
 
-    def learn_linearly(self, train: Sequence[Clip]) -> Callable[[Sequence[Clip]], Values]:
-        """Logistic regression on the features that the model hears: what its own layers are worth beyond them.
-
-        It learns from standardised means over each clip as it is; corpora count alike, and emotions within a corpus.
-        Returns what reads clips, [N, 4].
-        """
-
-        def means(clips: Sequence[Clip]) -> NDArray[np.float32]:
-            return self._features(clips, 0).means().astype(np.float32)
-
-        linear = fit_teacher(means(train), targets_of(train), alike(train), l2=_LINEAR_L2)
-        return lambda clips: linear.read(torch.from_numpy(means(clips)))
+    def learn_linearly(self, train: Sequence[Clip]) -> Linear:
+        """See `offline_eval.training.linear.learn_linearly`."""
+        return learn_linearly(train, self._cache)
 
     def _material(self, train: Sequence[Clip], others: Sequence[OtherClip], dev: Sequence[Clip]) -> Material:
         variants = range(1 + self.recipe.variants)

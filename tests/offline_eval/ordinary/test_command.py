@@ -49,5 +49,18 @@ def test_a_folder_becomes_a_table_by_length_for_people_and_for_programs(model, r
 def test_a_folder_without_recordings_and_a_run_with_options_of_speech_are_a_line_each(model, tmp_path, capsys):
     assert emotion_eval("report", tmp_path, "--model", model) == 2
     assert "no recordings" in capsys.readouterr().err
+    assert emotion_eval("report", tmp_path, "--data", tmp_path) == 2
     assert emotion_eval("report", tmp_path, "--adapt") == 2
     assert "add --model" in capsys.readouterr().err
+
+
+def test_logistic_regression_on_the_same_features_hears_the_same_speech(model, room, tones, tmp_path):
+    options = ("--model", model, "--data", tones, "--cache", tmp_path / "cache", "--out", tmp_path)
+    assert emotion_eval("report", room, *options) == 0
+    kept = json.loads((tmp_path / "ordinary.json").read_text())
+    assert "logistic regression" in kept["about"]
+    by_model, by_regression = kept["speech"].values()
+    assert list(kept["speech"]) == [str(room), f"{room}, logistic regression"]
+    same = ("utterances", "seconds", "refused")
+    assert [by_model["all"][name] for name in same] == [by_regression["all"][name] for name in same]
+    assert by_model["all"]["mean"] != by_regression["all"]["mean"]

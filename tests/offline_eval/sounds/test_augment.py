@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline_eval.sounds.augment import MIN_SAMPLES, Augmentation, augment, generator_for
+from offline_eval.sounds.augment import MIN_SAMPLES, Augmentation, augment, generator_for, join
 
 SPEECH = (np.random.default_rng(0).standard_normal(32_000) * np.hanning(32_000) * 0.1).astype(np.float32)
 
@@ -122,3 +122,32 @@ def test_the_noise_of_a_session_has_one_level_whatever_the_length_but_is_never_t
 def test_what_is_done_to_a_recording_itself_is_its_own_in_a_session_too():
     slow, fast = (heard_in_session(TONE, clip, speed_share=1.0) for clip in (1, 2))
     assert len(slow) != len(fast)
+
+
+LENGTHS_S = (1.0, 2.5, 3.0, 20.0)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([None, 0.0, 0.5, 1.0]), st.permutations(LENGTHS_S))
+def test_what_is_joined_is_whole_recordings_up_to_a_length(seed, share, lengths_s):
+    sounds = [np.full(round(16_000 * length_s), n, np.float32) for n, length_s in enumerate(lengths_s)]
+    joined = join(iter(sounds), np.random.default_rng(seed), Augmentation(joined_share=share))
+    if not share or len(joined) == len(sounds[0]):
+        assert np.array_equal(joined, sounds[0])
+    if share == 1:
+        assert len(joined) == len(sounds[0]) or 4 * 16_000 <= len(joined) <= 10 * 16_000
+        assert len(joined) >= 4 * 16_000
+    everything = np.concatenate(sounds)
+    assert np.array_equal(joined, everything[: len(joined)])
+
+
+def test_nothing_is_loaded_that_is_not_joined():
+    def sounds():
+        yield np.zeros(16_000, np.float32)
+        pytest.fail("another sound was loaded")
+
+    assert len(join(sounds(), np.random.default_rng(0), Augmentation())) == 16_000
+
+
+def test_the_last_of_a_speaker_stays_short():
+    one = np.zeros(16_000, np.float32)
+    assert len(join([one, one], np.random.default_rng(0), Augmentation(joined_share=1.0))) == 32_000

@@ -167,16 +167,17 @@ def test_features_are_computed_once(trained, monkeypatch):
     assert not np.array_equal(next(iter(varied)), next(iter(again)))
 
 
-def test_a_variant_in_sessions_is_another_than_one_in_channels_of_their_own(trained, tmp_path):
+def test_variants_in_sessions_joined_ones_and_ones_in_channels_of_their_own_differ(trained, tmp_path):
     job, _ = trained
     clips = in_split(open_dataset(job.data[0]).load().clips, "train")[:3]
     encoder = load_encoder(job.whisper, RECIPE.audio)
     ranges = Augmentation(speed_share=0.0, trim_share=0.0, cut_share=0.0, reverberation_share=1.0)
-    alone, together = (
+    alone, together, joined = (
         list(FeatureCache(folder=tmp_path, encoder=encoder, augmentation=augmentation, seed=0).features(clips, 1))
-        for augmentation in (ranges, replace(ranges, session_clips=80))
+        for augmentation in (ranges, replace(ranges, session_clips=80), replace(ranges, joined_share=1.0))
     )
     assert not any(map(np.array_equal, alone, together))
+    assert not any(map(np.array_equal, alone, joined))
 
 
 def test_a_copy_of_a_recording_needs_no_new_features_but_another_recording_does(trained, tmp_path):
