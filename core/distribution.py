@@ -63,6 +63,15 @@ class EmotionDistribution:
         """The distribution that says nothing."""
         return cls(*([1 / len(EMOTIONS)] * len(EMOTIONS)))
 
+    def expecting(self, neutral_odds: float) -> Self:
+        """The same reading where neutral is so much likelier than each other emotion, before anything is heard.
+
+        A reading made for emotions that come alike, moved to another prior (Saerens et al. 2002).
+        """
+        if neutral_odds == 1:
+            return self
+        return type(self).from_weights([self.anger, self.happiness, self.sadness, self.neutral * neutral_odds])
+
     def __iter__(self) -> Iterator[float]:
         return iter((self.anger, self.happiness, self.sadness, self.neutral))
 

@@ -143,6 +143,12 @@ class ModelSettings:
     adapt: bool = True
     """Let the model get to know each stream's voice and room, if it is made for it: what it sounds like when neutral is
     kept in memory while the stream lasts, never stored or sent."""
+    adapt_readings: bool = False
+    """For a model that is not made for that: divide each reading by the stream's mean reading, towards mostly neutral
+    speech (see core/mean_reading.py)."""
+    neutral_odds: Positive = 1.0
+    """How much likelier neutral speech is, where the program listens, than each other emotion. 1: all four alike, as
+    ltu-as-mini learned it."""
     transcript: bool = False
     """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
     explain: bool = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 from core.anchor import Anchor
+from core.mean_reading import MeanReading
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import Settings
 from core.smoothing import Smoother
@@ -15,6 +16,7 @@ from core.sound.noise_floor import NoiseFloor
 from core.sound.segmenter import TOO_SHORT, Dropped, Output, SpeechSegmenter
 from core.sound.utterance import Utterance
 from core.wire.events import (
+    Adaptation,
     DropEvent,
     Emotion,
     Event,
@@ -56,7 +58,7 @@ class _Segments:
 
 
 class Stream:
-    """State of one source: its clock, segmenter, smoother, anchor, counters and event numbers.
+    """State of one source: its clock, segmenter, smoother, anchor or mean reading, counters and event numbers.
 
     Args:
         stream: Session id, unique per run and source.
@@ -72,6 +74,7 @@ class Stream:
         self.paced = paced
         self.state: StreamState = "opening"
         self.anchor: Anchor | None = Anchor() if settings.model.adapt else None
+        self._mean_reading = MeanReading() if settings.model.adapt_readings else None
         self._opened_at = 0.0
         self._node = settings.mqtt.node
         self._valid_s = settings.mqtt.state_valid_s
@@ -152,6 +155,7 @@ class Stream:
             read_at: Wall time, in seconds since the epoch.
         """
         utterance = job.utterance
+        reading = self._levelled(utterance, reading, model)
         if utterance.final:
             self._segments.in_flight -= 1
             self._segments.published += reading.distribution is not None
@@ -164,6 +168,19 @@ class Stream:
         """What has no reading says nothing of the voice."""
         if self.anchor is not None and reading.heard is not None and reading.distribution is not None:
             self.anchor = self.anchor.push(reading.heard, reading.distribution, at_s=utterance.end_s)
+
+    def _levelled(self, utterance: Utterance, reading: Reading, model: ModelStamp) -> Reading:
+        """The reading over the stream's mean, if that is asked for and the model does not get to know voices itself."""
+        if self._mean_reading is None or reading.distribution is None or reading.adaptation is not None:
+            return reading
+        mean = self._mean_reading.of(repr(model))
+        if utterance.final:
+            self._mean_reading = mean.push(reading.distribution, at_s=utterance.end_s)
+        return replace(
+            reading,
+            distribution=mean.levelled(reading.distribution),
+            adaptation=Adaptation(utterances=mean.utterances, weight=mean.weight),
+        )
 
     def health(self) -> StreamHealth:
         """The stream's two sums."""

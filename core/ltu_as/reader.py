@@ -49,6 +49,7 @@ class LTUASReader:
         calibrate: Correct readings as the folder's calibration.json says, if it holds this prompt and read-out.
         abstain: Give no reading where that file's thresholds say so.
         adapt: Use the anchors that readings are asked with, if the model is made for it.
+        neutral_odds: See `EmotionDistribution.expecting`.
 
     Raises:
         ModelError: The folder cannot be used, or its calibration is broken or that of other weights.
@@ -69,6 +70,7 @@ class LTUASReader:
         calibrate: bool = True,
         abstain: bool = True,
         adapt: bool = True,
+        neutral_odds: float = 1.0,
     ) -> None:
         if dtype is None:
             dtype = "float32" if device == "cpu" else stored_dtype(folder)
@@ -101,7 +103,9 @@ class LTUASReader:
         self._correction = None
         if loaded and calibrate:
             self._correction = loaded.calibration.entry(self._prompt, self._kind, pool, scope)
+        self._neutral_odds = neutral_odds
         options = [] if (pool, scope) == ("mean", "all") else [pool, scope]
+        options += [] if neutral_odds == 1 else [f"neutral_odds={neutral_odds:g}"]
         self._stamp = ModelStamp(
             name=config.name,
             sha256=sha256,
@@ -114,7 +118,7 @@ class LTUASReader:
 
     @property
     def stamp(self) -> ModelStamp:
-        """Name, hash, prompt, read-out (with pool and scope, unless they are mean and all) and calibration."""
+        """Name, hash, prompt, read-out (with pool and scope, unless mean and all, and other odds) and calibration."""
         return self._stamp
 
     @property
@@ -253,6 +257,7 @@ class LTUASReader:
             reason = self._abstention.after(steps)
             if self._correction is not None:
                 distribution = self._correction.apply(distribution, weight)
+            distribution = distribution.expecting(self._neutral_odds)
         return Reading(
             distribution=None if reason else distribution,
             reason=reason,

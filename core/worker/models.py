@@ -80,4 +80,5 @@ def _read_model(folder: Path, settings: ModelSettings, *, threads: int) -> Emoti
         calibrate=settings.calibration == "auto",
         abstain=settings.abstain,
         adapt=settings.adapt,
+        neutral_odds=settings.neutral_odds,
     )

@@ -10,7 +10,9 @@ from core.distribution import EMOTIONS, EmotionDistribution
 from core.ltu_as.calibration import Correction
 from core.ltu_as.features import EncodedSounds
 from core.ltu_as.reader import LTUASReader
+from core.mean_reading import MeanReading
 from offline_eval.labels.clips import Clip
+from offline_eval.scoring.metrics.sample import Values
 
 
 def mostly(emotion: str, share: float) -> tuple[float, ...]:
@@ -24,17 +26,20 @@ class Stream:
 
     Attributes:
         heard: So many other utterances, or all that there are.
+        by_readings: Whether what is known of the stream is its mean reading, and not what it sounds like.
         shares: How likely each emotion of EMOTIONS is among them; one that has run out is passed over.
     """
 
     heard: int
+    by_readings: bool = False
     shares: tuple[float, ...] = mostly("neutral", 0.7)
 
     @property
     def words(self) -> str:
         """Such as `20 heard, 70 % neutral`."""
         most = max(self.shares)
-        return f"{self.heard} heard, {most:.0%} {EMOTIONS[self.shares.index(most)]}".replace("%", " %")
+        words = f"{self.heard} heard, {most:.0%} {EMOTIONS[self.shares.index(most)]}".replace("%", " %")
+        return f"{words}, over its mean reading" if self.by_readings else words
 
 
 def anchors_after(
@@ -59,10 +64,7 @@ def anchors_after(
         rng: Draws the utterances.
         correction: Of its readings, from which it is known what is neutral; None: they are as they should be.
     """
-    rows_of: dict[tuple[str, str], list[int]] = {}
-    for row, clip in enumerate(clips):
-        rows_of.setdefault((clip.corpus, clip.speaker), []).append(row)
-    streams = {voice: _drawn(stream, [clips[row] for row in rows], rows, rng) for voice, rows in rows_of.items()}
+    streams = _streams(stream, clips, rng)
     anchors = dict.fromkeys(streams, Anchor())
     pushed: dict[int, tuple[Heard, EmotionDistribution]] = {}
     for turn in range(max(map(len, streams.values()), default=0)):
@@ -83,6 +85,29 @@ def anchors_after(
         for row, clip in enumerate(clips)
         for voice in [(clip.corpus, clip.speaker)]
     ]
+
+
+def levelled_after(stream: Stream, clips: Sequence[Clip], readings: Values, *, rng: np.random.Generator) -> Values:
+    """[N, 4] readings over the mean readings of the same streams, each made without the clip itself."""
+    streams = _streams(stream, clips, rng)
+    said = [EmotionDistribution(*reading) for reading in readings.tolist()]
+
+    def levelled(row: int, clip: Clip) -> list[float]:
+        mean = MeanReading()
+        for other in streams[clip.corpus, clip.speaker]:
+            if other != row:
+                mean = mean.push(said[other], at_s=0.0)
+        return [*mean.levelled(said[row])]
+
+    return np.array([levelled(row, clip) for row, clip in enumerate(clips)])
+
+
+def _streams(stream: Stream, clips: Sequence[Clip], rng: np.random.Generator) -> dict[tuple[str, str], list[int]]:
+    """By corpus and speaker, what is heard of them."""
+    rows_of: dict[tuple[str, str], list[int]] = {}
+    for row, clip in enumerate(clips):
+        rows_of.setdefault((clip.corpus, clip.speaker), []).append(row)
+    return {voice: _drawn(stream, [clips[row] for row in rows], rows, rng) for voice, rows in rows_of.items()}
 
 
 def _made_of(utterances: Sequence[tuple[Heard, EmotionDistribution]]) -> Anchor:

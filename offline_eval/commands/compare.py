@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from offline_eval.datasets.dataset import Dataset
 
 _FOLDS = 5
+_READINGS = "readings"
 _CONDITIONS = ("telephone", "noise", "cut", "joined")
 
 
@@ -67,9 +68,10 @@ def add_to(commands: Any) -> None:
         "--heard",
         type=_streams,
         default="0",
-        metavar="N[:EMOTION],..",
+        metavar="N[:EMOTION][:readings],..",
         help="score a finished model that gets to know voices once for each of these: after it has heard N other clips "
-        "of the speaker, of which 70 %% are neutral, or 60 %% of an emotion (default 0)",
+        "of the speaker, of which 70 %% are neutral, or 60 %% of an emotion; with :readings any model, over the "
+        "mean of its readings of these (default 0)",
     )
     parser.add_argument(
         "--condition",
@@ -219,9 +221,12 @@ def _streams(text: str) -> "tuple[Stream, ...]":
 
     streams = []
     for name in names(text):
-        number, colon, emotion = name.partition(":")
-        if not number.isdecimal() or (colon and emotion not in EMOTIONS):
+        number, *parts = name.split(":")
+        by_readings = parts[-1:] == [_READINGS]
+        emotions = parts[:-1] if by_readings else parts
+        if not number.isdecimal() or len(emotions) > 1 or not {*emotions} <= {*EMOTIONS}:
             msg = f"{name!r} is neither a number of utterances nor one with an emotion, such as 20:anger"
             raise argparse.ArgumentTypeError(msg)
-        streams.append(Stream(heard=int(number), shares=mostly(emotion, 0.6) if emotion else mostly("neutral", 0.7)))
+        shares = mostly(emotions[0], 0.6) if emotions else mostly("neutral", 0.7)
+        streams.append(Stream(heard=int(number), shares=shares, by_readings=by_readings))
     return tuple(streams)

@@ -1,6 +1,7 @@
 """emotion-eval report: what a run came to, as a page, as Markdown, and as JSON."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ def add_to(commands: Any) -> None:
         "--model", metavar="NAME|DIR", help="report what this model hears; then only what follows down to --out"
     )
     parser.add_argument("--adapt", action="store_true", help="let the model get to know each recording's voice")
+    parser.add_argument(
+        "--neutral-odds",
+        type=_odds,
+        default=1.0,
+        metavar="N",
+        help="how much likelier neutral speech is than each other emotion, as model.neutral_odds (default 1)",
+    )
     add_data(parser, required=False)
     parser.add_argument(
         "--cache",
@@ -86,3 +94,11 @@ def run(arguments: argparse.Namespace) -> int:
     for path in written:
         print(path)
     return 0
+
+
+def _odds(text: str) -> float:
+    """An argparse type: a number above zero."""
+    odds = float(text)
+    if not 0 < odds < math.inf:
+        raise ValueError
+    return odds

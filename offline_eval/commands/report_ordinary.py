@@ -30,7 +30,7 @@ def report_ordinary(arguments: argparse.Namespace) -> int:
     recordings = {str(path): _recordings(path) for path in arguments.folders}
     folder = resolve_model(arguments.model)
     beside = _regression(arguments, folder) if arguments.data else None
-    reader = LTUASReader(folder)
+    reader = LTUASReader(folder, neutral_odds=arguments.neutral_odds)
     findings = {}
     for name, files in recordings.items():
         say(f"{name}: {len(files)} recordings")

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from core.anchor import Anchor
 from core.errors import UsageError
 from core.ltu_as.features import EncodedSounds
 from core.ltu_as.reader import LTUASReader
 from core.sound.audio import read_audio
-from offline_eval.calibration.streams import Stream, anchors_after
+from offline_eval.calibration.streams import Stream, anchors_after, levelled_after
 from offline_eval.comparison.system import Predictor
 from offline_eval.labels.clips import Clip
 from offline_eval.scoring.metrics.sample import Values
@@ -44,10 +45,16 @@ class Listening:
             AudioError: A clip cannot be decoded.
         """
         sounds = [self._sound(clip.path) for clip in clips]
+        if stream.by_readings:
+            readings = self._read(clips, sounds, [None] * len(clips))
+            return levelled_after(stream, clips, readings, rng=np.random.default_rng(seed))
         if stream.heard and self._reader.model.config.anchor is None:
             msg = f"{self.name} does not get to know voices"
             raise UsageError(msg, hint="leave --heard out")
         known = anchors_after(stream, clips, sounds, self._reader, rng=np.random.default_rng(seed))
+        return self._read(clips, sounds, known)
+
+    def _read(self, clips: Sequence[Clip], sounds: Sequence[EncodedSounds], known: Sequence[Anchor | None]) -> Values:
         rows: list[list[float]] = []
         for start in range(0, len(clips), _READ_AT_ONCE):
             some = slice(start, start + _READ_AT_ONCE)

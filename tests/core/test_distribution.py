@@ -106,3 +106,11 @@ def test_kullback_leibler_is_finite_and_hardly_below_zero(p, q):
 def test_kullback_leibler_by_hand():
     expected = 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)
     assert kl_divergence((0.5, 0.5, 0, 0), (0.25, 0.75, 0, 0)) == pytest.approx(expected, abs=1e-6)
+
+
+@given(st.lists(st.floats(0.01, 1.0), min_size=4, max_size=4).map(EmotionDistribution.from_weights), st.floats(0.1, 10))
+def test_other_odds_of_neutral_speech_multiply_its_odds_and_leave_the_rest_in_proportion(reading, odds):
+    moved = reading.expecting(odds)
+    assert moved.neutral / moved.anger == pytest.approx(odds * reading.neutral / reading.anger)
+    assert moved.happiness / moved.anger == pytest.approx(reading.happiness / reading.anger)
+    assert tuple(moved.expecting(1 / odds)) == pytest.approx(tuple(reading))

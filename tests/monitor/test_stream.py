@@ -8,9 +8,9 @@ import pytest
 
 from core.distribution import EmotionDistribution
 from core.model import Reading
-from core.settings import Settings
+from core.settings import ModelSettings, Settings
 from core.sound.audio import read_audio
-from core.wire.events import LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent
+from core.wire.events import Adaptation, LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 from monitor.stream import Stream
@@ -114,3 +114,42 @@ def test_a_more_careful_detector_calls_less_of_the_same_noisy_talk_voiced():
     noisy = (SPEECH + np.random.default_rng(0).normal(0, 800, len(SPEECH))).astype(np.int16)
     voiced = [sum(level.voiced for level in levels_of(noisy, vad_mode=mode)) for mode in (0, 3)]
     assert voiced[0] > voiced[1]
+
+
+def anger(share):
+    return EmotionDistribution(anger=share, happiness=0.1, sadness=0.1, neutral=0.8 - share)
+
+
+@pytest.mark.parametrize("adapts", [False, True])
+def test_readings_over_the_streams_mean_are_for_models_that_do_not_adapt_themselves(adapts):
+    settings = Settings(model=ModelSettings(adapt_readings=True))
+    stream = Stream(stream="s1", source="clip", paced=False, settings=settings)
+    stream.open(0.0)
+    (job, *_) = [*stream.push(AudioBlock(SPEECH), 0.0).jobs, *stream.end("ended", 0.0).jobs]
+    stamp = ModelStamp(name="m", sha256="", prompt="single", readout="seq_logprob")
+    own = Adaptation(utterances=7, weight=0.5) if adapts else None
+    said = []
+    for name in ("m", "m", "m", "another"):
+        reading = Reading(distribution=anger(0.6), adaptation=own)
+        event, *_ = stream.read(job, reading, replace(stamp, name=name), started_s=0, now_s=0, read_at=0)
+        said.append((event.adaptation, event.distribution.anger))
+    if adapts:
+        assert said == [(own, 0.6)] * 4
+        return
+    assert [adaptation.utterances for adaptation, _ in said] == [0, 1, 2, 0]
+    assert said[0][1] == said[3][1] == pytest.approx(0.6)
+    assert said[0][1] > said[1][1] > said[2][1]
+
+
+def test_an_interim_reading_is_levelled_and_teaches_nothing():
+    settings = Settings(model=ModelSettings(adapt_readings=True))
+    stream = Stream(stream="s1", source="clip", paced=True, settings=settings)
+    stream.open(0.0)
+    jobs = [*stream.push(AudioBlock(SPEECH), 0.0).jobs, *stream.end("ended", 0.0).jobs]
+    interim, final = (next(job for job in jobs if job.utterance.final is whole) for whole in (False, True))
+    stamp = ModelStamp(name="m", sha256="", prompt="single", readout="seq_logprob")
+    heard = []
+    for job in (interim, final, interim):
+        event, *_ = stream.read(job, Reading(distribution=anger(0.6)), stamp, started_s=0, now_s=0, read_at=0)
+        heard.append(event.adaptation.utterances)
+    assert heard == [0, 0, 1]

@@ -55,6 +55,13 @@ def test_the_stamp_names_pool_and_scope_when_they_are_not_the_usual(folder):
     assert (reader.stamp.prompt, reader.stamp.readout) == ("ambiguous", "paper_linear/sum/all")
 
 
+def test_other_odds_of_neutral_speech_move_the_reading_and_are_named(folder, reader):
+    odds = LTUASReader(folder, neutral_odds=3)
+    (before,), (after,) = reader.read([noise(RATE)]), odds.read([noise(RATE)])
+    assert tuple(after.distribution) == pytest.approx(tuple(before.distribution.expecting(3)), abs=1e-6)
+    assert odds.stamp == dataclasses.replace(reader.stamp, readout="seq_logprob/neutral_odds=3")
+
+
 def test_a_reading_is_that_of_the_python_api(folder):
     steps = LTUAS.from_pretrained(folder).step_logits(noise(RATE))
     (reading,) = LTUASReader(folder, encoder_dtype="float32").read([noise(RATE)])

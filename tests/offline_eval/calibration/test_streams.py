@@ -5,10 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from core.distribution import EmotionDistribution
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.tiny import save_tiny
+from core.mean_reading import MeanReading
 from core.sound.audio import read_audio
-from offline_eval.calibration.streams import Stream, anchors_after, mostly
+from offline_eval.calibration.streams import Stream, anchors_after, levelled_after, mostly
 from offline_eval.datasets.kinds import load_datasets
 
 HEARD = 6
@@ -66,6 +68,20 @@ def test_an_emotion_that_is_all_of_a_stream_is_heard_until_it_runs_out(reader, c
     known = zip(clips, anchors, strict=True)
     by_emotion = Counter((clip.emotion == emotion, anchor.utterances) for clip, anchor in known)
     assert by_emotion == {(True, 4): 10, (False, 5): 30}
+
+
+def test_a_mean_reading_is_of_the_clips_of_the_stream_but_the_clip_itself(clips):
+    """All read alike, so that the mean tells how many it was made of."""
+    alike = np.tile([0.4, 0.2, 0.2, 0.2], (len(clips), 1))
+    levelled = levelled_after(Stream(heard=HEARD), clips, alike, rng=np.random.default_rng(0))
+    means = {}
+    for number in (HEARD, HEARD - 1):
+        mean = MeanReading()
+        for _ in range(number):
+            mean = mean.push(EmotionDistribution(*alike[0]), at_s=0.0)
+        means[number] = mean.levelled(EmotionDistribution(*alike[0])).anger
+    counted = Counter(min(means, key=lambda number: abs(means[number] - row[0])) for row in levelled)
+    assert counted == {HEARD: 2 * (20 - HEARD), HEARD - 1: 2 * HEARD}
 
 
 def test_a_stream_is_named_by_what_most_of_it_is():

@@ -75,12 +75,24 @@ def test_corpora_that_were_left_out_are_read_by_their_own_models_before_and_afte
 ):
     save_tiny(tmp_path / "model", anchored=True)
     left_out = [f"--left-out={corpus}={tmp_path / 'model'}" for corpus in ("even", "odd")]
-    options = ("--heard", "0,3,3:anger", "--systems", "class-prior", "--cache", tmp_path / "cache")
+    options = ("--heard", "0,3,3:anger,3:readings", "--systems", "class-prior", "--cache", tmp_path / "cache")
     assert emotion_eval("compare", "--data", two_corpora, *left_out, *options, "--out", tmp_path) == 0
     printed = capsys.readouterr().out
     assert "Each corpus of even, odd by what learned from the other corpora only." in printed
-    systems = ["tiny", "tiny, 3 heard, 70 % neutral", "tiny, 3 heard, 60 % anger", "class-prior"]
+    streams = ["3 heard, 70 % neutral", "3 heard, 60 % anger", "3 heard, 70 % neutral, over its mean reading"]
+    systems = ["tiny", *(f"tiny, {stream}" for stream in streams), "class-prior"]
     assert [*json.loads((tmp_path / "compare.json").read_text())["scores"]] == systems
+
+
+def test_what_is_scored_can_be_heard_by_telephone(two_corpora, small_whisper, tmp_path, capsys):
+    systems = ("--systems", "mini-features-lr", "--whisper", small_whisper, "--set", "encoder_layers=2")
+    folders = ("--cache", tmp_path, "--out", tmp_path)
+    scores = []
+    for options in ((), ("--condition", "telephone")):
+        assert emotion_eval("compare", "--data", two_corpora, "--split", *systems, *folders, *options) == 0
+        scores.append(json.loads((tmp_path / "compare.json").read_text())["scores"]["mini-features-lr"]["all"]["nll"])
+    assert scores[0] != scores[1]
+    assert "What is scored is heard through a line of 300 to 3400 Hz." in capsys.readouterr().out
 
 
 def test_logistic_regression_on_the_features_of_a_small_model_is_a_system(two_corpora, small_whisper, tmp_path):
@@ -97,6 +109,7 @@ def test_logistic_regression_on_the_features_of_a_small_model_is_a_system(two_co
         (("--left-out", "nowhere=MODEL"), "nowhere cannot be left out"),
         (("--left-out", "even=MODEL", "--heard", "some"), "'some' is neither a number of utterances"),
         (("--left-out", "even=MODEL", "--heard", "3:joy"), "'3:joy' is neither a number of utterances"),
+        (("--left-out", "even=MODEL", "--heard", "3:readings:anger"), "'3:readings:anger' is neither a number"),
     ],
 )
 def test_a_corpus_or_a_stream_that_there_is_not_is_a_line(two_corpora, tmp_path, capsys, options, complaint):
