@@ -104,7 +104,7 @@ class LTUASReader:
         if loaded and calibrate:
             self._correction = loaded.calibration.entry(self._prompt, self._kind, pool, scope)
         self._neutral_odds = neutral_odds
-        options = [] if (pool, scope) == ("mean", "all") else [pool, scope]
+        options: list[str] = [] if (pool, scope) == ("mean", "all") else [pool, scope]
         options += [] if neutral_odds == 1 else [f"neutral_odds={neutral_odds:g}"]
         self._stamp = ModelStamp(
             name=config.name,

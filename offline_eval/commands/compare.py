@@ -175,7 +175,7 @@ def _folds(arguments: argparse.Namespace, datasets: "Sequence[Dataset]") -> "tup
 
 def _in_condition(arguments: argparse.Namespace, folds: "Sequence[Fold]", about: str) -> "tuple[list[Fold], str]":
     """The folds with what is held out as it is heard in the condition."""
-    from offline_eval.sounds.conditions import CONDITIONS, heard_in
+    from offline_eval.comparison.conditions import CONDITIONS, heard_in
 
     folder = arguments.cache / "conditions"
     heard: list[Fold] = [(train, heard_in(arguments.condition, held_out, folder)) for train, held_out in folds]

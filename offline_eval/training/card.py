@@ -56,6 +56,7 @@ class Facts:
     threads: int
     torch: str
     without: Sequence[str] = ()
+    heard_before: Sequence[str] | None = ()
 
     @property
     def clips(self) -> list[Clip]:
@@ -159,7 +160,7 @@ on {facts.threads} thread(s) (`--threads`); another number of threads, or anothe
 
 ## Limits
 
-- Learned from {speakers["train"]} speakers; judged on {speakers["dev"]}.{_acted(facts)}
+- Learned from {speakers["train"]} speakers; judged on {speakers["dev"]}.{_flattered(facts)}{_acted(facts)}
 - Spontaneous speech, far microphones, other languages, children and overlapping speakers are not measured.
 - Differences by accent and age are not measured.
 - It hears the first ten seconds of an utterance, and no transcript.
@@ -275,6 +276,15 @@ def _changed(chosen: Mapping[str, Any], default: Mapping[str, Any], prefix: str 
             yield from _changed(value, default[key], f"{prefix}{key}.")
         elif value != default[key]:
             yield f"{prefix}{key}", "..".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _flattered(facts: Facts) -> str:
+    """Where the model that was trained further may know whom it is judged on."""
+    if facts.heard_before is None:
+        return " The model that was trained further does not say whom it learned from."
+    if facts.heard_before:
+        return f" The model that was trained further learned from {', '.join(facts.heard_before)}: they flatter it."
+    return ""
 
 
 def _acted(facts: Facts) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from core.ltu_as.reader import LTUASReader
 from offline_eval.calibration.card import PLOT_NAME
 from offline_eval.datasets.dataset import Dataset
 from offline_eval.datasets.kinds import load_datasets
-from offline_eval.labels.clips import Clip, in_split, require_trainable
+from offline_eval.labels.clips import Clip, OtherClip, in_split, require_trainable
 from offline_eval.scoring.reference_points import class_prior, uniform
 from offline_eval.scoring.scores import Score, per_corpus, per_group
 from offline_eval.training import card
 from offline_eval.training.anchors import Anchors
 from offline_eval.training.encoder import Encoder, encoder_of, load_encoder
 from offline_eval.training.learn import School
+from offline_eval.training.learned_from import heard_before, write_learned_from
 from offline_eval.training.readings import read_clips
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.trainer import Epoch, Track
@@ -104,16 +105,18 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
     else:
         msg = "nothing to start from"
         raise UsageError(msg, hint="give --whisper DIR, or --start MODEL to train a finished model further")
-    for line in (line for dataset in datasets for line in dataset.summary()):
+    train_clips, dev = in_split(clips, "train"), in_split(clips, "dev")
+    known = [] if job.start is None else heard_before(job.start, (clip.speaker for clip in dev))
+    for line in (*(line for dataset in datasets for line in dataset.summary()), *_doubts(dev, known)):
         progress(line)
     school = School(
         encoder=encoder, recipe=job.recipe, cache=job.cache, progress=progress, track=track, start=job.start
     )
-    train_clips, dev = in_split(clips, "train"), in_split(clips, "dev")
     clock = _Clock()
     model, epochs = school.learn(train_clips, in_split(others, "train"), dev, name=job.name, run=_run_name(job))
     training_s = clock.lap()
     model.half().save_pretrained(job.out)
+    write_learned_from(job.out, _heard(train_clips, in_split(others, "train"), job.recipe), job.start)
     for name in (CALIBRATION_NAME, PLOT_NAME):  # of the weights that were there before
         (job.out / name).unlink(missing_ok=True)
     readings = {prompt: read_clips(_reader(job.out, prompt), dev) for prompt in PROMPTS}
@@ -129,8 +132,33 @@ def train(job: Job, *, progress: Callable[[str], None], track: Track = lambda st
         scoring_s=clock.lap(),
         sha256=folder_sha256(job.out),
     )
-    _describe(job, datasets, encoder, outcome)
+    _describe(job, datasets, encoder, outcome, known)
     return outcome
+
+
+def _heard(clips: Sequence[Clip], others: Sequence[OtherClip], recipe: Recipe) -> set[str]:
+    """The speakers that a model learns from."""
+    speakers = {clip.speaker for clip in clips}
+    if recipe.others_share or recipe.reading_share:
+        speakers |= {clip.speaker for clip in others}
+    return speakers
+
+
+def _doubts(dev: Sequence[Clip], known: Sequence[str] | None) -> Iterator[str]:
+    """What makes the scores to come worth less, a line each."""
+    speakers = {clip.speaker for clip in dev}
+    if len(speakers) == 1:
+        yield (
+            f"one dev speaker, {speakers.pop()}: scores say little of other people, and calibrating needs another one; "
+            "name several with --dev-speakers"
+        )
+    if known is None:
+        yield "the model that is trained further does not say whom it learned from; dev speakers may be among them"
+    elif known:
+        yield (
+            f"the model that is trained further learned from {', '.join(known)}: scores on them flatter it; "
+            "name others with --dev-speakers"
+        )
 
 
 def _as_begun(recipe: Recipe, start: Path) -> Recipe:
@@ -168,7 +196,9 @@ def _groups(clip: Clip) -> list[str]:
     return [group for group in stated if group]
 
 
-def _describe(job: Job, datasets: Sequence[Dataset], encoder: Encoder, outcome: Outcome) -> None:
+def _describe(
+    job: Job, datasets: Sequence[Dataset], encoder: Encoder, outcome: Outcome, known: Sequence[str] | None
+) -> None:
     facts = card.Facts(
         name=job.name,
         encoder=encoder.name,
@@ -186,6 +216,7 @@ def _describe(job: Job, datasets: Sequence[Dataset], encoder: Encoder, outcome: 
         threads=torch.get_num_threads(),
         torch=torch.__version__,
         without=job.without,
+        heard_before=known,
     )
     (job.out / "MODEL_CARD.md").write_text(card.model_card(facts), encoding="utf-8")
     (job.out / "LICENSE").write_text(card.licence_notice(facts, job.whisper or job.start), encoding="utf-8")

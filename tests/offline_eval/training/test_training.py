@@ -24,6 +24,7 @@ from offline_eval.training import feature_cache
 from offline_eval.training.anchors import Anchors
 from offline_eval.training.encoder import load_encoder
 from offline_eval.training.feature_cache import FeatureCache
+from offline_eval.training.learned_from import FILE_NAME, heard_before
 from offline_eval.training.material import balanced
 from offline_eval.training.recipe import Recipe
 from offline_eval.training.train import Job, Outcome, train
@@ -113,6 +114,27 @@ def test_a_finished_model_is_trained_further(trained, tmp_path):
     text = (further.out / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "start from\n  those of a finished model" in text
     assert "--data DATA --start MODEL --out DIR" in text
+    assert "learned from tones_" not in text
+
+
+def test_whom_a_model_learned_from_it_is_not_judged_on_unsaid(trained, tmp_path):
+    job, _ = trained
+    recipe = replace(RECIPE, epochs=1)
+    further = replace(
+        job, whisper=None, start=job.out, out=tmp_path / "further", recipe=recipe, dev_speakers=("tones_0",)
+    )
+    said: list[str] = []
+    train(further, progress=said.append)
+    assert any(line.startswith("one dev speaker, tones_0: scores say little") for line in said)
+    assert any(line.startswith("the model that is trained further learned from tones_0:") for line in said)
+    assert "learned from tones_0: they flatter it." in (further.out / "MODEL_CARD.md").read_text(encoding="utf-8")
+    everyone = [f"tones_{number}" for number in range(6)]
+    assert heard_before(further.out, everyone) == everyone
+    (job_without := tmp_path / "unknown").mkdir()
+    assert heard_before(job_without, everyone) is None
+    (job_without / FILE_NAME).write_text("[]", encoding="utf-8")
+    with pytest.raises(ModelError, match="does not say whom"):
+        heard_before(job_without, everyone)
 
 
 def test_what_is_made_from_non_commercial_weights_stays_so(trained, tmp_path):

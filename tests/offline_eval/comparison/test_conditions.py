@@ -8,7 +8,7 @@ import soundfile
 
 from core.sound.audio import read_audio
 from offline_eval.commands.compare import _CONDITIONS
-from offline_eval.sounds.conditions import CONDITIONS, heard_in
+from offline_eval.comparison.conditions import CONDITIONS, heard_in
 from tests.offline_eval.labelled_clips import labelled_clips
 
 RATE = 16_000
