@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.model import SAMPLE_RATE_HZ
+from core.sound.container import Beginning
 from monitor.websocket.messages import End, Hello, MessageError, Ready, Refusal, ServerMessage, decode
 from monitor.websocket.rate import SMALLEST_FRAME, RateLimit
 
@@ -92,6 +93,7 @@ class Session:
         self._lost = 0
         self._refused = 0
         self._invalid = 0
+        self._beginning = Beginning()
         self._complaints: dict[str, tuple[float, int]] = {}
 
     @property
@@ -166,6 +168,9 @@ class Session:
         return []
 
     def _sound(self, frame: bytes, now_s: float) -> list[Output]:
+        if kind := self._beginning.push(frame):
+            made_by = "ffmpeg -i FILE -f s16le -ar 16000 -ac 1 -"
+            return self.close(CloseCode.REFUSED, f"not_raw: looks like {kind}; raw samples: {made_by}")
         count = len(frame) // 2
         if not frame or len(frame) % 2 or len(frame) > MAX_FRAME_BYTES:
             self._invalid += 1

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from core.errors import AudioError, UsageError
-from core.sound.audio import AudioFile, decode_blocks, pcm16, read_audio
+from core.sound.audio import AudioFile, decode_blocks, read_audio
+from core.sound.mono import pcm16
 
 PHRASE_S = 1.5
 
