@@ -9,7 +9,8 @@ _MAGIC = (
     (8, b"WAVE", "WAV"),
     (8, b"AVI ", "AVI"),
     (0, b"riff\x2e\x91\xcf\x11", "W64"),
-    (0, b"FORM", "AIFF"),
+    (8, b"AIFF", "AIFF"),
+    (8, b"AIFC", "AIFF"),
     (0, b".snd", "AU"),
     (0, b"dns.", "AU"),
     (0, b"caff", "CAF"),
@@ -48,7 +49,11 @@ class Beginning:
         if len(self._start) >= START_BYTES:
             return None
         self._start += data[:START_BYTES]
-        return kind_of(self._start) if len(self._start) >= START_BYTES else _by_magic(self._start)
+        return self.end() if len(self._start) >= START_BYTES else _by_magic(self._start)
+
+    def end(self) -> str | None:
+        """What the stream turns out to be, if nothing more comes."""
+        return kind_of(self._start)
 
 
 def _by_magic(start: bytes) -> str | None:

@@ -68,15 +68,14 @@ class StdinSource:
         position = 0
         while data := await self._read():
             waiting += data
-            if kind := beginning.push(data):
-                msg = f"standard input looks like {kind}"
-                raise UsageError(msg, hint=_HINT)
+            _refuse_file(beginning.push(data))
             whole = len(waiting) - len(waiting) % _BLOCK_BYTES
             for start in range(0, whole, _BLOCK_BYTES):
                 position += _BLOCK_BYTES // 2
                 await self._pace.wait_until(position - _PIPE_SAMPLES)
                 yield _block(waiting[start : start + _BLOCK_BYTES])
             waiting = waiting[whole:]
+        _refuse_file(beginning.end())
         if len(waiting) % 2:
             self.notices.append("stdin ended in the middle of a sample; its last byte was dropped")
         if len(waiting) > 1:
@@ -104,6 +103,12 @@ async def _readable(fd: int) -> None:
             await ready.wait()
         finally:
             loop.remove_reader(fd)
+
+
+def _refuse_file(kind: str | None) -> None:
+    if kind:
+        msg = f"standard input looks like {kind}"
+        raise UsageError(msg, hint=_HINT)
 
 
 def _block(data: bytes) -> AudioBlock:
