@@ -1,43 +1,39 @@
-"""Sound files, and sound of any rate and channel count, as int16 at 16 kHz mono."""
+"""Sound files, as int16 at 16 kHz mono.
 
-import os
-import re
+How long a file is, is known by reading it to its end: no length that a header states, and none that a decoder
+estimates from a bit rate, ends the sound. Where several recordings are joined in a file, all are read, one after the
+other. What is stated serves two ends only: to say beforehand how long it will last (`AudioFile.duration_s`), and to
+tell a file that was cut short. Cut short is what holds less than it states, or ends within a frame or without the mark
+of a last one. Of a length that was stated before it could be known (0, the largest number there is), that was
+estimated, or that is too long by no more than a header, nothing can be said, and nothing is.
+
+libsndfile decodes plain samples, FLAC and Ogg; FFmpeg's libraries decode the rest.
+"""
+
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-import soundfile
-import soxr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from core.errors import AudioError, UsageError
 from core.model import SAMPLE_RATE_HZ
+from core.sound import mpeg
+from core.sound.container import START_BYTES, kind_of
+from core.sound.decoder import Decoder, UnreadableError
+from core.sound.ffmpeg import KINDS, FfmpegDecoder
+from core.sound.mono import ToMono16k
+from core.sound.sndfile import SndfileDecoder
 
 MAX_CHANNELS = 64
 MIN_RATE_HZ = 8_000
 MAX_RATE_HZ = 384_000
 """What a header may claim; more is taken for a damaged file."""
 
-_READ_VALUES = 1 << 16
-"""Values (frames times channels) decoded at once, so that memory does not depend on the header."""
-
-_NO_LENGTH = 1 << 62
-"""libsndfile gives the largest count there is when a stream does not say how long it is."""
-
-_STREAMED_BYTES = 0x7FFF_0000
-"""Recorders that write to a pipe claim at least this many bytes, for want of knowing better."""
-
-_CLAIM = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be \d+\)", re.MULTILINE)
-_NO_LAST_PAGE = "Last page lacks an end-of-stream bit"
-
-
-def pcm16(samples: ArrayLike) -> NDArray[np.int16]:
-    """Rounds samples in -1..1 to int16; what lies beyond is clipped, what is not a number becomes silence."""
-    scaled = np.nan_to_num(np.rint(np.multiply(samples, 32768.0)), nan=0.0)
-    rounded: NDArray[np.int16] = np.clip(scaled, -32768, 32767).astype(np.int16)
-    return rounded
+_MANY_LOUD = 1e-3
+"""Share of samples beyond full scale that is worth a word; lossy decoders overshoot a little."""
 
 
 def decode_blocks(path: str | Path, *, block_s: float = 0.1) -> Iterator[NDArray[np.int16]]:
@@ -59,7 +55,7 @@ def read_audio(path: str | Path, *, max_s: float | None = None) -> NDArray[np.in
     """Reads a whole sound file as int16 samples at 16 kHz mono.
 
     Args:
-        path: Any format that libsndfile reads.
+        path: Any format that libsndfile or FFmpeg reads.
         max_s: Refuse files that last longer, before they fill the memory; None for no limit.
 
     Raises:
@@ -82,14 +78,13 @@ class AudioFile:
 
     Attributes:
         name: The file's name without its folder.
-        rate_hz: Sample rate in the file.
-        channels: Channels in the file.
-        duration_s: How long its header says it lasts, or None.
-        bad_samples: Samples that were not numbers, over all channels, so far; they became silence.
+        rate_hz: Sample rate in the file, where it begins.
+        channels: Channels in the file, where it begins.
+        duration_s: How long it says that it lasts, or None; more or less may be in it.
 
     Raises:
         UsageError: There is no such file, it is a folder, or it may not be read.
-        AudioError: It is not sound that libsndfile knows, its header is out of bounds, or it holds no sound.
+        AudioError: It is not sound that can be read, its header is out of bounds, or it holds no sound.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -97,40 +92,50 @@ class AudioFile:
         self.name = path.name
         _check_readable(path)
         try:
-            # As bytes, because names that are not UTF-8 are names too.
-            self._file = _StraightReader(os.fsencode(path))
-        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
-            msg = f"{self.name} cannot be read as sound: {_reason(error)}"
-            raise AudioError(msg, hint="WAV, FLAC, Ogg, Opus, MP3 and AIFF are among what can be read") from error
-        self.rate_hz = int(self._file.samplerate)
-        self.channels = int(self._file.channels)
-        frames = int(self._file.frames)
-        self.duration_s = frames / self.rate_hz if frames < _NO_LENGTH else None
+            self._decoder = _open(path)
+        except UnreadableError as error:
+            msg = f"{self.name} cannot be read as sound: {error}"
+            raise AudioError(msg, hint="ffmpeg -i FILE -ar 16000 -ac 1 out.wav makes a file that can") from error
+        self.rate_hz = self._decoder.rate_hz
+        self.channels = self._decoder.channels
+        self.duration_s = self._decoder.stated_s
         try:
-            self._check_header(frames)
+            self._check_format(self.rate_hz, self.channels)
+            if self.duration_s == 0:
+                raise self._no_sound()
         except AudioError:
             self.close()
             raise
-        self._to_mono = ToMono16k(self.rate_hz, self.channels)
-        self._frames_read = 0
-        self._damage: str | None = None
+        self._converters: list[ToMono16k] = []
+        self._values = 0
 
     @property
     def bad_samples(self) -> int:
-        """See the class."""
-        return self._to_mono.bad_samples
+        """Samples that were not numbers, over all channels, so far; they became silence."""
+        return sum(one.bad_samples for one in self._converters)
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user should be told of the sound so far, one line each."""
+        lines = list(self._decoder.notices)
+        if self.bad_samples:
+            lines.append(f"{self.bad_samples} samples were not numbers and became silence")
+        loud_samples = sum(one.loud_samples for one in self._converters)
+        if loud_samples > _MANY_LOUD * self._values:
+            lines.append(f"{loud_samples} samples lay beyond full scale and were clipped")
+        return lines
 
     def blocks(self, block_s: float) -> Iterator[NDArray[np.int16]]:
         """Yields the sound, once; see `decode_blocks`.
 
         Raises:
-            AudioError: The file ends before its time, or is damaged; all sound before that was yielded.
+            AudioError: The file ends before its time, or is damaged; all sound that can be decoded was yielded.
         """
         size = max(1, round(block_s * SAMPLE_RATE_HZ))
         total = 0
         waiting: list[NDArray[np.int16]] = []
         waiting_samples = 0
-        for piece in self._decode():
+        for piece in self._convert():
             waiting.append(piece)
             waiting_samples += len(piece)
             total += len(piece)
@@ -142,13 +147,13 @@ class AudioFile:
                 waiting_samples -= whole
         if waiting_samples:
             yield np.concatenate(waiting)
-        self._check_complete()
+        self._check_complete(total / SAMPLE_RATE_HZ)
         if total == 0:
             raise self._no_sound()
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        self._decoder.close()
 
     def __enter__(self) -> Self:
         return self
@@ -156,105 +161,66 @@ class AudioFile:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _check_header(self, frames: int) -> None:
-        if not MIN_RATE_HZ <= self.rate_hz <= MAX_RATE_HZ:
-            msg = f"{self.name}: a sample rate of {self.rate_hz} Hz is outside {MIN_RATE_HZ}..{MAX_RATE_HZ} Hz"
+    def _check_format(self, rate_hz: int, channels: int) -> None:
+        if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+            msg = f"{self.name}: a sample rate of {rate_hz} Hz is outside {MIN_RATE_HZ}..{MAX_RATE_HZ} Hz"
             raise AudioError(msg)
-        if self.channels > MAX_CHANNELS:
-            msg = f"{self.name}: {self.channels} channels are more than {MAX_CHANNELS}"
+        if channels > MAX_CHANNELS:
+            msg = f"{self.name}: {channels} channels are more than {MAX_CHANNELS}"
             raise AudioError(msg)
-        if frames == 0:
-            raise self._no_sound()
 
     def _no_sound(self) -> AudioError:
         return AudioError(f"{self.name} holds no sound")
 
-    def _decode(self) -> Iterator[NDArray[np.int16]]:
-        while len(frames := self._read()):
-            self._frames_read += len(frames)
-            yield self._to_mono.push(frames)
-        yield self._to_mono.flush()
+    def _convert(self) -> Iterator[NDArray[np.int16]]:
+        current: tuple[int, int] | None = None
+        for piece in self._decoder.pieces():
+            found = (piece.rate_hz, piece.frames.shape[1])
+            if found != current:  # recordings of different kinds may be joined
+                if current is not None:
+                    yield self._converters[-1].flush()
+                self._check_format(*found)
+                self._converters.append(ToMono16k(*found))
+                current = found
+            self._values += piece.frames.size
+            yield self._converters[-1].push(piece.frames)
+        if current is not None:
+            yield self._converters[-1].flush()
 
-    def _read(self) -> NDArray[np.float32]:
-        if self._damage:
-            return np.empty((0, self.channels), np.float32)
-        frames = np.full((_READ_VALUES // self.channels, self.channels), np.nan, np.float32)
-        try:
-            frames = self._file.read(out=frames)
-        except soundfile.LibsndfileError as error:
-            self._damage = _reason(error)
-            # How much was decoded before the damage is not told, but it can be seen.
-            frames = frames[: np.count_nonzero(~np.isnan(frames[:, 0]))]
-        return frames
-
-    def _check_complete(self) -> None:
-        read_s = self._frames_read / self.rate_hz
-        if self._damage:
-            msg = f"{self.name} is damaged or cut short after {read_s:.2f} s: {self._damage}"
-        elif self._is_cut_short():
-            msg = f"{self.name} is cut short: it ends after {read_s:.2f} s"
+    def _check_complete(self, heard_s: float) -> None:
+        damage = self._decoder.damage
+        if damage is not None:
+            msg = f"{self.name} is damaged or cut short after {damage.after_s:.2f} s: {damage.reason}"
+        elif self._decoder.is_cut_short:
+            msg = f"{self.name} is cut short: it ends after {heard_s:.2f} s"
         else:
             return
         raise AudioError(msg)
 
-    def _is_cut_short(self) -> bool:
-        if self.duration_s is not None and self._frames_read < int(self._file.frames):
-            return True
-        # libsndfile corrects a length that cannot be, but says so in its log.
-        log = self._file.extra_info
-        claim = _CLAIM.search(log)
-        return _NO_LAST_PAGE in log or (claim is not None and int(claim[1]) < _STREAMED_BYTES)
+
+def _open(path: Path) -> Decoder:
+    kind = _kind(path)
+    if kind in KINDS and kind != "CAF":
+        return FfmpegDecoder(path, kind)
+    try:
+        decoder = SndfileDecoder(path)
+    except UnreadableError:
+        if kind == "CAF":  # FFmpeg reads more of them
+            return FfmpegDecoder(path, kind)
+        raise
+    if decoder.kind in KINDS:  # an MP3 too short to be told by its first bytes
+        decoder.close()
+        return FfmpegDecoder(path, decoder.kind)
+    return decoder
 
 
-class ToMono16k:
-    """Streaming conversion to int16 at 16 kHz mono: mean of the channels, soxr, rounding.
-
-    Args:
-        rate_hz: Rate of what is pushed.
-        channels: Channels of what is pushed.
-
-    Attributes:
-        bad_samples: Samples that were not numbers so far; they became silence.
-    """
-
-    def __init__(self, rate_hz: int, channels: int) -> None:
-        self.bad_samples = 0
-        self._channels = channels
-        same = rate_hz == SAMPLE_RATE_HZ
-        self._soxr = None if same else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
-
-    def push(self, frames: NDArray[np.float32]) -> NDArray[np.int16]:
-        """Takes float32 [frames, channels] in -1..1 and gives what is ready; the filter holds some milliseconds."""
-        finite = np.isfinite(frames)
-        if not finite.all():
-            self.bad_samples += int(np.count_nonzero(~finite))
-            frames = np.where(finite, frames, np.float32(0))
-        mono = frames[:, 0] if self._channels == 1 else frames.mean(axis=1, dtype=np.float64)
-        # Clipped before the filter too: one absurd value would ring over its neighbours.
-        return self._resample(np.clip(mono, -1, 1).astype(np.float32), last=False)
-
-    def flush(self) -> NDArray[np.int16]:
-        """Gives what the filter still holds; nothing may be pushed afterwards."""
-        return self._resample(np.empty(0, np.float32), last=True)
-
-    def _resample(self, mono: NDArray[np.float32], *, last: bool) -> NDArray[np.int16]:
-        return pcm16(mono if self._soxr is None else self._soxr.resample_chunk(mono, last=last))
-
-
-class _StraightReader(soundfile.SoundFile):  # type: ignore[misc]
-    """A SoundFile that is read from start to end.
-
-    soundfile seeks to where it already is after every read: Opus and MP3 then decode differently from block to block,
-    and the end of a FLAC file of unknown length is lost. It does not do so to files it cannot seek in.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _reason(error: Exception) -> str:
-    text: str = getattr(error, "error_string", "it has no header")
-    return text.removeprefix("Error : ").rstrip(".")
+def _kind(path: Path) -> str | None:
+    with path.open("rb") as file:
+        start = file.read(START_BYTES)
+        if tag_bytes := mpeg.id3_bytes(start):
+            file.seek(tag_bytes)
+            return kind_of(file.read(START_BYTES)) or "MP3"
+        return kind_of(start)
 
 
 def _check_readable(path: Path) -> None:

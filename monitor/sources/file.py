@@ -63,8 +63,7 @@ class FileSource:
                 yield AudioBlock(samples, lost)
                 lost = 0
         finally:
-            if self.bad_samples:
-                self.notices.append(f"{self.name}: {self.bad_samples} samples were not numbers and became silence")
+            self.notices += [f"{self.name}: {line}" for line in self._audio.notices]
         if lost:
             yield AudioBlock(np.empty(0, np.int16), lost)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.errors import AudioError
 from core.model import SAMPLE_RATE_HZ
-from core.sound.audio import ToMono16k
+from core.sound.mono import ToMono16k
 from monitor.backlog import BACKLOG_S, Backlog
 from monitor.sources.gaps import GapMeter
 from monitor.sources.portaudio import Microphone, hold, in_thread, portaudio, release

@@ -10,13 +10,13 @@ import numpy as np
 
 from core.errors import AudioError, UsageError
 from core.model import SAMPLE_RATE_HZ
+from core.sound.container import Beginning
 from monitor.sources.pace import Pace
 from monitor.sources.source import BLOCK_S, AudioBlock, Speed
 
 _READ_BYTES = 1 << 16
 _BLOCK_BYTES = 2 * round(BLOCK_S * SAMPLE_RATE_HZ)
 
-_CONTAINERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3": "MP3", b"FORM": "AIFF"}
 _HINT = "raw s16le at 16 kHz mono is expected; ffmpeg -i FILE -f s16le -ar 16000 -ac 1 - makes it"
 
 _HEADROOM = 1.01
@@ -60,21 +60,22 @@ class StdinSource:
         """See `Source`.
 
         Raises:
-            UsageError: The input begins like a sound file with a header.
+            UsageError: The input begins like a sound file, compressed or with a header.
             AudioError: The input is closed, broken or empty.
         """
         waiting = b""
+        beginning = Beginning()
         position = 0
         while data := await self._read():
             waiting += data
-            if position == 0:
-                _check_raw(waiting)
+            _refuse_file(beginning.push(data))
             whole = len(waiting) - len(waiting) % _BLOCK_BYTES
             for start in range(0, whole, _BLOCK_BYTES):
                 position += _BLOCK_BYTES // 2
                 await self._pace.wait_until(position - _PIPE_SAMPLES)
                 yield _block(waiting[start : start + _BLOCK_BYTES])
             waiting = waiting[whole:]
+        _refuse_file(beginning.end())
         if len(waiting) % 2:
             self.notices.append("stdin ended in the middle of a sample; its last byte was dropped")
         if len(waiting) > 1:
@@ -104,11 +105,10 @@ async def _readable(fd: int) -> None:
             loop.remove_reader(fd)
 
 
-def _check_raw(start: bytes) -> None:
-    for magic, kind in _CONTAINERS.items():
-        if start.startswith(magic):
-            msg = f"standard input looks like {kind}"
-            raise UsageError(msg, hint=_HINT)
+def _refuse_file(kind: str | None) -> None:
+    if kind:
+        msg = f"standard input looks like {kind}"
+        raise UsageError(msg, hint=_HINT)
 
 
 def _block(data: bytes) -> AudioBlock:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.model import SAMPLE_RATE_HZ
+from core.sound.container import Beginning
 from monitor.websocket.messages import End, Hello, MessageError, Ready, Refusal, ServerMessage, decode
 from monitor.websocket.rate import SMALLEST_FRAME, RateLimit
 
@@ -92,6 +93,7 @@ class Session:
         self._lost = 0
         self._refused = 0
         self._invalid = 0
+        self._beginning = Beginning()
         self._complaints: dict[str, tuple[float, int]] = {}
 
     @property
@@ -151,6 +153,8 @@ class Session:
         if isinstance(message, Hello) and self.state == "greeting":
             return self._greet(message, now_s)
         if isinstance(message, End) and self.state == "speaking":
+            if kind := self._beginning.end():
+                return self._refuse_file(kind)
             self.state = "ended"
             self._since_s = now_s
             return [Sound(_NOTHING, self._take_lost())] if self._lost else []
@@ -166,6 +170,8 @@ class Session:
         return []
 
     def _sound(self, frame: bytes, now_s: float) -> list[Output]:
+        if kind := self._beginning.push(frame):
+            return self._refuse_file(kind)
         count = len(frame) // 2
         if not frame or len(frame) % 2 or len(frame) > MAX_FRAME_BYTES:
             self._invalid += 1
@@ -179,6 +185,10 @@ class Session:
         self.audio += count
         samples = np.frombuffer(frame, "<i2").astype(np.int16)
         return [Sound(samples, self._take_lost())]
+
+    def _refuse_file(self, kind: str) -> list[Output]:
+        made_by = "ffmpeg -i FILE -f s16le -ar 16000 -ac 1 -"
+        return self.close(CloseCode.REFUSED, f"not_raw: looks like {kind}; raw samples: {made_by}")
 
     def _refuse(
         self, code: Literal["invalid_audio_frame", "rate_limited"], what: str, count: int, now_s: float

@@ -14,7 +14,8 @@ from core.ltu_as.reader import LTUASReader
 from core.ltu_as.readout import Kind
 from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ
-from core.sound.audio import pcm16, read_audio
+from core.sound.audio import read_audio
+from core.sound.mono import pcm16
 from offline_eval.datasets.files import Row, existing, read_table
 from offline_eval.labels.clips import Recording
 from offline_eval.sounds.augment import augment, generator_for

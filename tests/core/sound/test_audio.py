@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from core.errors import AudioError, UsageError
-from core.sound.audio import AudioFile, decode_blocks, pcm16, read_audio
+from core.sound.audio import AudioFile, decode_blocks, read_audio
+from core.sound.mono import pcm16
 
 PHRASE_S = 1.5
 
@@ -84,9 +85,16 @@ class TestFormats:
         assert len(heard) == PHRASE_S * 16_000
         assert np.max(np.abs(heard[100:-100] - pcm16(tone(16_000))[100:-100].astype(int))) <= 2
 
-    def test_channels_are_averaged(self, tmp_path):
-        soundfile.write(tmp_path / "a.wav", np.array([[0.5, 0.25, 0.0], [-1.0, 0.5, -0.1]]), 16_000, subtype="FLOAT")
-        assert read_audio(tmp_path / "a.wav").tolist() == pcm16([0.25, -0.2]).tolist()
+    def test_channels_that_are_all_alive_are_averaged(self, tmp_path):
+        samples = noise(16_000, channels=3)
+        soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="DOUBLE")
+        assert np.max(np.abs(read_audio(tmp_path / "a.wav") - pcm16(samples.mean(axis=1)).astype(int))) <= 1
+
+    def test_sound_in_one_of_two_channels_or_turned_around_in_the_other_is_heard_in_full(self, tmp_path):
+        samples = noise(16_000)
+        for other in (0, -1):
+            soundfile.write(tmp_path / "a.wav", samples * [1, other], 16_000, subtype="DOUBLE")
+            assert np.max(np.abs(read_audio(tmp_path / "a.wav") - pcm16(samples[:, 0]).astype(int))) <= 1
 
     def test_a_constant_offset_stays(self, tmp_path):
         soundfile.write(tmp_path / "a.wav", np.full(4_800, 0.5), 48_000)
@@ -159,9 +167,22 @@ class TestBadSamples:
         assert 1_000 < np.max(np.abs(difference)) < 32_768
         assert np.max(np.abs(difference[far])) < 20
 
-    def test_too_loud_samples_are_clipped(self, tmp_path):
+    def test_too_loud_samples_are_clipped_and_counted(self, tmp_path):
         soundfile.write(tmp_path / "a.wav", np.array([2.0, -2.0]), 16_000, subtype="FLOAT")
-        assert read_audio(tmp_path / "a.wav").tolist() == [32767, -32768]
+        with AudioFile(tmp_path / "a.wav") as audio:
+            assert np.concatenate(list(audio.blocks(0.1))).tolist() == [32767, -32768]
+            assert audio.notices == ["2 samples lay beyond full scale and were clipped"]
+
+    @pytest.mark.parametrize("bits", [16, 24, 32])
+    def test_float_samples_that_are_integers_are_brought_to_scale_and_told(self, tmp_path, bits):
+        samples = np.concatenate([np.zeros(16_000), tone(16_000)]) * 2 ** (bits - 1)
+        samples[10] = 3e38
+        soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
+        with AudioFile(tmp_path / "a.wav") as audio:
+            heard = np.concatenate(list(audio.blocks(0.1)))
+            line = f"its float samples are integers, not -1..1; they were divided by {2 ** (bits - 1)}"
+            assert audio.notices == [line]
+        assert np.max(np.abs(heard[16_000:] - pcm16(tone(16_000)).astype(int))) <= 1
 
 
 class TestShortAndLong:

@@ -138,6 +138,13 @@ async def test_samples_that_are_not_numbers_are_counted_and_told(tmp_path):
     assert source.notices == ["file:a.wav: 2 samples were not numbers and became silence"]
 
 
+async def test_what_was_done_to_the_samples_of_a_file_is_told(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.array([0.5, 2.0]), 16_000, subtype="FLOAT")
+    source = FileSource(tmp_path / "a.wav", speed="max")
+    assert sound(await play(source)).tolist() == [16_384, 32_767]
+    assert source.notices == ["file:a.wav: 1 samples lay beyond full scale and were clipped"]
+
+
 async def test_a_file_cut_short_is_played_to_its_end_and_then_reported(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.ones(16_000) * 0.5, 16_000)

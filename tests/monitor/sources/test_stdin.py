@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import AudioError, UsageError
 from monitor.sources.pace import Pace
 from monitor.sources.stdin import StdinSource
+from tests.core.sound.encoding import encode, mp3, tone
 from tests.monitor.sources.hand_clock import HandClock
 
 RECORD = [sys.executable, Path(__file__).with_name("record.py"), "stdin", "3600"]
@@ -130,6 +132,24 @@ async def test_a_sound_file_in_place_of_raw_samples_is_recognised(start, kind):
         writer.write(start + bytes(2_000))
         with pytest.raises(UsageError, match=f"looks like {kind}"):
             await listen(StdinSource(speed="max", fd=reader.fileno()))
+
+
+@pytest.mark.parametrize("kind", ["MP3", "AAC", "MP4", "WebM or Matroska", "AU", "CAF"])
+async def test_every_kind_of_sound_file_is_refused_by_name_with_what_makes_it_raw(tmp_path, kind):
+    path = tmp_path / "a"
+    match kind:
+        case "AU" | "CAF":
+            soundfile.write(path, tone(16_000, 0.5), 16_000, format=kind)
+        case "MP3":
+            mp3(path, tone(16_000, 1.5), 16_000, states_length=False)
+        case _:
+            container, codec = {"AAC": ("adts", "aac"), "MP4": ("ipod", "aac")}.get(kind, ("webm", "libopus"))
+            encode(path, tone(48_000, 0.5), container=container, codec=codec)
+    with path.open("rb") as file, pytest.raises(UsageError) as raised:
+        await listen(StdinSource(speed="max", fd=file.fileno()))
+    line = raised.value.one_line()
+    assert line.startswith(f"standard input looks like {kind} (")
+    assert "ffmpeg -i FILE -f s16le -ar 16000 -ac 1 -" in line
 
 
 def test_a_speed_makes_it_a_live_stream_and_full_speed_does_not():

@@ -98,6 +98,38 @@ def test_a_frame_that_is_no_sound_is_refused_and_what_it_held_counts_as_lost(fra
     assert one.audio == len(frame) // 2 + 1600
 
 
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    {
+        "WebM or Matroska": b"\x1a\x45\xdf\xa3 of odd length",  # as MediaRecorder's may be
+        "MP4": b"\0\0\0\x20ftypiso5",
+        "Ogg": b"OggS" + bytes(100),
+        "WAV": b"RIFF\0\0\0\0WAVE" + bytes(100),
+        "MP3": (b"\xff\xfb\x90\x00" + bytes(413)) * 12,
+    }.items(),
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("size", [4, 5_000])
+def test_a_file_in_place_of_raw_samples_is_refused_by_name_with_what_makes_it_raw(start, kind, size):
+    one = speaking(burst_s=60)
+    outputs = [output for at in range(0, len(start), size) for output in one.push(start[at : at + size], 0.0)]
+    close = the_close(outputs)
+    assert close.code == CloseCode.REFUSED
+    assert close.reason == f"not_raw: looks like {kind}; raw samples: ffmpeg -i FILE -f s16le -ar 16000 -ac 1 -"
+
+
+def test_a_short_file_in_place_of_raw_samples_is_refused_when_it_ends():
+    one = speaking(burst_s=60)
+    assert isinstance(one.push((b"\xff\xfb\x90\x00" + bytes(413)) * 4, 0.0)[0], Sound)
+    assert the_close(one.push(END, 0.0)).reason.startswith("not_raw: looks like MP3")
+
+
+def test_what_looks_like_a_file_later_on_is_sound():
+    one = speaking(burst_s=60)
+    one.push(bytes(6_000), 0.0)
+    assert isinstance(one.push(b"OggS", 0.0)[0], Sound)
+
+
 def test_a_client_that_sends_nothing_but_junk_is_let_go():
     one = speaking()
     outputs = [output for _ in range(MAX_INVALID + 1) for output in one.push(b"\x01", 0.0)]
