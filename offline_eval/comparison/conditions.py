@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from core.ltu_as.features import INT16_SCALE
 from core.model import SAMPLE_RATE_HZ
-from core.sound.audio import pcm16, read_audio
+from core.sound.audio import read_audio
+from core.sound.mono import pcm16
 from offline_eval.labels.clips import Clip
 from offline_eval.sounds.augment import Augmentation, coloured_noise, join, rms
 
