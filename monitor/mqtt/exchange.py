@@ -15,7 +15,8 @@ from monitor.mqtt.tenure import Tenure
 logger = logging.getLogger(__name__)
 
 WINDOW = 20
-"""Publications in flight; as many as brokers take from a client unless told otherwise."""
+"""Publications in flight; as many as brokers take from a client unless told otherwise. Of one that takes fewer, some of
+them wait in the client."""
 OBJECT_S = 1.0
 """Time that another monitor of the same name has to say that it is there."""
 
@@ -59,8 +60,13 @@ class Exchange:
 
     def tell(self, message: Message) -> None:
         """Says a message of QoS 0 on a connection on which the node is ours; without one it is gone."""
-        if self._established is not None:
+        if self._established is None:
+            return
+        try:
             self._established.tell(message, time.time())
+        except PublishRefusedError as error:
+            self._outgoing.dropped[error.reason] += 1
+            self._note_refusal(message.topic, error)
 
     def refill(self, entries: list[Entry]) -> None:
         """Takes what an earlier run has left."""
@@ -148,14 +154,17 @@ class Exchange:
             try:
                 await publication.acknowledged()
             except PublishRefusedError as error:
-                self._outgoing.refuse(entry)
-                if topic not in self.refused:
-                    logger.warning("%s", error)
-                self.refused[topic] = str(error)
+                self._outgoing.refuse(entry, error.reason)
+                self._note_refusal(topic, error)
             else:
                 self._outgoing.acknowledge(entry)
                 self.refused.pop(topic, None)
             self._unanswered.task_done()
+
+    def _note_refusal(self, topic: str, error: PublishRefusedError) -> None:
+        if topic not in self.refused:
+            logger.warning("%s", error)
+        self.refused[topic] = str(error)
 
     async def _withdraw(self, connection: Connection) -> None:
         """Leaves no state behind."""

@@ -115,10 +115,10 @@ class Outgoing:
             del self._newest[topic]  # cleared, once and for all
             self._seen.discard(topic)
 
-    def refuse(self, entry: Entry) -> None:
-        """The broker will not take a message that `next` gave."""
+    def refuse(self, entry: Entry, reason: str = "refused") -> None:
+        """The broker will not take a message that `next` gave; a retained one is not lost, a newer will follow."""
         if entry.seq:
-            self._lose(self._in_flight.pop(entry.seq), "refused")
+            self._lose(self._in_flight.pop(entry.seq), reason)
 
     def restore(self) -> None:
         """Starts anew on a new connection."""

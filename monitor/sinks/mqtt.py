@@ -25,7 +25,7 @@ from core.wire.events import (
     timestamp,
 )
 from monitor.mqtt.address import BrokerAddress
-from monitor.mqtt.connection import Connector, LoginRefusedError
+from monitor.mqtt.connection import Connection, Connector, LoginRefusedError
 from monitor.mqtt.exchange import Exchange
 from monitor.mqtt.incoming import CommandHandler, Commands
 from monitor.mqtt.messages import Message, Topics, availability_message, availability_of, message_of
@@ -289,7 +289,7 @@ class MqttSink:
             longest_s = self._reconnect_s[1]
             try:
                 async with self._connector.connect() as connection:
-                    await self._exchange.serve(connection, partial(self._established, connection.protocol))
+                    await self._exchange.serve(connection, partial(self._established, connection))
                     finished = True
             except LoginRefusedError as error:
                 self._report("degraded", f"{error} ({self._address.url})")
@@ -308,8 +308,9 @@ class MqttSink:
             await self._pause(failures, longest_s)
             failures += 1
 
-    def _established(self, protocol: str) -> None:
-        self._report("ok", f"connected {self._address.url} ({protocol})")
+    def _established(self, connection: Connection) -> None:
+        details = (f"connected {self._address.url} ({connection.protocol})", *connection.limits.remarks)
+        self._report("ok", "; ".join(details))
         self._attempted.set()
 
     async def _pause(self, failures: int, longest_s: float) -> None:
