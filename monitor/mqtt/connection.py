@@ -101,7 +101,7 @@ class Connection:
 
         Args:
             message: What to publish.
-            now: Seconds since the epoch, from which its expiry counts.
+            now: Seconds, on the clock of its `valid_until`; without that, no matter.
 
         Raises:
             BrokerError: The connection is lost.

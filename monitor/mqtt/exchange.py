@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from monitor.clock import steady_s
 from monitor.mqtt.connection import Connection, Publication, PublishRefusedError
 from monitor.mqtt.incoming import Commands
 from monitor.mqtt.messages import Message, Topics, availability_message, claim_message
@@ -55,7 +55,7 @@ class Exchange:
 
     def push(self, message: Message) -> None:
         """Takes a message to publish, now or on the next connection."""
-        self._outgoing.push(message, time.time())
+        self._outgoing.push(message, steady_s())
         self._wake.set()
 
     def tell(self, message: Message) -> None:
@@ -63,7 +63,7 @@ class Exchange:
         if self._established is None:
             return
         try:
-            self._established.tell(message, time.time())
+            self._established.tell(message, steady_s())
         except PublishRefusedError as error:
             self._outgoing.dropped[error.reason] += 1
             self._note_refusal(message.topic, error)
@@ -111,7 +111,7 @@ class Exchange:
         established()
         while True:
             self._wake.clear()
-            now = time.time()
+            now = steady_s()
             entry = self._outgoing.next(now)
             if entry is not None:
                 await self._unanswered.put((entry, connection.send(entry.message, now)))
@@ -121,7 +121,7 @@ class Exchange:
                 await self._wake.wait()
         await self._unanswered.join()
         await self._withdraw(connection)
-        await connection.publish(availability_message("offline", self._topics), time.time())
+        await connection.publish(availability_message("offline", self._topics), steady_s())
 
     async def _take_node(self, connection: Connection) -> None:
         for topic in (self._topics.availability, self._topics.claim):
@@ -129,7 +129,7 @@ class Exchange:
         if not self._tenure.holds:
             await connection.subscribe(self._topics.state_of_any_stream)
         try:
-            await connection.publish(claim_message(self._tenure.claim(), self._topics), time.time())
+            await connection.publish(claim_message(self._tenure.claim(), self._topics), steady_s())
         except PublishRefusedError as error:
             logger.info("this node may have more than one monitor: %s", error)
         else:
@@ -170,7 +170,7 @@ class Exchange:
         """Leaves no state behind."""
         for message in self._outgoing.withdraw():
             with suppress(PublishRefusedError):
-                await connection.publish(message, time.time())
+                await connection.publish(message, steady_s())
 
     async def _receive(self, connection: Connection) -> None:
         async for message in connection.messages():
@@ -200,7 +200,7 @@ class Exchange:
         if self._tenure.heard_itself:
             self._heard_itself.set()
         if answer is not None:
-            connection.send(claim_message(answer, self._topics), time.time())
+            connection.send(claim_message(answer, self._topics), steady_s())
             if self._tenure.holds:
                 self._repeat_availability()  # the other may have said its own
 

@@ -288,6 +288,22 @@ async def test_what_one_run_could_not_publish_the_next_publishes_before_its_own(
         assert sink.health().queued == 0
 
 
+async def test_what_waits_is_not_too_old_because_the_clock_was_set(mosquitto, subscribe, monkeypatch):
+    subscriber, wall = subscribe(mosquitto.port), time.time
+    async with Wire(mosquitto.port) as wire:
+        await wire.cut()
+        async with mqtt(wire.address) as sink:
+            await until_state(sink, "degraded")
+            await sink.send(utterance(1))
+            await sink.send(state(1))
+            monkeypatch.setattr(time, "time", lambda: wall() + 36_000)
+            await wire.mend()
+            await arrives(subscriber, 1, "/utterance")
+            (shown,) = await arrives(subscriber, 1, "/state")
+            assert 100 < shown.properties["message-expiry-interval"] <= 120
+            assert sink.health().dropped == 0
+
+
 RUN = """
 import asyncio, sys
 from core.settings import MqttSettings
