@@ -107,10 +107,6 @@ class Topics:
         """What a stream hears right now."""
         return f"{self._root}/{topic_level(stream)}/level"
 
-    def is_own(self, topic: str) -> bool:
-        """Whether a topic is one of this node's."""
-        return topic.startswith(f"{self._root}/")
-
 
 def topic_level(name: str) -> str:
     """`name` as one topic level: wildcards, slashes and control characters become `_`."""
