@@ -78,6 +78,11 @@ class Exchange:
         self._finishing = True
         self._wake.set()
 
+    def ask_again(self) -> None:
+        """On the next connection, only asks whether the node is free, and takes it if it is."""
+        self._tenure.ask_again()
+        self._heard_itself.clear()
+
     async def serve(self, connection: Connection, established: Callable[[], None]) -> None:
         """Uses a connection until everything is said after `finish`, or another monitor has the node.
 
@@ -102,7 +107,7 @@ class Exchange:
             await _end(tasks)
         for task in done:
             task.result()
-        if self._tenure.rival:
+        if self._tenure.yields:
             await self._withdraw(connection)
 
     async def _speak(self, connection: Connection, established: Callable[[], None]) -> None:
@@ -140,10 +145,11 @@ class Exchange:
         if not self._tenure.holds:
             if self._seems_taken:
                 await asyncio.sleep(OBJECT_S)
-            self._tenure.holds = True
+            self._tenure.take()
             await connection.unsubscribe(self._topics.state_of_any_stream)
             for topic in self._left_behind:
                 self.push(Message(topic=topic, payload=b"", retain=True))
+            self._left_behind.clear()
         if self._commands is not None:
             await connection.subscribe(self._topics.command)
 
@@ -180,7 +186,7 @@ class Exchange:
                 self._hear_availability(payload, retained=bool(message.retain))
             elif topic == self._topics.claim:
                 self._hear_claim(payload, connection)
-                if self._tenure.rival:
+                if self._tenure.yields:
                     return
             elif topic == self._topics.command and self._commands is not None:
                 self._commands.push(message)
