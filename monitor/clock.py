@@ -24,7 +24,8 @@ class WallClock:
     """Notices when the wall clock is set.
 
     Args:
-        steady: Seconds on a clock that nobody sets.
+        steady: Seconds on a clock that nobody sets. Beside one that stands still while the machine sleeps, as
+            `time.monotonic` may, waking up looks the same as being set.
 
     Attributes:
         offset_s: What is added to `steady` for seconds since the epoch, as the wall clock stood at the last look.

@@ -103,7 +103,7 @@ class Listening:
     def follow_clock(self) -> None:
         """Lets what is stamped from now on go by the wall clock as it is, if that was set."""
         if moved_s := self._clock.moved_s():
-            log.warning("the clock was set by %+.1f s: stamps follow it from now on", moved_s)
+            log.warning("the clock was set, or the machine slept: stamps are %+.1f s later from now on", moved_s)
             for stream in self._streams.values():
                 stream.set_clock(moved_s)
 
