@@ -1,10 +1,14 @@
 """A broker that takes less than others, as real ones do when their CONNACK says so."""
 
+import asyncio
+
 import pytest
 
 from core.wire.events import decode
+from monitor.mqtt.connection import Connector
 from monitor.mqtt.messages import Message
 from tests.monitor.sinks.publishing import arrives, mqtt, numbers, until_state
+from tests.mosquitto import Wire
 from tests.patience import until
 from tests.sample_events import error, level, state, utterance
 
@@ -61,6 +65,24 @@ async def test_a_level_that_is_too_large_for_the_broker_costs_no_connection(make
 
 
 async def test_no_more_is_in_flight_than_the_broker_takes(make_mosquitto, subscribe):
+    broker = make_mosquitto("max_inflight_messages 3")
+    subscriber = subscribe(broker.port)
+    async with Wire(broker.port) as wire, mqtt(wire.address, drain_s=0.1) as sink:
+        await sink.send(utterance(0))
+        await arrives(subscriber, 1, "/utterance")
+        await until(lambda: sink.health().queued == 0)
+        wire.swallow_answers()
+        for number in range(1, 11):
+            await sink.send(utterance(number))
+        await arrives(subscriber, 4, "/utterance")
+        await asyncio.sleep(0.1)  # for more, if there are
+        async with Connector(broker.address, client_id="marker", keepalive_s=15).connect() as other:
+            await other.publish(Message(topic="marker", payload=b""), 0)
+        await arrives(subscriber, 1, "marker")
+        assert numbers(subscriber.received) == [0, 1, 2, 3]
+
+
+async def test_what_waits_for_a_broker_that_takes_one_at_a_time_arrives_in_order(make_mosquitto, subscribe):
     broker = make_mosquitto("max_inflight_messages 1")
     subscriber = subscribe(broker.port)
     async with mqtt(broker.address) as sink:
