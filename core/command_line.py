@@ -1,12 +1,14 @@
-"""What the command lines of both programs share: how a command ends, and numbers in its arguments."""
+"""What the command lines of both programs share: their log, how a command ends, and numbers in its arguments."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from core.errors import EmotionMonitorError
+from core.printable import printable
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
@@ -20,7 +22,26 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exits with status 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {printable(message)} (see {self.prog} --help)\n")
+
+
+class LogFormatter(logging.Formatter):
+    """One line for each message, whatever is in it; tracebacks have several."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 as in logging
+        """The line."""
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 as in logging
+        """The traceback."""
+        return "\n".join(map(printable, super().formatException(ei).splitlines()))
+
+
+def log_to_stderr(form: str, *, level: int) -> None:
+    """Shows the log from this level up on standard error, in this form."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter(form))
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 def end_with(program: str, command: Callable[[], int]) -> NoReturn:

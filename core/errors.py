@@ -1,5 +1,7 @@
 """Errors that reach users as one line: what is wrong, and what to do about it."""
 
+from core.printable import printable
+
 
 class EmotionMonitorError(Exception):
     """Base of every error of ours.
@@ -16,9 +18,9 @@ class EmotionMonitorError(Exception):
         self.hint = hint
 
     def one_line(self) -> str:
-        """The message and the hint as one line without newlines."""
+        """The message and the hint as one line that a terminal can be shown."""
         text = f"{self} ({self.hint})" if self.hint else str(self)
-        return " ".join(text.split())
+        return printable(" ".join(text.split()))
 
 
 class UsageError(EmotionMonitorError):

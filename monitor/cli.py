@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core.command_line import Parser, end_with, whole_number
+from core.command_line import Parser, end_with, log_to_stderr, whole_number
 from core.errors import UsageError
 
 
@@ -23,9 +23,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def _log_to_stderr(*, verbose: bool) -> None:
     if verbose:
-        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+        log_to_stderr("%(levelname)s %(name)s: %(message)s", level=logging.DEBUG)
         return
-    logging.basicConfig(level=logging.WARNING, format="emotion-monitor: %(message)s")
+    log_to_stderr("emotion-monitor: %(message)s", level=logging.WARNING)
     logging.getLogger("monitor").setLevel(logging.INFO)
 
 

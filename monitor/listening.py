@@ -13,6 +13,7 @@ from core.settings import Settings
 from core.wire.commands import SwitchSource
 from core.wire.events import StreamHealth, Tuning
 from core.worker.queue import DroppedJob
+from monitor.clock import WallClock
 from monitor.intake import Intake
 from monitor.outlet import Outlet
 from monitor.sources.source import Source
@@ -61,6 +62,7 @@ class Listening:
         self._listeners: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, EmotionMonitorError] = {}
         self._switching = asyncio.Lock()
+        self._clock = WallClock(time.monotonic)  # like sound, it stands still while the machine sleeps
         self._going = asyncio.Event()  # cleared by a pause
         self._going.set()
         for source in sources:
@@ -97,6 +99,13 @@ class Listening:
         self._tuning = tuning
         for stream in self._streams.values():
             stream.tune(tuning)
+
+    def follow_clock(self) -> None:
+        """Lets what is stamped from now on go by the wall clock as it is, if that was set."""
+        if moved_s := self._clock.moved_s():
+            log.warning("the clock was set, or the machine slept: stamps are %+.1f s later from now on", moved_s)
+            for stream in self._streams.values():
+                stream.set_clock(moved_s)
 
     async def pause(self) -> None:
         """Stops listening; what was said until now is still read."""
@@ -201,6 +210,7 @@ class Listening:
                     stack.push_async_exit(source)
                 else:
                     await stack.enter_async_context(source)
+                self.follow_clock()
                 stream.open(time.time())
                 log.info("listening to %s", source.name)
                 await self._report_notices(name)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.errors import UsageError
 from core.settings import MqttSettings
+from monitor.clock import WallClock, steady_s
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Message, topic_level
 from monitor.mqtt.outgoing import Entry
@@ -31,6 +32,8 @@ connection, which is what people wait for, gets the processor first."""
 RETRY_S = 5.0
 CLOSE_S = 3.0
 """A disk that takes longer to write what is left is not waited for."""
+LOOK_AT_CLOCK_S = 10.0
+"""So often, even while nothing changes."""
 MAX_SET_ASIDE = 9
 
 _APPLICATION = 0x656D6F6E  # "emon": the file is ours
@@ -91,6 +94,9 @@ class Outbox:
     in memory anyway, and every `retry_s` the file is opened anew and made equal to that. A file that is corrupt or not
     ours is set aside as `NAME.corrupt-N`, what can be read of it is kept, and a new one is begun.
 
+    On disk, events are valid until a time of day, since the next run may be on a machine that has been restarted. When
+    the clock is set, that of all that wait is written anew.
+
     The process that opens the file owns it until it ends, however that comes about. Only its user can read it, and
     what is removed from it is overwritten.
 
@@ -103,6 +109,8 @@ class Outbox:
         self.path = path
         self.problem: str | None = None
         self._retry_s = retry_s
+        self._clock = WallClock(steady_s)
+        self._was_set = False  # the clock, since all that waits was written
         self._owner = _Lock(path.with_name(f"{path.name}.lock"))
         self._file: _File | None = None
         self._is_corrupt = False
@@ -183,7 +191,7 @@ class Outbox:
                 if self.problem:
                     self._changed.wait_for(lambda: self._closing, self._retry_s)
                 else:
-                    self._changed.wait_for(lambda: self._closing or self._dirty)
+                    self._changed.wait_for(lambda: self._closing or self._dirty, LOOK_AT_CLOCK_S)
                 closing = self._closing
             if not closing:
                 time.sleep(COLLECT_S)
@@ -222,7 +230,8 @@ class Outbox:
             logger.warning("outbox: %s was corrupt and is set aside as %s", self.path, aside.name)
         file = self._file = _File(self.path)
         on_disk = set()
-        for entry in file.read():
+        self._look_at_clock()
+        for entry in file.read(self._clock.offset_s):
             on_disk.add(entry.seq)
             if self._left is not None:
                 self._found[entry.seq] = entry
@@ -238,13 +247,20 @@ class Outbox:
     def _write(self, file: "_File") -> None:
         with self._changed:
             changed, self._dirty = self._dirty, set()
+            self._look_at_clock()
+            if self._was_set:
+                changed |= self._waiting.keys()
             puts = [self._waiting[seq] for seq in sorted(changed) if seq in self._waiting]
             removed = [seq for seq in changed if seq not in self._waiting and seq in self._on_disk]
         if puts or removed:
-            file.write(puts, removed)  # if it fails, opening it anew shows what is missing
+            file.write(puts, removed, self._clock.offset_s)  # if it fails, opening it anew shows what is missing
+        self._was_set = False
         with self._changed:
             self._on_disk.update(entry.seq for entry in puts)
             self._on_disk.difference_update(removed)
+
+    def _look_at_clock(self) -> None:
+        self._was_set |= bool(self._clock.moved_s())
 
 
 class _File:
@@ -268,8 +284,8 @@ class _File:
             self.close()
             raise
 
-    def read(self) -> Iterator[Entry]:
-        """All events, oldest first."""
+    def read(self, offset_s: float) -> Iterator[Entry]:
+        """All events, oldest first; `offset_s` from our clock to the time of day."""
         rows = self._db.execute(
             "SELECT seq, topic, payload, schema, model, correlation, valid_until FROM event ORDER BY seq"
         )
@@ -280,16 +296,17 @@ class _File:
                 schema=schema,
                 model=model,
                 correlation=correlation,
-                valid_until=valid_until,
+                valid_until=valid_until and valid_until - offset_s,
             )
             yield Entry(seq, message)
 
-    def write(self, puts: Iterable[Entry], removed: Iterable[int]) -> None:
-        """Adds events and removes others, both or neither."""
+    def write(self, puts: Iterable[Entry], removed: Iterable[int], offset_s: float) -> None:
+        """Adds events and removes others, both or neither; `offset_s` from our clock to the time of day."""
         rows = [
             (each.seq, message.topic, message.payload, message.schema, message.model, message.correlation, until)
             for each in puts
-            for message, until in [(each.message, each.message.valid_until)]
+            for message in [each.message]
+            for until in [message.valid_until and message.valid_until + offset_s]
         ]
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany("DELETE FROM event WHERE seq = ?", [(seq,) for seq in removed])

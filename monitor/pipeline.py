@@ -253,6 +253,7 @@ class Pipeline:
 
         async def report() -> None:
             while True:
+                self._listening.follow_clock()
                 await self._send_health()
                 if self._outlet.is_closed:
                     log.info("nobody is left to listen to us")

@@ -94,6 +94,10 @@ class Stream:
         self._opened_at = opened_at
         self.state = "paused" if self._paused else "listening"
 
+    def set_clock(self, by_s: float) -> None:
+        """The wall clock was set by so much: what is stamped from now on goes by it, what was said before too."""
+        self._opened_at += by_s
+
     def push(self, block: AudioBlock, now_s: float) -> Pushed:
         """Takes sound in. `now_s` is monotonic time, in seconds."""
         outputs = self._segmenter.push(block.samples, lost=block.lost)

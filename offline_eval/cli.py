@@ -2,19 +2,18 @@
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from core.command_line import Parser, end_with
+from core.command_line import Parser, end_with, log_to_stderr
 from offline_eval.commands import audformat, calibrate, compare, datasets, merge, report, run, synthetic, train
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Entry point; exits with 0 done, 1 failed while running, 2 usage or data, 130 interrupted."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    log_to_stderr("%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     end_with("emotion-eval", lambda: arguments.command(arguments))
 
 

@@ -24,23 +24,27 @@ if TYPE_CHECKING:
 COMMAND_SCHEMA = "emotion-monitor/command/1"
 MAX_COMMAND_BYTES = 4096
 """A longer message is no command."""
+MAX_REFUSED_BYTES = 16 * MAX_COMMAND_BYTES
+"""Nor is a longer one looked at for where its refusal should go."""
 
 LONGEST_TAU_S = 600.0
+_LONGEST_ID = 128
+_LONGEST_TOPIC = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OnTheWire:
     """What every command of the wire has.
 
-    `id` comes back in the answer; `reply_to` is the topic the answer is wanted on. MQTT 5's correlation data and
-    response topic do the same, where the message has them.
+    `id` comes back in the answer, a refusal too; `reply_to` is the topic the answer is wanted on: that of the node's
+    answers, or one below it. MQTT 5's correlation data and response topic do the same, where the message has them.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     schema: Literal["emotion-monitor/command/1"] = "emotion-monitor/command/1"
-    id: Annotated[str, MaxLen(128)] | None = None
-    reply_to: Annotated[str, MaxLen(256)] | None = None
+    id: Annotated[str, MaxLen(_LONGEST_ID)] | None = None
+    reply_to: Annotated[str, MaxLen(_LONGEST_TOPIC)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +162,31 @@ class Answer:
 
 
 class CommandError(EmotionMonitorError):
-    """A message that is no command of this version."""
+    """A message that is no command of this version, or comes when none is taken.
+
+    Attributes:
+        id: As commands have it, if the message says so.
+        reply_to: Likewise.
+    """
+
+    id: str | None = None
+    reply_to: str | None = None
+
+
+def refusal(data: bytes, message: str, *, hint: str | None = None) -> CommandError:
+    """The error that refuses what was sent, whatever it is; who asked knows it by its id, where there is one."""
+    from pydantic_core import from_json
+
+    try:
+        said = from_json(data) if len(data) <= MAX_REFUSED_BYTES else None
+    except ValueError:
+        said = None
+    error = CommandError(message, hint=hint)
+    for name, longest in (("id", _LONGEST_ID), ("reply_to", _LONGEST_TOPIC)):
+        value = said.get(name) if isinstance(said, dict) else None
+        if isinstance(value, str) and len(value) <= longest:
+            setattr(error, name, value)
+    return error
 
 
 def decode_command(data: bytes) -> WireCommand:
@@ -170,8 +198,7 @@ def decode_command(data: bytes) -> WireCommand:
     from pydantic import ValidationError
 
     if len(data) > MAX_COMMAND_BYTES:
-        msg = f"a command of {len(data)} bytes; at most {MAX_COMMAND_BYTES} are read"
-        raise CommandError(msg)
+        raise refusal(data, f"a command of {len(data)} bytes; at most {MAX_COMMAND_BYTES} are read")
     try:
         return _adapter().validate_json(data, strict=True)
     except ValidationError as error:
@@ -179,7 +206,7 @@ def decode_command(data: bytes) -> WireCommand:
         where = ".".join(str(part) for part in first["loc"])
         msg = f"not a command: {f'{where}: ' if where else ''}{first['msg'].lower()}"
         known = ", ".join(command_name(kind) for kind in WIRE_COMMANDS)
-        raise CommandError(msg, hint=f"commands: {known}; schema {COMMAND_SCHEMA}") from error
+        raise refusal(data, msg, hint=f"commands: {known}; schema {COMMAND_SCHEMA}") from error
 
 
 def command_name(command: type[WireCommand] | WireCommand) -> str:

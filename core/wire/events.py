@@ -372,13 +372,17 @@ def schema_name(event_type: type[Event]) -> str:
     return str(event_type.__dataclass_fields__["schema"].default)
 
 
+_OBEYED_BY_TERMINALS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""Control characters that JSON, unlike others, lets stand as they are."""
+
+
 def encode(event: Event) -> bytes:
     """One event as compact UTF-8 JSON, `schema` first, without a newline."""
     payload = asdict(event)
     ordered = {"schema": payload.pop("schema"), **payload}
     text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # A file name may hold bytes that are no Unicode; an event about it must still go out.
-    return text.encode(errors="replace")
+    return text.translate(_OBEYED_BY_TERMINALS).encode(errors="replace")
 
 
 def decode(data: bytes | str) -> Event:

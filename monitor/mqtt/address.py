@@ -14,6 +14,8 @@ from monitor.mqtt.tls import Tls
 
 PASSWORD_VARIABLE = f"{ENV_PREFIX}MQTT__PASSWORD"
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_WITH_PASSWORD = re.compile(r"([a-z]+://)?+[^:]*:.*@", re.IGNORECASE | re.DOTALL)
+"""USER:PASSWORD@, whatever characters the password has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +104,16 @@ def _is_this_machine(host: str) -> bool:
 
 def _split(url: str) -> SplitResult:
     hint = "embedded, off, mqtt://[USER@]HOST[:PORT] or mqtts://[USER@]HOST[:PORT]"
-    shown = re.sub(r":[^:@/]*@", ":***@", url)
+    if _WITH_PASSWORD.match(url):  # before it is taken apart: a password may look like anything, and is never shown
+        msg = "mqtt.url: a password in the URL is refused, since others can read it in process lists and logs"
+        raise UsageError(msg, hint=f"set {PASSWORD_VARIABLE} or mqtt.password_file")
+    shown = re.sub(r":.*@", ":***@", url, flags=re.DOTALL)
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        msg = f"mqtt.url = {shown!r}: {error}"
+    except ValueError:
+        msg = f"mqtt.url = {shown!r} is not the address of a broker"
         raise UsageError(msg, hint=hint) from None
-    if parts.password is not None:
-        msg = "mqtt.url: a password in the URL is refused, since others can read it in process lists and logs"
-        raise UsageError(msg, hint=f"set {PASSWORD_VARIABLE} or mqtt.password_file")
     extra = parts.path.rstrip("/") or parts.query or parts.fragment
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or port == 0 or extra:
         msg = f"mqtt.url = {shown!r} is not the address of a broker"

@@ -8,6 +8,7 @@ import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
 from paho.mqtt.reasoncodes import ReasonCode
 
+from monitor.mqtt.limits import BrokerLimits
 from monitor.mqtt.messages import Message
 
 BACKLOG = 50
@@ -18,31 +19,39 @@ HUNG_UP = "Hung up before CONNACK"
 class Client(aiomqtt.Client):
     """Adds what aiomqtt 2.5 lacks.
 
-    That is several publications in flight with the broker's answer to each, an end without DISCONNECT, a silent broker
-    noticed within the keep-alive time, no waiting for CONNACK from a broker that has hung up, and no watching of a
-    socket that was closed before its turn came.
+    That is several publications in flight with the broker's answer to each, the limits that the broker names, an end
+    without DISCONNECT, a silent broker noticed within the keep-alive time, no waiting for CONNACK from a broker that
+    has hung up, and no watching of a socket that was closed before its turn came.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.limits = BrokerLimits()
         self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
 
     def send(self, message: Message, properties: Any) -> "asyncio.Future[ReasonCode]":
-        """Begins to publish; messages go out in the order of calls.
+        """Begins to publish with QoS 1, or the best that the broker has; messages go out in the order of calls.
 
         Returns:
-            The broker's answer. ValueError if it is no message that MQTT can carry.
+            The broker's answer, or with QoS 0 that it is on its way. ValueError if it is no message that MQTT can
+            carry, or that this broker would.
 
         Raises:
             aiomqtt.MqttCodeError: There is no connection any more.
         """
         answer: asyncio.Future[ReasonCode] = self._loop.create_future()
         try:
+            self.limits.check(message.topic, message.payload, properties)
             info = self._client.publish(
-                message.topic, message.payload, qos=1, retain=message.retain, properties=properties
+                message.topic,
+                message.payload,
+                qos=min(1, self.limits.maximum_qos),
+                retain=message.retain and self.limits.retain_available,
+                properties=properties,
             )
         except ValueError as error:
             answer.set_exception(error)
+            answer.exception()  # or asyncio complains where nobody waits for the answer
             return answer
         if info.rc != MQTT_ERR_SUCCESS:
             raise aiomqtt.MqttCodeError(info.rc, "Could not publish message")
@@ -50,7 +59,12 @@ class Client(aiomqtt.Client):
         return answer
 
     def tell(self, message: Message, properties: Any) -> None:
-        """Publishes with QoS 0, unless the connection is gone or does not take what was said before."""
+        """Publishes with QoS 0, unless the connection is gone or does not take what was said before.
+
+        Raises:
+            PacketTooLargeError: The broker does not take it.
+        """
+        self.limits.check(message.topic, message.payload, properties)
         if self._client.is_connected() and len(self._client._out_packet) < BACKLOG:  # noqa: SLF001
             self._client.publish(message.topic, message.payload, qos=0, properties=properties)
 
@@ -69,6 +83,14 @@ class Client(aiomqtt.Client):
         self._client._sock_close()  # noqa: SLF001
         if self._disconnected.done():
             self._disconnected.exception()  # or asyncio reports that nobody looked at it
+
+    def _on_connect(
+        self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Any = None
+    ) -> None:
+        self.limits = BrokerLimits.of(properties)
+        most = client.max_inflight_messages
+        client._max_inflight_messages = min(most, self.limits.receive_maximum)  # noqa: SLF001 it lets nobody ask now
+        super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
         answer = self._answers.pop(mid, None)

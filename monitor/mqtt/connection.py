@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import aiomqtt
@@ -17,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from core.errors import BrokerError, UsageError
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.client import HUNG_UP, Client
+from monitor.mqtt.limits import BrokerLimits, PacketTooLargeError
 from monitor.mqtt.messages import Message
 
 ANSWER_S = 5.0
@@ -32,6 +34,8 @@ _V5 = aiomqtt.ProtocolVersion.V5
 _V311 = aiomqtt.ProtocolVersion.V311
 _UNSPECIFIED = 128
 _UNSUPPORTED_PROTOCOL = 132
+_RETAIN_NOT_SUPPORTED = 154
+_QOS_NOT_SUPPORTED = 155
 _SIGNED_BY_A_STRANGER = {18, 19, 20, 21}  # OpenSSL's X509_V_ERR_..: self-signed, or an unknown issuer
 _LOGIN_REFUSED = {134: "wrong user name or password", 135: "wrong password, or no permission"}
 
@@ -40,7 +44,15 @@ _client_logger.setLevel(logging.CRITICAL)  # what paho calls an error is an exce
 
 
 class PublishRefusedError(BrokerError):
-    """The broker is there and refuses this one message."""
+    """The broker is there and refuses this one message.
+
+    Attributes:
+        reason: In two words, for counts.
+    """
+
+    def __init__(self, message: str, *, reason: str = "refused") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class LoginRefusedError(BrokerError):
@@ -58,8 +70,8 @@ class Publication:
         """Returns when the broker has the message.
 
         Raises:
-            PublishRefusedError: The broker acknowledged with a failure, for example for lack of permission. Only
-                MQTT 5 says so.
+            PublishRefusedError: The broker acknowledged with a failure, for example for lack of permission, or has said
+                that it takes nothing of this size. Only MQTT 5 says so.
             BrokerError: The connection is lost.
         """
         try:
@@ -68,9 +80,8 @@ class Publication:
         except TimeoutError:
             msg = f"the broker has not answered for {ACKNOWLEDGE_S:g} s"
             raise BrokerError(msg) from None
-        except ValueError as error:  # paho knows that no broker would take it
-            msg = f"{self._topic!r} cannot be published: {error}"
-            raise PublishRefusedError(msg) from error
+        except ValueError as error:  # known without asking: no broker would take it, or this one would not
+            raise _refused(self._topic, error) from error
         if answer.is_failure:
             msg = f"the broker refuses {self._topic}: {answer}"
             raise PublishRefusedError(msg)
@@ -81,6 +92,7 @@ class Connection:
 
     def __init__(self, client: Client, *, protocol: aiomqtt.ProtocolVersion, properties: bool) -> None:
         self.protocol = "MQTT 5" if protocol == _V5 else "MQTT 3.1.1"
+        self.limits = client.limits
         self._client = client
         self._properties = properties and protocol == _V5
 
@@ -89,7 +101,7 @@ class Connection:
 
         Args:
             message: What to publish.
-            now: Seconds since the epoch, from which its expiry counts.
+            now: Seconds, on the clock of its `valid_until`; without that, no matter.
 
         Raises:
             BrokerError: The connection is lost.
@@ -99,8 +111,15 @@ class Connection:
         return Publication(message.topic, answer)
 
     def tell(self, message: Message, now: float) -> None:
-        """Says a message with QoS 0, or drops it; arguments as for `send`."""
-        self._client.tell(message, _publish_properties(message, now) if self._properties else None)
+        """Says a message with QoS 0, or drops it; arguments as for `send`.
+
+        Raises:
+            PublishRefusedError: It is larger than what the broker takes.
+        """
+        try:
+            self._client.tell(message, _publish_properties(message, now) if self._properties else None)
+        except ValueError as error:
+            raise _refused(message.topic, error) from error
 
     async def publish(self, message: Message, now: float) -> None:
         """Publishes and waits for the acknowledgement; raises what `send` and `acknowledged` raise."""
@@ -142,7 +161,8 @@ class Connector:
     again beside the caller's own repetition.
 
     A broker that refuses MQTT 5 is spoken to in 3.1.1 at once. One that leaves CONNECT unanswered may not understand
-    the version, so every third attempt at it is in 3.1.1.
+    the version, so every third attempt at it is in 3.1.1. One that refuses the will because it keeps nothing, or takes
+    QoS 0 only, gets a will without.
 
     Args:
         address: The broker.
@@ -161,6 +181,7 @@ class Connector:
         self._keepalive_s = keepalive_s
         self._will = will
         self._refuses_v5 = False
+        self._limits = BrokerLimits()  # as far as refusals have shown
         self._silences = 0  # attempts in a row that were left unanswered
 
     @asynccontextmanager
@@ -198,6 +219,9 @@ class Connector:
             if _code(error) == _UNSUPPORTED_PROTOCOL and protocol == _V5:
                 self._refuses_v5 = True
                 return await self._open()
+            if (known := _learn(self._limits, _code(error))) != self._limits:
+                self._limits = known
+                return await self._open()
             msg = _LOGIN_REFUSED.get(_code(error), f"the broker refuses the connection: {error.rc}")
             raise LoginRefusedError(msg) from error
         except (aiomqtt.MqttError, ValueError) as error:  # ValueError: a host name that no resolver takes
@@ -222,7 +246,7 @@ class Connector:
             # The broker says the will when the session ends; so that has to outlast the connection, and to be resumed.
             clean_start=False if delays_will else MQTT_CLEAN_START_FIRST_ONLY,
             properties=_properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_S) if delays_will else None,
-            will=_will(self._will, delayed=delays_will) if self._will else None,
+            will=_will(self._will, self._limits, delayed=delays_will) if self._will else None,
             timeout=ANSWER_S,
             keepalive=self._keepalive_s,
             tls_context=self._tls_context(),
@@ -249,9 +273,22 @@ def _connection_may_be_lost() -> Iterator[None]:
         raise BrokerError(msg) from error
 
 
-def _will(message: Message, *, delayed: bool) -> aiomqtt.Will:
+def _learn(limits: BrokerLimits, refusal: int) -> BrokerLimits:
+    """What is known of a broker's limits after it has refused a connection for this reason."""
+    if refusal == _RETAIN_NOT_SUPPORTED:
+        return replace(limits, retain_available=False)
+    return replace(limits, maximum_qos=0) if refusal == _QOS_NOT_SUPPORTED else limits
+
+
+def _will(message: Message, limits: BrokerLimits, *, delayed: bool) -> aiomqtt.Will:
     properties = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S) if delayed else None
-    return aiomqtt.Will(message.topic, message.payload, qos=1, retain=message.retain, properties=properties)
+    qos, retain = min(1, limits.maximum_qos), message.retain and limits.retain_available
+    return aiomqtt.Will(message.topic, message.payload, qos=qos, retain=retain, properties=properties)
+
+
+def _refused(topic: str, error: ValueError) -> PublishRefusedError:
+    reason = "too large" if isinstance(error, PacketTooLargeError) else "refused"
+    return PublishRefusedError(f"{topic!r} cannot be published: {error}", reason=reason)
 
 
 def _publish_properties(message: Message, now: float) -> Properties:

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from monitor.clock import steady_s
 from monitor.mqtt.connection import Connection, Publication, PublishRefusedError
 from monitor.mqtt.incoming import Commands
 from monitor.mqtt.messages import Message, Topics, availability_message, claim_message
@@ -15,7 +15,8 @@ from monitor.mqtt.tenure import Tenure
 logger = logging.getLogger(__name__)
 
 WINDOW = 20
-"""Publications in flight; as many as brokers take from a client unless told otherwise."""
+"""Publications in flight; as many as brokers take from a client unless told otherwise. Of one that takes fewer, some of
+them wait in the client."""
 OBJECT_S = 1.0
 """Time that another monitor of the same name has to say that it is there."""
 
@@ -54,13 +55,18 @@ class Exchange:
 
     def push(self, message: Message) -> None:
         """Takes a message to publish, now or on the next connection."""
-        self._outgoing.push(message, time.time())
+        self._outgoing.push(message, steady_s())
         self._wake.set()
 
     def tell(self, message: Message) -> None:
         """Says a message of QoS 0 on a connection on which the node is ours; without one it is gone."""
-        if self._established is not None:
-            self._established.tell(message, time.time())
+        if self._established is None:
+            return
+        try:
+            self._established.tell(message, steady_s())
+        except PublishRefusedError as error:
+            self._outgoing.dropped[error.reason] += 1
+            self._note_refusal(message.topic, error)
 
     def refill(self, entries: list[Entry]) -> None:
         """Takes what an earlier run has left."""
@@ -71,6 +77,11 @@ class Exchange:
         """From now on, what waits is the last."""
         self._finishing = True
         self._wake.set()
+
+    def ask_again(self) -> None:
+        """On the next connection, only asks whether the node is free, and takes it if it is."""
+        self._tenure.ask_again()
+        self._heard_itself.clear()
 
     async def serve(self, connection: Connection, established: Callable[[], None]) -> None:
         """Uses a connection until everything is said after `finish`, or another monitor has the node.
@@ -96,7 +107,7 @@ class Exchange:
             await _end(tasks)
         for task in done:
             task.result()
-        if self._tenure.rival:
+        if self._tenure.yields:
             await self._withdraw(connection)
 
     async def _speak(self, connection: Connection, established: Callable[[], None]) -> None:
@@ -105,7 +116,7 @@ class Exchange:
         established()
         while True:
             self._wake.clear()
-            now = time.time()
+            now = steady_s()
             entry = self._outgoing.next(now)
             if entry is not None:
                 await self._unanswered.put((entry, connection.send(entry.message, now)))
@@ -115,7 +126,7 @@ class Exchange:
                 await self._wake.wait()
         await self._unanswered.join()
         await self._withdraw(connection)
-        await connection.publish(availability_message("offline", self._topics), time.time())
+        await connection.publish(availability_message("offline", self._topics), steady_s())
 
     async def _take_node(self, connection: Connection) -> None:
         for topic in (self._topics.availability, self._topics.claim):
@@ -123,7 +134,7 @@ class Exchange:
         if not self._tenure.holds:
             await connection.subscribe(self._topics.state_of_any_stream)
         try:
-            await connection.publish(claim_message(self._tenure.claim(), self._topics), time.time())
+            await connection.publish(claim_message(self._tenure.claim(), self._topics), steady_s())
         except PublishRefusedError as error:
             logger.info("this node may have more than one monitor: %s", error)
         else:
@@ -134,10 +145,11 @@ class Exchange:
         if not self._tenure.holds:
             if self._seems_taken:
                 await asyncio.sleep(OBJECT_S)
-            self._tenure.holds = True
+            self._tenure.take()
             await connection.unsubscribe(self._topics.state_of_any_stream)
             for topic in self._left_behind:
                 self.push(Message(topic=topic, payload=b"", retain=True))
+            self._left_behind.clear()
         if self._commands is not None:
             await connection.subscribe(self._topics.command)
 
@@ -148,20 +160,23 @@ class Exchange:
             try:
                 await publication.acknowledged()
             except PublishRefusedError as error:
-                self._outgoing.refuse(entry)
-                if topic not in self.refused:
-                    logger.warning("%s", error)
-                self.refused[topic] = str(error)
+                self._outgoing.refuse(entry, error.reason)
+                self._note_refusal(topic, error)
             else:
                 self._outgoing.acknowledge(entry)
                 self.refused.pop(topic, None)
             self._unanswered.task_done()
 
+    def _note_refusal(self, topic: str, error: PublishRefusedError) -> None:
+        if topic not in self.refused:
+            logger.warning("%s", error)
+        self.refused[topic] = str(error)
+
     async def _withdraw(self, connection: Connection) -> None:
         """Leaves no state behind."""
         for message in self._outgoing.withdraw():
             with suppress(PublishRefusedError):
-                await connection.publish(message, time.time())
+                await connection.publish(message, steady_s())
 
     async def _receive(self, connection: Connection) -> None:
         async for message in connection.messages():
@@ -171,7 +186,7 @@ class Exchange:
                 self._hear_availability(payload, retained=bool(message.retain))
             elif topic == self._topics.claim:
                 self._hear_claim(payload, connection)
-                if self._tenure.rival:
+                if self._tenure.yields:
                     return
             elif topic == self._topics.command and self._commands is not None:
                 self._commands.push(message)
@@ -191,7 +206,7 @@ class Exchange:
         if self._tenure.heard_itself:
             self._heard_itself.set()
         if answer is not None:
-            connection.send(claim_message(answer, self._topics), time.time())
+            connection.send(claim_message(answer, self._topics), steady_s())
             if self._tenure.holds:
                 self._repeat_availability()  # the other may have said its own
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.wire.commands import CommandError, WireCommand, decode_command
+from core.wire.commands import CommandError, WireCommand, decode_command, refusal
 
 RATE_PER_S = 5.0
 BURST = 10
@@ -49,7 +49,7 @@ class Gate:
             if self._said:
                 return None
             self._said = True
-            return CommandError(TOO_MANY, hint=f"at most {self._rate_per_s:g} a second, {self._burst} at once")
+            return refusal(payload, TOO_MANY, hint=f"at most {self._rate_per_s:g} a second, {self._burst} at once")
         self._tokens -= 1
         self._said = False
         try:

@@ -29,7 +29,7 @@ def discovery_message(topics: Topics, node: str, *, prefix: str, state_valid_s: 
         prefix: Home Assistant's discovery prefix, `homeassistant` unless it was changed there.
         state_valid_s: How long a reading is worth something.
     """
-    node_id = _UNFIT_FOR_AN_ID.sub("_", node)
+    node_id = id_of(node)
     device_id = f"emotion_monitor_{node_id}"
     expires = {"state_topic": topics.state_of_any_stream, "expire_after": max(1, round(state_valid_s))}
     components: dict[str, dict[str, Any]] = {
@@ -41,6 +41,7 @@ def discovery_message(topics: Topics, node: str, *, prefix: str, state_valid_s: 
             "options": list(EMOTIONS),
             "value_template": "{{ value_json.dominant if value else None }}",
             "json_attributes_topic": topics.state_of_any_stream,
+            "json_attributes_template": "{{ value if value else '{}' }}",  # a cleared state is no JSON
             **expires,
         },
         **{emotion: _probability(emotion) | expires for emotion in EMOTIONS},
@@ -73,6 +74,17 @@ def discovery_message(topics: Topics, node: str, *, prefix: str, state_valid_s: 
     # The node is a level of its own, so that a broker's ACL can allow each its own: config/mosquitto.acl.
     topic = f"{prefix}/device/{node_id}/emotion-monitor/config"
     return Message(topic=topic, payload=json.dumps(payload).encode(), retain=True)
+
+
+def id_of(node: str) -> str:
+    """A name as Home Assistant wants ids: letters and digits of ASCII, `_` and `-`.
+
+    Of a name in ASCII, whatever else it has becomes `_`, as ever: devices that there are keep their ids. Of any other
+    name, each such character and `_` becomes its code point, as in `K_fc_che`, so that no two of these are the same.
+    """
+    if node.isascii():
+        return _UNFIT_FOR_AN_ID.sub("_", node)
+    return re.sub(r"[^a-zA-Z0-9-]", lambda unfit: f"_{ord(unfit[0]):x}_", node)
 
 
 def _probability(emotion: str) -> dict[str, Any]:

@@ -38,9 +38,9 @@ _UNFIT_FOR_A_BASE = re.compile(r"[+#\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\$|^/|/$|/
 class Message:
     """One publication. QoS 1, or 0 for what is said to a broker that is there now, and otherwise never.
 
-    A retained message replaces the one before it on its topic. A message is void after `valid_until` (seconds since
-    the epoch) or, where that is not set, `expiry_s` after it comes to wait for the broker. `schema` and `model` become
-    MQTT 5 user properties, `correlation` its correlation data.
+    A retained message replaces the one before it on its topic. A message is void after `valid_until` (seconds, on the
+    clock of `monitor.clock.steady_s`) or, where that is not set, `expiry_s` after it comes to wait for the broker.
+    `schema` and `model` become MQTT 5 user properties, `correlation` its correlation data.
     """
 
     topic: str
@@ -49,7 +49,7 @@ class Message:
     qos: Literal[0, 1] = 1
     schema: str | None = None
     model: str | None = None
-    expiry_s: int | None = None
+    expiry_s: float | None = None
     valid_until: float | None = None
     correlation: bytes | None = None
 
@@ -61,7 +61,7 @@ class Message:
     def remaining_s(self, now: float) -> int | None:
         """Message expiry interval, in whole seconds, if it is published `now`; None for ever, 0 when it is void."""
         if self.valid_until is None:
-            return self.expiry_s
+            return None if self.expiry_s is None else math.ceil(self.expiry_s)
         return max(0, math.ceil(self.valid_until - now))
 
 
@@ -107,10 +107,6 @@ class Topics:
         """What a stream hears right now."""
         return f"{self._root}/{topic_level(stream)}/level"
 
-    def is_own(self, topic: str) -> bool:
-        """Whether a topic is one of this node's."""
-        return topic.startswith(f"{self._root}/")
-
 
 def topic_level(name: str) -> str:
     """`name` as one topic level: wildcards, slashes and control characters become `_`."""
@@ -131,13 +127,13 @@ def message_of(
             model = event.model.name
             return Message(topic=topic, payload=encode(event), schema=event.schema, model=model, expiry_s=expiry_s)
         case StateEvent():
-            valid_until = datetime.fromisoformat(event.valid_until).timestamp()
+            valid_for = datetime.fromisoformat(event.valid_until) - datetime.fromisoformat(event.at)
             return Message(
                 topic=topics.state(event.stream),
                 payload=encode(event),
                 retain=True,
                 schema=event.schema,
-                valid_until=valid_until,
+                expiry_s=max(0.0, valid_for.total_seconds()),
             )
         case HealthEvent():
             return Message(

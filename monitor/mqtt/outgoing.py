@@ -39,6 +39,9 @@ class Outgoing:
     Retained messages with a `valid_until` are not left on the broker: once void, or withdrawn, their place is taken
     by an empty message, which is how MQTT clears a retained one.
 
+    `now` is in seconds on a clock that nobody sets: what waits gets older by as much as it has waited, whatever
+    happens to the time of day.
+
     Args:
         capacity: Events that may wait.
         max_bytes: Size of their topics and payloads together.
@@ -65,13 +68,13 @@ class Outgoing:
         return len(self._queue) + len(self._in_flight)
 
     def push(self, message: Message, now: float) -> None:
-        """Takes a message, `now` in seconds since the epoch; a full queue counts the one it drops."""
+        """Takes a message; a full queue counts the one it drops."""
+        if message.valid_until is None and message.expiry_s is not None:
+            message = replace(message, valid_until=now + message.expiry_s)
         if message.retain:
             self._newest[message.topic] = message
             self._unsent.setdefault(message.topic)
             return
-        if message.valid_until is None and message.expiry_s is not None:
-            message = replace(message, valid_until=now + message.expiry_s)
         self._last += 1
         entry = Entry(self._last, message)
         self._queue.append(entry)
@@ -89,7 +92,7 @@ class Outgoing:
         self._keep_bounds()
 
     def next(self, now: float) -> Entry | None:
-        """The message to send, or None; `now` in seconds since the epoch decides what is void by then."""
+        """The message to send, or None; what is void by now is not sent."""
         for message in self.withdraw(now):
             self.push(message, now)
         if self._unsent:
@@ -115,10 +118,10 @@ class Outgoing:
             del self._newest[topic]  # cleared, once and for all
             self._seen.discard(topic)
 
-    def refuse(self, entry: Entry) -> None:
-        """The broker will not take a message that `next` gave."""
+    def refuse(self, entry: Entry, reason: str = "refused") -> None:
+        """The broker will not take a message that `next` gave; a retained one is not lost, a newer will follow."""
         if entry.seq:
-            self._lose(self._in_flight.pop(entry.seq), "refused")
+            self._lose(self._in_flight.pop(entry.seq), reason)
 
     def restore(self) -> None:
         """Starts anew on a new connection."""

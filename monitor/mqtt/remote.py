@@ -24,8 +24,8 @@ class RemoteControl:
     """Does what is asked on the command topic, one command after the other, and says what became of it.
 
     The answer goes to the response topic of the message (MQTT 5), else to the `reply_to` of the command, else to
-    `<base>/<node>/answer`. Of this node's topics it takes only that and those below it, whatever is asked: with one for
-    each asker below it, a broker's ACL need not let nodes write elsewhere.
+    `<base>/<node>/answer`; and there too when what is asked for is neither that nor a topic below it. So who may ask a
+    node cannot make it write where he may not, and a broker's ACL need not let nodes write elsewhere.
 
     Args:
         topics: Of the node.
@@ -48,7 +48,7 @@ class RemoteControl:
             return None
         if isinstance(judged, CommandError):
             log.info("a message on %s is refused: %s", self._topics.command, judged.one_line())
-            return self._answer(message, None, judged)
+            return self._answer(message, judged, judged)
         try:
             await self._execute(judged)
         except EmotionMonitorError as error:
@@ -58,17 +58,17 @@ class RemoteControl:
         return self._answer(message, judged, None)
 
     def _answer(
-        self, message: aiomqtt.Message, command: WireCommand | None, error: EmotionMonitorError | None
-    ) -> Message | None:
-        topic = _property(message, "ResponseTopic") or (command.reply_to if command else None) or self._topics.answer
+        self, message: aiomqtt.Message, asked: WireCommand | CommandError, error: EmotionMonitorError | None
+    ) -> Message:
+        topic = _property(message, "ResponseTopic") or asked.reply_to or self._topics.answer
         if not self._may_answer_on(topic):
-            log.info("no answer on %r: not a topic for answers", topic)
-            return None
+            log.info("no answer on %r, which is not %s or below it: it goes there", topic, self._topics.answer)
+            topic = self._topics.answer
         answer = Answer(
             node=self._node,
             at=timestamp(time.time()),
-            id=command.id if command else None,
-            command=command.command if command else None,
+            id=asked.id,
+            command=None if isinstance(asked, CommandError) else asked.command,
             ok=error is None,
             error=str(error) if error else None,
             hint=error.hint if error else None,
@@ -78,8 +78,7 @@ class RemoteControl:
     def _may_answer_on(self, topic: str) -> bool:
         if len(topic) > _LONGEST_TOPIC or _UNFIT_FOR_AN_ANSWER.search(topic):
             return False
-        own_place = topic == self._topics.answer or topic.startswith(f"{self._topics.answer}/")
-        return own_place or not self._topics.is_own(topic)
+        return topic == self._topics.answer or topic.startswith(f"{self._topics.answer}/")
 
 
 def _property(message: aiomqtt.Message, name: str) -> Any:

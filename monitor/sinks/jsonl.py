@@ -38,7 +38,7 @@ class JsonlSink:
     included, lands on standard error.
 
     Args:
-        spec: `jsonl` or `jsonl:PATH`, which is appended to.
+        spec: `jsonl` or `jsonl:PATH`, which is appended to; only the user may read a file that is made.
         settings: Which events to write.
         lossless: Let `send` wait for room. For sources that can wait.
         drain_s: At closing, how long a slow reader gets: in all, or with `lossless` for each line.
@@ -110,7 +110,7 @@ class JsonlSink:
 def _open(path: Path) -> int:
     try:
         # Non-blocking, so that a FIFO without a reader is an error here and not a program that hangs.
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600)
         os.set_blocking(fd, True)
         if stat.S_ISREG(os.fstat(fd).st_mode) and _ends_within_a_line(path):
             os.write(fd, b"\n")

@@ -25,7 +25,7 @@ from core.wire.events import (
     timestamp,
 )
 from monitor.mqtt.address import BrokerAddress
-from monitor.mqtt.connection import Connector, LoginRefusedError
+from monitor.mqtt.connection import Connection, Connector, LoginRefusedError
 from monitor.mqtt.exchange import Exchange
 from monitor.mqtt.incoming import CommandHandler, Commands
 from monitor.mqtt.messages import Message, Topics, availability_message, availability_of, message_of
@@ -40,6 +40,8 @@ REFUSED_S = 30.0
 """Longest pause when the login was refused: that does not heal by itself, and brokers count attempts."""
 DRAIN_S = 3.0
 HURRIED_DRAIN_S = 1.0
+ASK_AGAIN_S = 10.0
+"""So often one that has given the node up asks whether it is free."""
 STABLE_S = 5.0
 """A connection that lasted longer is not part of a series of failures."""
 LEVEL_EVERY_S = 0.25
@@ -72,8 +74,10 @@ class MqttSink:
     *One monitor per node.* On one machine the outbox belongs to one process: the second does not start. Over the
     broker each monitor claims the node on `<base>/<node>/claim` whenever it connects, see `Tenure`. A monitor that
     starts while another is connected learns so and does not start. Two that could not hear each other find out when
-    they are both connected; then the one that started later publishes no more, for good, so nothing flaps. Until then,
-    at most for a round trip, both may have published. A broker that lets nobody use the claim topic protects nothing.
+    they are both connected; then the one that started later publishes no more. Until then, at most for a round trip,
+    both may have published. Every ASK_AGAIN_S it asks whether the other is still there, and takes the node again when
+    nobody answers: so a claim that somebody forged silences nobody for longer, and what is lost meanwhile is counted. A
+    broker that lets nobody use the claim topic protects nothing.
 
     Args:
         settings: Names, bounds and keep-alive.
@@ -289,8 +293,8 @@ class MqttSink:
             longest_s = self._reconnect_s[1]
             try:
                 async with self._connector.connect() as connection:
-                    await self._exchange.serve(connection, partial(self._established, connection.protocol))
-                    finished = True
+                    await self._exchange.serve(connection, partial(self._established, connection))
+                    finished = not self._tenure.yields
             except LoginRefusedError as error:
                 self._report("degraded", f"{error} ({self._address.url})")
                 longest_s = max(longest_s, REFUSED_S)
@@ -299,21 +303,28 @@ class MqttSink:
             except Exception as error:  # a defect of ours or of the client library costs a connection, not the program
                 logger.exception("%s: unexpected failure", self.name)
                 self._report("degraded", f"failed: {error!r} ({self._address.url})")
-            if self._tenure.rival and self._attempted.is_set():  # before, it is an error and not a state
+            if self._tenure.yields and self._attempted.is_set():  # before, it is an error and not a state
                 self._report("degraded", self._refusal().one_line())
             self._attempted.set()
             if finished or self._hurried:
                 return
+            if self._tenure.yields:
+                await self._pause(ASK_AGAIN_S)
+                if self._closing.is_set():
+                    return
+                self._exchange.ask_again()
+                continue
             failures = 0 if clock() - began > STABLE_S else failures
-            await self._pause(failures, longest_s)
+            longest_s = min(longest_s, self._reconnect_s[0] * 2.0 ** min(failures, 30))
+            await self._pause(random.uniform(0, longest_s))  # noqa: S311
             failures += 1
 
-    def _established(self, protocol: str) -> None:
-        self._report("ok", f"connected {self._address.url} ({protocol})")
+    def _established(self, connection: Connection) -> None:
+        details = (f"connected {self._address.url} ({connection.protocol})", *connection.limits.remarks)
+        self._report("ok", "; ".join(details))
         self._attempted.set()
 
-    async def _pause(self, failures: int, longest_s: float) -> None:
-        pause_s = random.uniform(0, min(longest_s, self._reconnect_s[0] * 2.0 ** min(failures, 30)))  # noqa: S311
+    async def _pause(self, pause_s: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._closing.wait()

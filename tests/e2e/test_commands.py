@@ -19,6 +19,7 @@ def play(speed: str = "1") -> tuple[str, ...]:
 
 NODE = {"EMOTION_MONITOR_MQTT__NODE": "desk", "EMOTION_MONITOR_MQTT__HOME_ASSISTANT": "homeassistant"}
 COMMANDS = "emotion/desk/cmd"
+ANSWERS = "emotion/desk/answer/app"
 
 
 @pytest.fixture
@@ -30,15 +31,15 @@ def program(mosquitto):
 async def ask(port, *commands, version=aiomqtt.ProtocolVersion.V5):
     """The answers to commands, by correlation data in MQTT 5 and by id in 3.1.1."""
     async with aiomqtt.Client("127.0.0.1", port, protocol=version, timeout=10) as client:
-        await client.subscribe("app/answers", qos=1)
+        await client.subscribe(ANSWERS, qos=1)
         for number, command in enumerate(commands):
             properties = None
             if version == aiomqtt.ProtocolVersion.V5:
                 properties = Properties(PacketTypes.PUBLISH)
-                properties.ResponseTopic = "app/answers"
+                properties.ResponseTopic = ANSWERS
                 properties.CorrelationData = bytes([number])
             else:
-                command = {**command, "reply_to": "app/answers", "id": str(number)}  # noqa: PLW2901
+                command = {**command, "reply_to": ANSWERS, "id": str(number)}  # noqa: PLW2901
             payload = command if isinstance(command, bytes) else json.dumps(command)
             await client.publish(COMMANDS, payload, qos=1, properties=properties)
         answers = {}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from core.errors import UsageError
 from core.settings import MqttSettings
+from monitor.clock import steady_s
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Message
 from monitor.mqtt.outgoing import Entry
@@ -32,11 +34,17 @@ def entry(seq: int) -> Entry:
     return Entry(seq, Message(topic=f"emotion/desk/s{seq % 2}/utterance", payload=b"{}", valid_until=4e9))
 
 
+def exact(found: Entry) -> Entry:
+    """Without the microseconds that lie between two looks at two clocks."""
+    until = found.message.valid_until
+    return Entry(found.seq, replace(found.message, valid_until=until and round(until)))
+
+
 @contextlib.asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[tuple[Outbox, list[Entry]]]:
     """An open outbox, and what it had held."""
     outbox, left = Outbox(path, retry_s=0.05), []
-    await outbox.open(left.extend)
+    await outbox.open(lambda entries: left.extend(map(exact, entries)))
     try:
         yield outbox, left
     finally:
@@ -60,7 +68,7 @@ async def test_the_next_run_finds_what_was_put_and_not_removed_in_order_and_whol
     found = await left_in(path)
     assert [each.seq for each in found] == [1, 3]
     assert found[0] == entry(1)
-    assert found[1].message == Message(**{**{f: getattr(FULL, f) for f in FULL.__slots__}, "expiry_s": None})
+    assert found[1].message == replace(FULL, expiry_s=None)
 
 
 async def test_closing_tells_how_many_it_keeps(tmp_path):
@@ -100,7 +108,7 @@ async def test_whatever_happens_in_whatever_order_the_file_holds_what_waits(tmp_
         elif step == "reopen":
             assert await outbox.close() == len(waiting)
             outbox, left = Outbox(path), []
-            await outbox.open(left.extend)
+            await outbox.open(lambda entries: left.extend(map(exact, entries)))  # noqa: B023 used at once
             assert left == sorted(waiting.values(), key=lambda each: each.seq)
     assert await outbox.close() == len(waiting)
 
@@ -240,6 +248,21 @@ def test_each_node_and_broker_has_a_file_of_its_own_and_the_embedded_broker_none
 def test_a_folder_is_refused_as_outbox(tmp_path):
     with pytest.raises(UsageError, match=r"mqtt\.outbox: .* is a folder"):
         outbox_path(MqttSettings(outbox=str(tmp_path)), ADDRESS)
+
+
+async def test_setting_the_clock_makes_nothing_that_waits_older_or_younger_for_the_next_run(tmp_path, monkeypatch):
+    path, wall = tmp_path / "outbox", time.time
+    for by_s in (36_000, -36_000):
+        old, new = (Entry(seq, Message(topic="t", payload=b"", valid_until=steady_s() + 60)) for seq in (1, 2))
+        async with opened(path) as (outbox, _):
+            outbox.put(old)
+            await until(lambda: outbox.unsaved == 0)
+            monkeypatch.setattr(time, "time", lambda: wall() + by_s)  # noqa: B023 used at once
+            outbox.put(new)
+        for each in await left_in(path):
+            assert each.message.valid_until == pytest.approx(old.message.valid_until, abs=2)
+        monkeypatch.setattr(time, "time", wall)
+        path.unlink()
 
 
 async def test_nothing_is_left_open_when_it_is_closed(tmp_path):

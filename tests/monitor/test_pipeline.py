@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,7 @@ from monitor.pipeline import Pipeline
 from monitor.sinks.recording import RECORDING_SCHEMA, Recorder
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
+from monitor.wire_time import epoch_s
 from tests.patience import PATIENCE_S, until
 
 BLOCK = 4800
@@ -290,6 +292,20 @@ async def test_a_source_switched_to_during_a_pause_waits_for_its_end():
     await pipeline.execute(Resume())
     await run
     assert second.taken > 0
+
+
+async def test_a_second_after_the_clock_was_set_everything_is_stamped_by_it(monkeypatch):
+    memory, wall = Memory(), time.time
+    clip = Clip(realtime=True, samples=np.tile(SPEECH, 20))
+
+    def starts_s():
+        return [epoch_s(event.started_at) for event in memory.of(UtteranceEvent) if event.final]
+
+    async with playing(Pipeline(settings(), [clip], [memory])):
+        await until(starts_s)
+        monkeypatch.setattr(time, "time", lambda: wall() + 36_000)
+        await until(lambda: starts_s()[-1] > wall() + 30_000)
+        assert starts_s()[0] < wall() + 10_000
 
 
 async def test_smoothing_changes_from_the_next_reading_on():

@@ -10,7 +10,7 @@ from core.distribution import EmotionDistribution
 from core.model import Reading
 from core.settings import ModelSettings, Settings
 from core.sound.audio import read_audio
-from core.wire.events import Adaptation, LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent
+from core.wire.events import Adaptation, LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent, timestamp
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 from monitor.stream import Stream
@@ -48,6 +48,18 @@ def test_a_refused_utterance_is_an_event_with_its_reason_and_no_new_state():
     }
     assert health.failed == health.segments == len(events)
     assert health.adds_up
+
+
+def test_when_the_clock_is_set_stamps_go_by_it_and_the_streams_own_seconds_do_not():
+    stream = Stream(stream="s1", source="clip", paced=False, settings=Settings())
+    stream.open(1000.0)
+    job, *_ = [*stream.push(AudioBlock(SPEECH), 0.0).jobs, *stream.end("ended", 0.0).jobs]
+    stream.set_clock(36_000.0)
+    stamp = ModelStamp(name="m", sha256="", prompt="single", readout="seq_logprob")
+    reading = Reading(distribution=EmotionDistribution.uniform())
+    event, *_ = stream.read(job, reading, stamp, started_s=0, now_s=0, read_at=0)
+    assert event.started_at == timestamp(37_000.0 + event.start_s)
+    assert event.start_s == job.utterance.start_s
 
 
 def test_speech_is_over_at_once_when_the_speaker_is_gone_and_the_stream_goes_on():

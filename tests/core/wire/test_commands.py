@@ -71,6 +71,23 @@ def test_what_is_no_command_is_refused_in_one_line_that_lists_the_commands(sent,
     assert len(line) < 600
 
 
+@pytest.mark.parametrize(
+    ("sent", "number", "topic"),
+    [
+        (b'{"command": "dance", "id": "7", "reply_to": "t"}', "7", "t"),
+        (b'{"command": "note", "text": "%s", "id": "7", "reply_to": "t"}' % (b"x" * MAX_COMMAND_BYTES), "7", "t"),
+        (b'{"id": 7, "reply_to": "%s"}' % (b"t" * 257), None, None),
+        (b'["id", "7"]', None, None),
+        (b'{"id": "7"', None, None),
+        (b'{"id": "7", "text": "%s"}' % (b"x" * 100_000), None, None),
+    ],
+)
+def test_a_refusal_keeps_what_says_whom_it_is_for(sent, number, topic):
+    with pytest.raises(CommandError) as refusal:
+        decode_command(sent)
+    assert (refusal.value.id, refusal.value.reply_to) == (number, topic)
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_do_more_than_be_refused(sent):
     with pytest.raises(CommandError):

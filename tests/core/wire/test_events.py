@@ -128,6 +128,12 @@ def test_a_source_whose_name_is_no_unicode_can_still_be_told():
     assert event.source == "file:caf?.wav"
 
 
+def test_a_source_whose_name_would_command_a_terminal_is_told_without_doing_so():
+    event = ErrorEvent(at="2026-01-01T10:00:00.000Z", where="source", message="talk\x1b[31m\x7f\x9b2J.wav")
+    assert decode(encode(event)) == event
+    assert encode(event).decode().isprintable()
+
+
 def test_a_number_that_json_does_not_know_is_not_sent():
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode(replace(READING, margin=math.nan))

@@ -26,6 +26,9 @@ def main() -> None:
         template = jinja2.Environment(autoescape=False).from_string(component["value_template"])  # noqa: S701
         rendered[name] = template.render(value="{}", value_json=state)
         cleared[name] = template.render(value="")
+        if "json_attributes_topic" in component:
+            attributes = jinja2.Environment(autoescape=False).from_string(component["json_attributes_template"])  # noqa: S701
+            cleared["attributes"] = attributes.render(value="")
     availability = jinja2.Environment(autoescape=False).from_string(message["availability_template"])  # noqa: S701
     rendered["availability"] = [availability.render(value=value) for value in ("online", "degraded", "offline")]
     json.dump({**rendered, "cleared": cleared}, sys.stdout)

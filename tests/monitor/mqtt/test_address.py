@@ -1,6 +1,8 @@
 """Where the broker is, how to log in, and what is too insecure to do unasked."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import UsageError
 from core.settings import MqttSettings, load_settings
@@ -13,6 +15,10 @@ PASSWORD = {"EMOTION_MONITOR_MQTT__PASSWORD": "s3cret"}
 
 
 ALL = ("plaintext", "anonymous")
+REFUSAL = (
+    "mqtt.url: a password in the URL is refused, since others can read it in process lists and logs "
+    "(set EMOTION_MONITOR_MQTT__PASSWORD or mqtt.password_file)"
+)
 
 
 def address(
@@ -62,11 +68,25 @@ def test_anything_else_is_refused_with_the_forms_that_work(url):
     assert "mqtts://" in caught.value.one_line()
 
 
-@pytest.mark.parametrize("url", ["mqtt://ann:s3cret@broker", "mqtt://ann:s3cret@broker:x", "ann:s3cret@broker"])
-def test_a_password_in_the_url_is_refused_and_not_repeated(url):
+@pytest.mark.parametrize("url", ["mqtt://ann:{}@broker", "mqtt://ann:/{}@broker:x", "ann:{}@broker", "mqtt:/ann:{}@b"])
+@pytest.mark.parametrize("password", ["s3cret", "s3/cret", "/s3cret", "s3@cret", "s3#c?r:e@/t", "12/s3", "[s3"])
+def test_a_password_in_the_url_is_refused_and_nothing_of_it_is_repeated(url, password):
     with pytest.raises(UsageError) as caught:
-        address(url)
+        address(url.format(password))
+    assert caught.value.one_line() == REFUSAL
+
+
+def test_nor_is_what_may_be_one():
+    with pytest.raises(UsageError, match="is not the address of a broker") as caught:
+        address("ann://s3cret@broker")
     assert "s3cret" not in caught.value.one_line()
+
+
+@given(user=st.text("abc@%."), password=st.text(), host=st.sampled_from(["broker", "[::1]", "broker:1883"]))
+def test_whatever_a_password_looks_like_it_is_known_for_one(user, password, host):
+    with pytest.raises(UsageError) as caught:
+        address(f"mqtt://{user}:{password}@{host}")
+    assert caught.value.one_line() == REFUSAL
 
 
 def test_the_password_comes_from_the_environment():

@@ -30,6 +30,14 @@ def test_of_a_flood_one_message_is_answered_until_there_is_room_again():
     assert gate.counts.too_many == 41
 
 
+def test_who_is_refused_knows_which_command_it_was_also_in_a_flood():
+    asked = b'{"command": "%s", "id": "7", "reply_to": "emotion/desk/answer/me"}'
+    gate = Gate(burst=2)
+    judged = [gate.push(asked % name, retained=False, now_s=0.0) for name in (b"pause", b"dance", b"pause")]
+    assert [(one.id, one.reply_to) for one in judged if one] == [("7", "emotion/desk/answer/me")] * 3
+    assert [type(one) for one in judged] == [Pause, CommandError, CommandError]
+
+
 def test_a_clock_that_steps_back_opens_no_gate():
     gate = Gate(rate_per_s=5, burst=1)
     assert gate.push(PAUSE, retained=False, now_s=100.0) == Pause()

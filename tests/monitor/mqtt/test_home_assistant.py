@@ -8,9 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.distribution import EMOTIONS
-from monitor.mqtt.home_assistant import discovery_message
+from monitor.mqtt.home_assistant import discovery_message, id_of
 from monitor.mqtt.messages import Topics
 from tests import sample_events
 
@@ -44,6 +46,39 @@ def test_ids_are_unique_and_differ_between_nodes(message):
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", one) for one in ids)
 
 
+@pytest.mark.parametrize("name", ["kitchen", "Living-Room_2", "living room", "the kitchen/2", "annas-mac.local", ""])
+def test_a_name_in_ascii_keeps_the_id_that_it_always_had(name):
+    assert id_of(name) == re.sub(r"[^a-zA-Z0-9_-]", "_", name)
+
+
+def test_rooms_named_in_other_scripts_are_devices_of_their_own():
+    assert id_of("居間") == "_5c45__9593_"
+    assert id_of("台所") == "_53f0__6240_"
+    assert id_of("Küche") == "K_fc_che"
+
+
+def decoded(node_id: str) -> str:
+    return re.sub("_([0-9a-f]+)_", lambda code: chr(int(code[1], 16)), node_id)
+
+
+@given(st.text(min_size=1).filter(lambda name: not name.isascii()))
+def test_nothing_of_a_name_in_any_other_script_is_lost(name):
+    assert re.fullmatch(r"[a-zA-Z0-9_-]+", id_of(name))
+    assert decoded(id_of(name)) == name
+
+
+def test_the_attributes_of_a_cleared_state_are_none_and_those_of_a_state_are_all_it_says(message):
+    jinja2 = pytest.importorskip("jinja2")
+    for component in json.loads(message.payload)["components"].values():
+        if "json_attributes_topic" in component:
+            template = jinja2.Template(component["json_attributes_template"])
+            said = json.dumps(asdict(sample_events.state()))
+            assert [json.loads(template.render(value=value)) for value in ("", said)] == [{}, json.loads(said)]
+            break
+    else:
+        pytest.fail("no component has attributes")
+
+
 def test_home_assistants_own_rules_and_templates_take_it(message):
     python = os.environ.get("HOME_ASSISTANT_PYTHON")
     if not python:
@@ -58,6 +93,7 @@ def test_home_assistants_own_rules_and_templates_take_it(message):
     assert rendered["dominant"] == state.dominant
     assert rendered["speech"] == "ON"
     assert rendered["availability"] == ["online", "online", "offline"]
+    assert json.loads(rendered["cleared"].pop("attributes")) == {}
     sensors = {name: value for name, value in rendered["cleared"].items() if name != "speech"}
     assert set(sensors.values()) == {"None"}, "which Home Assistant takes for unknown"
     assert rendered["cleared"]["speech"] == "OFF"

@@ -1,6 +1,7 @@
 """What is said on which topic."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -66,15 +67,13 @@ def test_a_finished_utterance_is_kept_by_the_broker_for_an_hour_and_not_retained
 
 
 def test_a_state_is_retained_until_it_is_void():
-    event = state(valid_s=100)
-    message = message_of(event, TOPICS)
+    message = message_of(state(valid_s=100), TOPICS)
     assert message is not None
     assert message.topic == "emotion/desk/s1/state"
     assert message.retain
-    assert message.valid_until is not None
-    assert message.remaining_s(message.valid_until - 60.5) == 61
-    assert message.remaining_s(message.valid_until) == 0
-    assert message.remaining_s(message.valid_until + 60) == 0
+    assert message.expiry_s == pytest.approx(100)
+    waiting = replace(message, valid_until=1000.0)
+    assert [waiting.remaining_s(now) for now in (939.5, 1000.0, 1060.0)] == [61, 0, 0]
 
 
 def test_health_is_retained():

@@ -1,5 +1,7 @@
 """What waits for the broker, as a state machine held against its promises."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -108,6 +110,13 @@ def test_an_event_expires_from_when_it_came_and_is_counted():
     [survivor] = drain(outgoing, NOW + 60)
     assert survivor.payload == b"2"
     assert outgoing.dropped == {"expired": 1}
+
+
+def test_a_state_is_void_when_its_time_has_passed_whatever_the_time_of_day_is():
+    outgoing = outgoing_with(replace(retained("state", 1), expiry_s=5))
+    [message] = drain(outgoing, NOW + 4)
+    assert message.remaining_s(NOW + 4) == 1
+    assert drain(outgoing, NOW + 5) == [cleared("state")]
 
 
 def test_its_expiry_on_the_wire_is_what_is_left():

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -38,6 +39,19 @@ async def write(path: Path, events: list[Event], settings: OutputSettings = DEFA
 
 def events_in(path: Path) -> list[Event]:
     return [decode(line) for line in path.read_bytes().splitlines()]
+
+
+async def test_only_the_user_may_read_a_file_that_is_made_and_one_that_was_there_stays_as_it_is(tmp_path):
+    made, shared = tmp_path / "made", tmp_path / "shared"
+    shared.touch(mode=0o640)
+    shared.chmod(0o640)
+    before = os.umask(0o022)
+    try:
+        for path in (made, shared):
+            await write(path, EVENTS)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (made, shared)] == [0o600, 0o640]
 
 
 def program(body: str, **options: Any) -> "subprocess.Popen[bytes]":

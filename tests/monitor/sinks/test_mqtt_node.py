@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from core.errors import UsageError
+from core.wire.claim import Claim, encode_claim
 from core.wire.events import decode
-from monitor.mqtt import connection
+from monitor.mqtt import connection, exchange
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Message
 from monitor.sinks import mqtt as module
 from tests.installed import need
 from tests.monitor.sinks.publishing import arrives, distinct, mqtt, numbers, until_received, until_state
-from tests.mosquitto import Wire, free_port
+from tests.mosquitto import Subscriber, Wire, free_port
 from tests.patience import until
 from tests.sample_events import drop, error, health, state, utterance
 
@@ -92,6 +93,69 @@ async def test_of_two_that_have_both_held_the_node_the_later_one_leaves_without_
         said = subscriber.payloads("/availability")
         assert said[:3] == ["online", "offline", "online"]
         assert set(said[2:]) == {"online"}
+
+
+def forged_claim(subscriber: Subscriber) -> Message:
+    """What silences the monitor that was heard: somebody holds its node, and has done so for ever."""
+    (victim,) = {message.json["run"] for message in subscriber.received if message.topic.endswith("/claim")}
+    claim = Claim(run="forged", since="0", holds=True, host="mars", pid=4, to=victim)
+    return Message(topic="emotion/desk/claim", payload=encode_claim(claim))
+
+
+async def forge(address: BrokerAddress, claim: Message) -> None:
+    """Says it again and again until cancelled."""
+    async with connection.Connector(address, client_id="forger", keepalive_s=15).connect() as publisher:
+        while True:
+            await publisher.publish(claim, 0)
+            await asyncio.sleep(0.02)
+
+
+async def test_a_forged_claim_silences_a_node_until_it_asks_again_and_nobody_is_there(
+    mosquitto, subscribe, monkeypatch
+):
+    monkeypatch.setattr(module, "ASK_AGAIN_S", 0.1)
+    monkeypatch.setattr(exchange, "OBJECT_S", 0.5)
+    subscriber = subscribe(mosquitto.port)
+    async with mqtt(mosquitto.address) as sink:
+        await arrives(subscriber, 1, "/availability")
+        forging = asyncio.create_task(forge(mosquitto.address, forged_claim(subscriber)))
+        report = await until_state(sink, "degraded")
+        assert "runs already as process 4 on mars" in report.detail
+        await sink.send(utterance(1))
+        forging.cancel()
+        report = await until_state(sink, "ok")
+        assert report.detail.endswith("lost: 1 node taken")
+        await sink.send(utterance(2))
+        assert numbers(await arrives(subscriber, 1, "/utterance")) == [2]
+    await until_received(subscriber, lambda _: subscriber.payloads("/availability")[-1:] == ["offline"])
+    assert "offline" not in subscriber.payloads("/availability")[:-1]
+
+
+async def test_one_that_gave_up_its_node_stays_silent_while_the_other_is_there_and_follows_it(
+    mosquitto, subscribe, monkeypatch
+):
+    monkeypatch.setattr(module, "ASK_AGAIN_S", 0.1)
+    subscriber = subscribe(mosquitto.port)
+
+    def asked(_: object) -> bool:
+        claims = [message.json for message in subscriber.received if message.topic.endswith("/claim")]
+        return sum(not claim["holds"] for claim in claims) >= 5
+
+    async with Wire(mosquitto.port) as wire:
+        await wire.cut()
+        async with mqtt(wire.address) as early:
+            async with mqtt(mosquitto.address) as late:
+                await until_state(late, "ok")
+                await wire.mend()
+                await until(lambda: "runs already" in early.health().detail)
+                await until_received(subscriber, asked)
+                await late.send(utterance(1))
+                await arrives(subscriber, 1, "/utterance")
+                assert (early.health().state, late.health().state) == ("degraded", "ok")
+                assert "offline" not in subscriber.payloads("desk/availability")
+            await until_state(early, "ok")
+            await early.send(utterance(2))
+            assert numbers(await arrives(subscriber, 2, "/utterance")) == [1, 2]
 
 
 async def test_a_run_after_a_killed_one_clears_its_state_even_where_messages_do_not_expire(mosquitto, subscribe):
@@ -286,6 +350,22 @@ async def test_what_one_run_could_not_publish_the_next_publishes_before_its_own(
     async with mqtt(mosquitto.address, outbox=outbox) as sink:
         await until_state(sink, "ok")
         assert sink.health().queued == 0
+
+
+async def test_what_waits_is_not_too_old_because_the_clock_was_set(mosquitto, subscribe, monkeypatch):
+    subscriber, wall = subscribe(mosquitto.port), time.time
+    async with Wire(mosquitto.port) as wire:
+        await wire.cut()
+        async with mqtt(wire.address) as sink:
+            await until_state(sink, "degraded")
+            await sink.send(utterance(1))
+            await sink.send(state(1))
+            monkeypatch.setattr(time, "time", lambda: wall() + 36_000)
+            await wire.mend()
+            await arrives(subscriber, 1, "/utterance")
+            (shown,) = await arrives(subscriber, 1, "/state")
+            assert 100 < shown.properties["message-expiry-interval"] <= 120
+            assert sink.health().dropped == 0
 
 
 RUN = """
