@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from typing import Any
 
+from core import tasks
 from core.errors import EmotionMonitorError, UsageError
 from core.settings import Settings
 from core.wire.commands import (
@@ -79,7 +80,6 @@ class Pipeline:
         )
         self._worker = InferenceWorker(settings.model, settings.worker, on_change=self._on_worker_change)
         self._stop = asyncio.Event()
-        self._background: set[asyncio.Task[None]] = set()
         self._vitals = Vitals(settings.mqtt.node)
 
     async def run(self) -> None:
@@ -92,9 +92,9 @@ class Pipeline:
             if model is None:
                 return
             await self._introduce(model)
-            async with asyncio.TaskGroup() as tasks:
-                reader = tasks.create_task(self._read(), name="reader")
-                listening = tasks.create_task(self._listening.run(), name="listening")
+            async with asyncio.TaskGroup() as group:
+                reader = group.create_task(self._read(), name="reader")
+                listening = group.create_task(self._listening.run(), name="listening")
                 await self._unless_stopped(asyncio.wait({listening}))
                 listening.cancel()
                 await asyncio.wait({listening})
@@ -156,7 +156,7 @@ class Pipeline:
             except EmotionMonitorError as error:
                 await self._outlet.report("command", error)
 
-        self._spawn(execute())
+        tasks.start(execute(), name=f"command {type(command).__name__}")
 
     def health(self) -> HealthEvent:
         """How everything is doing right now."""
@@ -228,11 +228,11 @@ class Pipeline:
 
     async def _unless_stopped(self, awaitable: Coroutine[Any, Any, Any]) -> None:
         """Waits for something, or for `stop`, whichever comes first."""
-        tasks = {asyncio.create_task(awaitable), asyncio.create_task(self._stop.wait())}
+        either = {asyncio.create_task(awaitable), asyncio.create_task(self._stop.wait())}
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
+            for task in either:
                 task.cancel()
 
     @asynccontextmanager
@@ -259,7 +259,7 @@ class Pipeline:
                     self.stop()
                 await asyncio.sleep(HEALTH_EVERY_S)
 
-        reports = asyncio.create_task(report(), name="health")
+        reports = tasks.keep(report, name="health")
         try:
             yield
         finally:
@@ -268,13 +268,9 @@ class Pipeline:
 
     def _on_worker_change(self, status: WorkerStatus) -> None:
         if status.error:
-            self._spawn(self._outlet.tell("worker", EmotionMonitorError(status.error)))  # the worker has logged it
-        self._spawn(self._send_health())
+            told = self._outlet.tell("worker", EmotionMonitorError(status.error))  # the worker has logged it
+            tasks.start(told, name="error event")
+        tasks.start(self._send_health(), name="health event")
 
     async def _send_health(self) -> None:
         await self._outlet.send([self.health()])
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)

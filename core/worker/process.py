@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from core import tasks
 from core.anchor import Anchor
 from core.errors import WorkerError
 from core.load import ProcessLoad
@@ -68,7 +69,7 @@ class WorkerProcess:
         self._answer: asyncio.Future[dict[str, Any]] | None = None
         self._sentence: str | None = None
         self._last_words = ""
-        self._stderr = asyncio.create_task(self._log_stderr(), name=f"worker {self.pid} stderr")
+        self._stderr = tasks.start(self._log_stderr(), name=f"worker {self.pid} stderr")
         self.end: asyncio.Task[str] = asyncio.create_task(self._receive(), name=f"worker {self.pid}")
 
     @classmethod
@@ -181,6 +182,9 @@ class WorkerProcess:
             self._kill(f"not understood: {error}")
         except (asyncio.IncompleteReadError, OSError):
             pass
+        except Exception as error:  # a defect of ours costs a process, not its supervision
+            log.exception("worker %d: unexpected failure", self.pid)
+            self._kill(f"its answer could not be taken: {error!r}")
         reason = await self._bury()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(WorkerDied(reason))
@@ -196,9 +200,8 @@ class WorkerProcess:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STEP_S):
                     await self._process.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STEP_S):
-                await self._stderr
+        await asyncio.wait({self._stderr}, timeout=_STEP_S)
+        self._stderr.cancel()
         return self._sentence or self._cause_of_death()
 
     def _kill(self, sentence: str) -> None:

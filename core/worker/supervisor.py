@@ -4,8 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, NamedTuple, Self, TypeAlias
 
+from core import tasks
 from core.anchor import Anchor
 from core.errors import EmotionMonitorError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
@@ -281,7 +283,7 @@ class InferenceWorker:
     def _employ(self, process: WorkerProcess) -> ModelReady:
         """Lets a new process read, and has it watched."""
         ready = self._serve(process)
-        self._supervision = asyncio.create_task(self._supervise(process), name="worker supervision")
+        self._supervision = tasks.keep(partial(self._supervise, process), name="worker supervision")
         return ready
 
     async def _replaced(self, model: ModelSettings, process: WorkerProcess) -> ModelReady:

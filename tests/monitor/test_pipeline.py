@@ -37,10 +37,12 @@ from core.wire.events import (
     UtteranceEvent,
     decode,
 )
+from monitor import pipeline as flow
 from monitor.pipeline import Pipeline
 from monitor.sinks.recording import RECORDING_SCHEMA, Recorder
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
+from tests.descriptors import no_free_descriptor
 from tests.patience import PATIENCE_S, until
 
 BLOCK = 4800
@@ -492,3 +494,15 @@ async def test_a_recording_begins_and_ends_when_someone_says_so_and_holds_every_
         event for event in inside if not isinstance(event, HealthEvent)
     ][: sum(not isinstance(event, HealthEvent) for event in recorded)]
     assert len(recorded) > 10
+
+
+async def test_without_a_free_descriptor_health_goes_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(flow, "HEALTH_EVERY_S", 0.01)
+    memory, clip = Memory(), Clip(realtime=True)
+    pipeline = Pipeline(settings(), [clip], [memory])
+    async with playing(pipeline):
+        await until(lambda: clip.taken > IN_SPEECH, "sound")
+        with no_free_descriptor():
+            told = len(memory.of(HealthEvent))
+            await until(lambda: len(memory.of(HealthEvent)) > told + 1, "health")
+        assert memory.of(HealthEvent)[-1].worker.rss_mb > 0

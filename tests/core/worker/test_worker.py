@@ -13,6 +13,7 @@ from core.errors import ModelError, UsageError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
 from core.worker import CircuitBreaker, InferenceWorker, WorkerStatus
+from tests.descriptors import no_free_descriptor
 from tests.patience import PATIENCE_S, until, wait_until
 from tests.plugins.fake_model import FakeModel, faulty
 
@@ -496,3 +497,15 @@ async def test_what_a_stream_sounds_like_goes_to_the_process_and_comes_back_as_i
     assert second.adaptation.utterances == 1
     assert list(second.distribution) == pytest.approx(list(expected.distribution), abs=1e-5)
     np.testing.assert_allclose(second.heard.features, expected.heard.features, rtol=0, atol=1e-4)
+
+
+async def test_without_a_free_descriptor_the_supervision_goes_on_and_the_worker_is_back_afterwards():
+    breaker = CircuitBreaker(limit=2, backoff_s=0.05, max_backoff_s=0.05)
+    async with InferenceWorker(ModelSettings(name="fake"), breaker=breaker) as worker:
+        victim = child_of(os.getpid())
+        with no_free_descriptor():
+            os.kill(victim, signal.SIGKILL)
+            await until(lambda: worker.health.state == "failed")
+            assert "Too many open files" in worker.health.error
+        await until(lambda: worker.health.state == "ready")
+        assert distributions(await worker.read(SOUNDS)) == EXPECTED
