@@ -55,12 +55,27 @@ def test_a_signal_while_the_model_loads_ends_it():
         assert program.process.returncode == 130
 
 
-def test_what_was_being_said_is_still_read(tmp_path):
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_was_being_said_is_still_read(signal_number, tmp_path):
     events = tmp_path / "events.jsonl"
     with running(*play(), "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}", env=LEVELS) as program:
         until_someone_speaks(events)
-        program.end(signal.SIGTERM)
+        program.end(signal_number)
+    assert program.process.returncode == 0
     assert '"final":true' in events.read_text()
+
+
+def test_under_nohup_a_closed_terminal_does_not_end_it(tmp_path):
+    events = tmp_path / "events.jsonl"
+    words = command(*play(), "--speed", "8", "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}")
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(["nohup", *words], env=environment(LEVELS), **quiet) as program:
+        wait_until(lambda: events.exists() and events.stat().st_size, "sound")
+        program.send_signal(signal.SIGHUP)
+        heard = events.read_text().count("level")
+        wait_until(lambda: events.read_text().count("level") > heard + 20, "more sound")
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(PATIENCE_S) == 0
 
 
 def test_a_reader_that_goes_away_ends_it_without_a_traceback():
