@@ -37,6 +37,10 @@ class WorkerDied(WorkerError):  # noqa: N818 - what happened, not what was wrong
     """The process ended, or was ended because it did not answer."""
 
 
+class WorkerHung(WorkerDied):
+    """It was ended because it did not answer in time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReady:
     """A model that has been loaded and has read a probe; `load_s` is the time both took, process start included."""
@@ -122,7 +126,7 @@ class WorkerProcess:
         """One reading per waveform, in order; see `EmotionModel.read` for `explain` and `anchors`.
 
         Raises:
-            WorkerDied: The process ended, or took longer than `timeout_s`.
+            WorkerDied: The process ended, or (WorkerHung) took longer than `timeout_s`.
         """
         lengths, payload = waveforms_to_payload(batch)
         request = {
@@ -162,7 +166,7 @@ class WorkerProcess:
                 answer = await self._answer
         except TimeoutError:
             self._kill(f"no answer within {timeout_s:g} s")
-            raise WorkerDied(await asyncio.shield(self.end)) from None
+            raise WorkerHung(await asyncio.shield(self.end)) from None
         except OSError:  # the pipe broke while we wrote
             raise WorkerDied(await asyncio.shield(self.end)) from None
         if "error" in answer:

@@ -13,8 +13,9 @@ from core.errors import EmotionMonitorError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
 from core.worker.breaker import CircuitBreaker
+from core.worker.deadline import Deadline
 from core.worker.messages import Waveform
-from core.worker.process import ModelReady, WorkerDied, WorkerProcess
+from core.worker.process import ModelReady, WorkerDied, WorkerHung, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +53,9 @@ class WorkerStatus:
 class InferenceWorker:
     """Reads utterances in a process of its own, one batch at a time, and replaces the process when it fails.
 
-    A process that dies or gives no answer within `worker.read_timeout_s` is replaced; the new one must read a probe
-    before it counts. The batch is then tried once more, utterance by utterance, so that only one that kills the process
-    twice stays without a reading.
+    A process that dies or gives no answer in time is replaced; the new one must read a probe before it counts. The
+    batch is then tried once more, utterance by utterance, so that only one that kills the process twice stays without a
+    reading.
 
         async with InferenceWorker(settings.model, settings.worker) as worker:
             readings = await worker.read([samples])
@@ -63,6 +64,7 @@ class InferenceWorker:
         model: The model to load, in the inference process.
         worker: Threads and time limits.
         breaker: Decides when restarting is given up for a while.
+        deadline: Decides when a batch is late; by default at the latest after `worker.read_timeout_s`.
         on_change: Called in the event loop with each new state but `busy`.
     """
 
@@ -72,11 +74,13 @@ class InferenceWorker:
         worker: WorkerSettings | None = None,
         *,
         breaker: CircuitBreaker | None = None,
+        deadline: Deadline | None = None,
         on_change: Callable[[WorkerStatus], None] | None = None,
     ) -> None:
         self._model = model
         self._worker = worker or WorkerSettings()
         self._breaker = breaker or CircuitBreaker()
+        self._deadline = deadline or Deadline(most_s=self._worker.read_timeout_s)
         self._on_change = on_change
         self._state: WorkerState = "starting"
         self._error: str | None = None
@@ -226,12 +230,21 @@ class InferenceWorker:
         if process is None:
             reason = "worker stopped" if self._state == "stopped" else "model unavailable"
             return [Reading(distribution=None, reason=reason)] * len(batch)
+        sounds, explain, anchors = zip(*batch, strict=True)
+        written = any(explain)
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
         try:
-            sounds, explain, anchors = zip(*batch, strict=True)
-            return await process.read(sounds, timeout_s=self._worker.read_timeout_s, explain=explain, anchors=anchors)
-        except WorkerDied:
+            readings = await process.read(
+                sounds, timeout_s=self._deadline.of(len(batch), written=written), explain=explain, anchors=anchors
+            )
+        except WorkerDied as error:
+            if isinstance(error, WorkerHung):
+                self._deadline.miss()
             self._lose(process)
             raise
+        self._deadline.note(clock() - began_s, len(batch), written=written)
+        return readings
 
     def _lose(self, process: WorkerProcess) -> None:
         """Nobody gets a dead process to read with, whoever learns of its death first."""
@@ -299,6 +312,7 @@ class InferenceWorker:
             await process.close()
             raise WorkerError(_CLOSED_MEANWHILE)
         self._model, self._breaker = model, replace(self._breaker)  # the failures were the other model's
+        self._deadline.forget()
         self._retired += [self._process] if self._process else []
         ready = self._employ(process)
         try:

@@ -13,6 +13,7 @@ from core.errors import ModelError, UsageError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
 from core.worker import CircuitBreaker, InferenceWorker, WorkerStatus
+from core.worker.deadline import ENOUGH, Deadline
 from tests.descriptors import no_free_descriptor
 from tests.patience import PATIENCE_S, until, wait_until
 from tests.plugins.fake_model import FakeModel, faulty
@@ -135,6 +136,14 @@ async def test_an_utterance_that_hangs_is_given_up_after_the_time_limit():
         assert worker.health.state == "ready"
     assert reasons(readings) == ["worker failed", *[None] * len(SOUNDS)]
     assert distributions(readings)[1:] == EXPECTED
+
+
+async def test_a_hang_is_noticed_by_what_is_usual_long_before_the_time_limit():
+    deadline = Deadline(most_s=100 * PATIENCE_S, least_s=0.5)
+    async with InferenceWorker(ModelSettings(name="fake"), deadline=deadline) as worker, asyncio.timeout(PATIENCE_S):
+        for _ in range(ENOUGH):
+            await worker.read(SOUNDS[:1])
+        assert reasons(await worker.read([faulty("hang")])) == ["worker failed"]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
