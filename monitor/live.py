@@ -119,7 +119,7 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
         raise pipeline.errors[0]
     if pipeline.errors:
         return pipeline.errors[0].exit_code  # it was said when it happened
-    return int(any(isinstance(sink, JsonlSink) and sink.failed for sink in sinks))
+    return int(pipeline.is_failing or any(isinstance(sink, JsonlSink) and sink.failed for sink in sinks))
 
 
 async def _open_microphone(spec: str, consent: Consent) -> Source:

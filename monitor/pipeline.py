@@ -10,7 +10,9 @@ from typing import Any
 
 from core import tasks
 from core.errors import EmotionMonitorError, UsageError
+from core.model import Reading
 from core.settings import Settings
+from core.sound.utterance import Utterance
 from core.wire.commands import (
     Command,
     Mute,
@@ -35,7 +37,7 @@ from monitor.sinks.recording import Recorder
 from monitor.sinks.sink import Sink
 from monitor.sources.source import Source
 from monitor.tuning import Tune, initial_tuning, same_model, tuned, tuned_model
-from monitor.vitals import Vitals, account
+from monitor.vitals import FAILURES, Vitals, account
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +108,11 @@ class Pipeline:
     def errors(self) -> list[EmotionMonitorError]:
         """Why sources failed. The program goes on while one is left."""
         return self._listening.failures
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the model fails on everything."""
+        return self._vitals.is_failing
 
     @property
     def heard_nothing(self) -> bool:
@@ -185,6 +192,7 @@ class Pipeline:
         self._tuning = tuned(self._tuning, command)  # at once: the next command goes by what is at work
         self._listening.tune(self._tuning)
         if other is not None:
+            self._vitals.note_model()
             await self._introduce(other)
         await self._send_health()
 
@@ -208,13 +216,24 @@ class Pipeline:
             readings = await self._worker.read(sounds, patient=patient, explain=explain, anchors=anchors)
             now_s = time.monotonic()
             for job, reading in zip(batch, readings, strict=True):
-                self._vitals.note_reading(job.utterance, now_s - started_s)
+                await self._note(job.utterance, reading, now_s - started_s)
                 self._intake.done(job)
                 stream = self._listening.stream(job.stream)
                 times = {"started_s": started_s, "now_s": now_s, "read_at": time.time()}
                 model = reading.model or self._worker.ready.stamp
                 await self._outlet.send(stream.read(job, reading, model, **times))
             await self._intake.all_done()
+
+    async def _note(self, utterance: Utterance, reading: Reading, compute_s: float) -> None:
+        """Counts a reading, and says so when the model begins to fail on everything, or works again."""
+        failed_before = self._vitals.is_failing
+        self._vitals.note_reading(utterance, reading, compute_s)
+        if self._vitals.is_failing == failed_before:
+            return
+        if self._vitals.is_failing:
+            msg = f"the model has failed on {FAILURES} utterances in a row: {reading.reason}"
+            await self._outlet.report("worker", EmotionMonitorError(msg, hint="see the log; another model may work"))
+        await self._send_health()
 
     async def _finish(self, reader: asyncio.Task[None]) -> None:
         """Waits until all is read; once stopped, no longer than a moment, and the rest is dropped."""

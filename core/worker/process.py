@@ -15,7 +15,7 @@ import numpy as np
 
 from core import tasks
 from core.anchor import Anchor
-from core.errors import WorkerError
+from core.errors import ModelError, WorkerError
 from core.load import ProcessLoad
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings
@@ -97,16 +97,23 @@ class WorkerProcess:
             raise WorkerError(msg) from error
         return cls(process)
 
-    async def load_model(self, model: ModelSettings, *, threads: int, timeout_s: float) -> ModelReady:
+    async def load_model(
+        self, model: ModelSettings, *, threads: int, timeout_s: float, memory_mb: int = 0
+    ) -> ModelReady:
         """Loads the model and proves, by a probe through the pipe, that it serves.
 
         Raises:
             UsageError: No such model or device.
-            ModelError: The model folder cannot be used.
+            ModelError: The model folder cannot be used, or the model cannot read the probe.
             WorkerDied: The process ended, or took longer than `timeout_s`.
         """
-        loaded = await self._ask({"model": asdict(model), "threads": threads}, timeout_s=timeout_s)
-        await self.read([_probe()], timeout_s=max(timeout_s - self._age_s(), 0.0))
+        loaded = await self._ask(
+            {"model": asdict(model), "threads": threads, "memory_mb": memory_mb}, timeout_s=timeout_s
+        )
+        (probe,) = await self.read([_probe()], timeout_s=max(timeout_s - self._age_s(), 0.0))
+        if probe.failed:
+            msg = f"{model.name} was loaded and cannot read: {probe.reason}"
+            raise ModelError(msg, hint="see the log")
         self.ready = ModelReady(
             stamp=ModelStamp(**loaded["stamp"]),
             device=loaded["device"],

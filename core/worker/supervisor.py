@@ -27,7 +27,8 @@ _NOT_STARTED = "the inference worker is not started"
 _CLOSED_MEANWHILE = "the inference worker was closed while it loaded a model"
 
 WorkerState: TypeAlias = Literal["starting", "ready", "busy", "restarting", "failed", "stopped"]
-"""`failed`: it kept dying and is left alone for a while; reads are then answered without a distribution."""
+"""`failed`: it kept dying and is left alone for a while; reads are then answered without a distribution. Health says so
+too of a model that lives and fails on everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +223,7 @@ class InferenceWorker:
         try:
             return (await self._attempt([request], patient=patient))[0]
         except WorkerDied:
-            return Reading(distribution=None, reason="worker failed")
+            return Reading(distribution=None, reason="worker failed", failed=True)
 
     async def _attempt(self, batch: "list[_Request]", *, patient: bool) -> list[Reading]:
         await (self._serving if patient else self._settled).wait()
@@ -282,7 +283,10 @@ class InferenceWorker:
         self._generation += 1
         process = await WorkerProcess.spawn()
         try:
-            await process.load_model(model, threads=self._worker.threads, timeout_s=self._worker.start_timeout_s)
+            limits = self._worker
+            await process.load_model(
+                *(model,), threads=limits.threads, timeout_s=limits.start_timeout_s, memory_mb=limits.memory_mb
+            )
         except WorkerDied as error:
             msg = f"the inference process did not get ready: {error}"
             raise WorkerError(msg, hint="see the log; a slow disk needs a longer worker.start_timeout_s") from error

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -38,6 +39,7 @@ from core.wire.events import (
     decode,
 )
 from monitor import pipeline as flow
+from monitor.mqtt.messages import availability_of
 from monitor.pipeline import Pipeline
 from monitor.sinks.recording import RECORDING_SCHEMA, Recorder
 from monitor.sources.opening import SAMPLE
@@ -506,3 +508,20 @@ async def test_without_a_free_descriptor_health_goes_on(monkeypatch: pytest.Monk
             told = len(memory.of(HealthEvent))
             await until(lambda: len(memory.of(HealthEvent)) > told + 1, "health")
         assert memory.of(HealthEvent)[-1].worker.rss_mb > 0
+
+
+async def test_a_model_that_fails_on_everything_is_degraded_until_it_works_again(tmp_path: Path):
+    broken, memory = tmp_path / "broken", Memory()
+    clip = Clip(realtime=True, samples=np.tile(SPEECH, 40))
+    pipeline = Pipeline(settings(f"fake:fails_while={broken}"), [clip], [memory])
+    async with playing(pipeline):
+        await until(lambda: memory.of(UtteranceEvent), "a reading")
+        broken.touch()
+        await until(lambda: pipeline.health().worker.state == "failed", "the failure")
+        assert availability_of(pipeline.health(), without="") == "degraded"
+        assert pipeline.is_failing
+        (told,) = [error for error in memory.of(ErrorEvent) if error.where == "worker"]
+        assert told.message.startswith("the model has failed on 5 utterances in a row: ValueError: log-weights")
+        broken.unlink()
+        await until(lambda: pipeline.health().worker.state != "failed", "its end")
+        assert availability_of(pipeline.health(), without="") == "online"

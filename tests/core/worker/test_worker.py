@@ -518,3 +518,18 @@ async def test_without_a_free_descriptor_the_supervision_goes_on_and_the_worker_
             assert "Too many open files" in worker.health.error
         await until(lambda: worker.health.state == "ready")
         assert distributions(await worker.read(SOUNDS)) == EXPECTED
+
+
+async def test_a_model_that_needs_more_memory_than_it_may_have_is_refused_and_takes_none():
+    worker = inference("fake:load_mb=8000", memory_mb=4000)
+    with pytest.raises(ModelError, match="fake:load_mb=8000 needs more memory than it may have"):
+        await worker.start()
+    async with inference("fake:load_mb=8", memory_mb=4000) as worker:
+        assert distributions(await worker.read(SOUNDS)) == EXPECTED
+
+
+async def test_a_model_that_cannot_read_the_probe_is_not_ready(tmp_path: Path):
+    broken = tmp_path / "broken"
+    broken.touch()
+    with pytest.raises(ModelError, match="was loaded and cannot read: ValueError: log-weights must be finite"):
+        await inference(f"fake:fails_while={broken}").start()
