@@ -76,11 +76,14 @@ def _open_closed_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
     if sys.stdout is sys.__stdout__:
         before = sys.stdout or os.fdopen(1, "w", closefd=False)
+        at_once = bool(getattr(before, "write_through", False))  # PYTHONUNBUFFERED
+        raw = _StandardOutput(1, "w", closefd=False)
         sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(_StandardOutput(1, "w", closefd=False)),
+            raw if at_once else io.BufferedWriter(raw),
             encoding=before.encoding,
             errors=before.errors,
             line_buffering=before.isatty(),
+            write_through=at_once,
         )
 
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import soundfile
 
+from core.sound.audio import read_audio
 from tests.patience import PATIENCE_S, wait_until
 from tests.program import SAMPLE, command, environment, long_talk, run, running
 
@@ -132,6 +133,19 @@ def test_a_run_that_lost_a_source_or_its_output_fails(tmp_path):
     assert "torn.wav" in done.err
     assert {event["source"] for event in done.events_of("utterance")} == {"file:two_cities.flac", "file:torn.wav"}
     assert run(*PLAY, *both[2:], "--sink", "jsonl:/dev/full").code == 1
+
+
+def test_a_run_that_ends_while_the_model_fails_on_everything_fails(tmp_path):
+    broken = tmp_path / "broken"
+    words = ("run", "--source", "stdin", "--speed", "max", "--headless", "--mqtt", "off")
+    with running(*words, "--model", f"fake:fails_while={broken}", until="listening to") as program:
+        broken.touch()
+        program.hear(read_audio(SAMPLE, max_s=None))
+        program.process.stdin.close()
+        program.process.stdin = None  # or Popen would close it once more
+        program.wait_for("the model has failed on 5 utterances in a row: ValueError: log-weights must be finite")
+        program.process.stderr.read()
+        assert program.process.wait(PATIENCE_S) == 1
 
 
 def test_one_standard_stream_is_not_given_twice():

@@ -55,7 +55,15 @@ IN_SPEECH = 5
 class Clip:
     """A source made of samples; a paced one gives a block each time `step` is called, another gives all it can."""
 
-    def __init__(self, *, realtime: bool, samples=SPEECH, fails_at: int | None = None, opens: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        realtime: bool,
+        samples=SPEECH,
+        fails_at: int | None = None,
+        opens: bool = True,
+        failure: Exception | None = None,
+    ) -> None:
         self.name = "clip"
         self.is_open = False
         self._opens = opens
@@ -64,6 +72,7 @@ class Clip:
         self.taken = 0
         self._samples = samples
         self._fails_at = fails_at
+        self._failure = failure or AudioError("the clip is torn")
 
     async def __aenter__(self):
         if not self._opens:
@@ -78,8 +87,7 @@ class Clip:
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         for start in range(0, len(self._samples), BLOCK):
             if self._fails_at is not None and start >= self._fails_at:
-                msg = "the clip is torn"
-                raise AudioError(msg)
+                raise self._failure
             await asyncio.sleep(0.002 if self.realtime else 0)
             yield AudioBlock(self._samples[start : start + BLOCK])
             self.taken += 1
@@ -525,3 +533,13 @@ async def test_a_model_that_fails_on_everything_is_degraded_until_it_works_again
         broken.unlink()
         await until(lambda: pipeline.health().worker.state != "failed", "its end")
         assert availability_of(pipeline.health(), without="") == "online"
+
+
+async def test_a_source_that_the_system_fails_ends_alone_and_says_why():
+    memory = Memory()
+    torn = Clip(realtime=False, fails_at=BLOCK, failure=OSError(24, "Too many open files"))
+    pipeline = Pipeline(settings(), [torn, Clip(realtime=False)], [memory])
+    await pipeline.run()
+    assert [str(error) for error in pipeline.errors] == ["clip: [Errno 24] Too many open files"]
+    assert [stream.state for stream in memory.of(HealthEvent)[-1].streams] == ["failed", "ended"]
+    assert memory.of(HealthEvent)[-1].streams[1].captured == len(SPEECH)
