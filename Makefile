@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 APT_RUN := libportaudio2
 APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: monitor test test-browser test-faults test-node-red test-home-assistant eval-synthetic lint bench train clean system-run system-test
+.PHONY: monitor test audit test-browser test-faults test-node-red test-home-assistant eval-synthetic lint bench train clean system-run system-test
 
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
@@ -47,6 +47,12 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+audit: .venv/.installed-dev  ## Known vulnerabilities of what is installed; what could not be looked up is a failure too
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+.*//' > .venv-audit/installed.txt
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement .venv-audit/installed.txt
+
 bench: .venv/.installed  ## Latency of the shipped model on this machine
 	$(BIN)/emotion-monitor bench latency $(ARGS)
 
@@ -81,4 +87,4 @@ system-test:
 	@sh scripts/system_packages.sh $(APT_TEST)
 
 clean:
-	rm -rf .venv .venv-home-assistant .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .venv-audit .venv-home-assistant .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

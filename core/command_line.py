@@ -1,6 +1,7 @@
 """What the command lines of both programs share: their log, how a command ends, and numbers in its arguments."""
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -12,6 +13,23 @@ from core.printable import printable
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
+
+
+class OutputError(EmotionMonitorError):
+    """Standard output takes no more: it is closed, or its disk is full."""
+
+
+class _StandardOutput(io.FileIO):
+    """Standard output whose failures are told from those of other files."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            msg = f"cannot write to standard output: {error.strerror}"
+            raise OutputError(msg) from error
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,18 +67,50 @@ def end_with(program: str, command: Callable[[], int]) -> NoReturn:
 
     Exit statuses: 0 done, 1 failed while running, 2 usage or configuration, 130 interrupted.
     """
+    _open_closed_streams()
     try:
         status = command()
         sys.stdout.flush()
         sys.exit(status)
     except BrokenPipeError:  # whoever read the output has had enough, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_stdout_up()
         sys.exit(1)
     except EmotionMonitorError as error:
+        if isinstance(error, OutputError):
+            _give_stdout_up()
         sys.stderr.write(f"{program}: {error.one_line()}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _open_closed_streams() -> None:
+    """Standard streams that are closed (`>&-`) would have their numbers taken by what is opened next.
+
+    What reads or writes there still fails, and says so; only messages for people go nowhere, as was asked for.
+    """
+    for number, way in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, way)  # takes the lowest free number
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    if sys.stdout is sys.__stdout__:
+        before = sys.stdout or os.fdopen(1, "w", closefd=False)
+        at_once = bool(getattr(before, "write_through", False))  # PYTHONUNBUFFERED
+        raw = _StandardOutput(1, "w", closefd=False)
+        sys.stdout = io.TextIOWrapper(
+            raw if at_once else io.BufferedWriter(raw),
+            encoding=before.encoding,
+            errors=before.errors,
+            line_buffering=before.isatty(),
+            write_through=at_once,
+        )
+
+
+def _give_stdout_up() -> None:
+    """What still waits for it must not fail once more when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def whole_number(least: int) -> Callable[[str], int]:

@@ -29,7 +29,8 @@ class Explanation:
 class Reading:
     """What a model heard in one utterance.
 
-    `distribution` is None when there is no valid reading; `reason` then says why in a few words. `truncated_s` is
+    `distribution` is None when there is no valid reading; `reason` then says why in a few words, and `failed` whether
+    the model could not read what it may well have been meant for, rather than finding nothing in it. `truncated_s` is
     speech beyond the model's window. Times are wall-clock milliseconds of this utterance's share of the work.
     `explanation` is None where the model was not run to its end. `model` is what heard it, as far as that is known.
     `heard` is what the stream's anchor is to be made of, and `adaptation` says what anchor it was read with; both are
@@ -38,6 +39,7 @@ class Reading:
 
     distribution: EmotionDistribution | None
     reason: str | None = None
+    failed: bool = False
     transcript: str | None = None
     truncated_s: float = 0.0
     features_ms: float = 0.0

@@ -169,9 +169,12 @@ class WorkerSettings:
     """Utterances read at once; more pays on a GPU only. With model.adapt at most one of each stream."""
     threads: Annotated[int, Ge(0)] = 0
     """CPU threads of the model; 0 lets torch choose."""
+    memory_mb: Annotated[int, Ge(0)] = 0
+    """Most memory of the process, that on a GPU aside, in MB; 0: nine tenths of the machine's."""
     start_timeout_s: Positive = 300.0
     read_timeout_s: Positive = 60.0
-    """A batch that takes longer counts as hung: the process is replaced."""
+    """A batch that takes longer counts as hung: the process is replaced. Once the model is known, so does one that
+    takes ten times what 99 of 100 took, and 5 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

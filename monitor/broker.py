@@ -16,6 +16,7 @@ from typing import Self
 import aiomqtt
 import psutil
 
+from core import tasks
 from core.errors import BrokerError
 from monitor.broker_ports import DEFAULT_PORTS, HOST, USER, Listener, Ports, configuration, free, listeners
 from monitor.mqtt.address import BrokerAddress
@@ -115,7 +116,7 @@ class EmbeddedBroker:
                 msg = f"the embedded broker cannot start: {error}"
                 raise BrokerError(msg) from error
             raise
-        self._supervisor = asyncio.create_task(self._supervise(), name="embedded broker")
+        self._supervisor = tasks.keep(self._supervise, name="embedded broker")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -240,7 +241,7 @@ class _Child:
         self._process = process
         self._said = ""
         self._settled = asyncio.Event()
-        self._reader = asyncio.create_task(self._read(), name="embedded broker's output")
+        self._reader = tasks.start(self._read(), name="embedded broker's output")
 
     @classmethod
     async def spawn(cls, configuration: Path) -> Self:

@@ -194,7 +194,7 @@ class Listening:
                 await asyncio.wait({looking}, timeout=SWITCH_S)
                 if looking.done():  # else the sound server hangs, and one thread that waits for it is enough
                     found, looking = looking, None
-                    with suppress(EmotionMonitorError):
+                    with suppress(EmotionMonitorError, OSError):
                         async with self._switching:
                             await self._put_in_place(name, found.result())
         finally:
@@ -218,7 +218,8 @@ class Listening:
                     if not stream.paced:
                         await self._going.wait()
                     await self._take(stream, stream.push(block, time.monotonic()), may_wait=True)
-        except EmotionMonitorError as error:
+        except (EmotionMonitorError, OSError) as raised:
+            error = raised if isinstance(raised, EmotionMonitorError) else AudioError(f"{source.name}: {raised}")
             self._failures[name] = error
             await self._outlet.report("source", error, stream=name)
             await self._take(stream, stream.end("failed", time.monotonic()), may_wait=True)

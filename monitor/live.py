@@ -19,6 +19,7 @@ from core.wire.commands import Command
 from monitor.consent import Consent
 from monitor.pipeline import Pipeline
 from monitor.screen import has_screen
+from monitor.signals import on_end
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
 from monitor.sinks.opening import open_sinks
 from monitor.sinks.recording import Recorder
@@ -66,19 +67,18 @@ def _check(settings: Settings, *, headless: bool) -> None:
 
 async def _run(settings: Settings, *, headless: bool) -> int:
     """Listens; a signal stops it, whatever it is doing."""
-    signals: list[int] = []
+    signals: list[signal.Signals] = []
     gently: list[Callable[[], None]] = []  # how to stop once there is something that wants to end well
     listening = asyncio.create_task(_listen(settings, headless=headless, gently=gently))
 
-    def stop(number: int) -> None:
+    def stop(number: signal.Signals) -> None:
         signals.append(number)
         if not gently:
             listening.cancel()
         for end in gently:
             end()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    on_end(stop)
     try:
         code = await listening
     except asyncio.CancelledError:
@@ -119,7 +119,7 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
         raise pipeline.errors[0]
     if pipeline.errors:
         return pipeline.errors[0].exit_code  # it was said when it happened
-    return int(any(isinstance(sink, JsonlSink) and sink.failed for sink in sinks))
+    return int(pipeline.is_failing or any(isinstance(sink, JsonlSink) and sink.failed for sink in sinks))
 
 
 async def _open_microphone(spec: str, consent: Consent) -> Source:
@@ -186,10 +186,12 @@ async def _show(app: "DashboardApp", pipeline: Pipeline, agreed: Callable[[], Aw
 
     with own_terminal(user_log_path("emotion-monitor") / "monitor.log"):
         listening = asyncio.create_task(listen(), name="pipeline")
-        await app.run_async()
-        pipeline.stop()
-        if not may_listen.is_set():
-            listening.cancel()
-        await asyncio.wait({listening})
-    if not listening.cancelled():
-        await listening
+        try:
+            await app.show()
+        finally:
+            pipeline.stop()
+            if not may_listen.is_set():
+                listening.cancel()
+            await asyncio.wait({listening})
+        if not listening.cancelled():
+            await listening

@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from typing import Any
 
+from core import tasks
 from core.errors import EmotionMonitorError, UsageError
+from core.model import Reading
 from core.settings import Settings
+from core.sound.utterance import Utterance
 from core.wire.commands import (
     Command,
     Mute,
@@ -34,7 +37,7 @@ from monitor.sinks.recording import Recorder
 from monitor.sinks.sink import Sink
 from monitor.sources.source import Source
 from monitor.tuning import Tune, initial_tuning, same_model, tuned, tuned_model
-from monitor.vitals import Vitals, account
+from monitor.vitals import FAILURES, Vitals, account
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +82,6 @@ class Pipeline:
         )
         self._worker = InferenceWorker(settings.model, settings.worker, on_change=self._on_worker_change)
         self._stop = asyncio.Event()
-        self._background: set[asyncio.Task[None]] = set()
         self._vitals = Vitals(settings.mqtt.node)
 
     async def run(self) -> None:
@@ -92,9 +94,9 @@ class Pipeline:
             if model is None:
                 return
             await self._introduce(model)
-            async with asyncio.TaskGroup() as tasks:
-                reader = tasks.create_task(self._read(), name="reader")
-                listening = tasks.create_task(self._listening.run(), name="listening")
+            async with asyncio.TaskGroup() as group:
+                reader = group.create_task(self._read(), name="reader")
+                listening = group.create_task(self._listening.run(), name="listening")
                 await self._unless_stopped(asyncio.wait({listening}))
                 listening.cancel()
                 await asyncio.wait({listening})
@@ -106,6 +108,11 @@ class Pipeline:
     def errors(self) -> list[EmotionMonitorError]:
         """Why sources failed. The program goes on while one is left."""
         return self._listening.failures
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the model fails on everything."""
+        return self._vitals.is_failing
 
     @property
     def heard_nothing(self) -> bool:
@@ -156,7 +163,7 @@ class Pipeline:
             except EmotionMonitorError as error:
                 await self._outlet.report("command", error)
 
-        self._spawn(execute())
+        tasks.start(execute(), name=f"command {type(command).__name__}")
 
     def health(self) -> HealthEvent:
         """How everything is doing right now."""
@@ -185,6 +192,7 @@ class Pipeline:
         self._tuning = tuned(self._tuning, command)  # at once: the next command goes by what is at work
         self._listening.tune(self._tuning)
         if other is not None:
+            self._vitals.note_model()
             await self._introduce(other)
         await self._send_health()
 
@@ -208,13 +216,24 @@ class Pipeline:
             readings = await self._worker.read(sounds, patient=patient, explain=explain, anchors=anchors)
             now_s = time.monotonic()
             for job, reading in zip(batch, readings, strict=True):
-                self._vitals.note_reading(job.utterance, now_s - started_s)
+                await self._note(job.utterance, reading, now_s - started_s)
                 self._intake.done(job)
                 stream = self._listening.stream(job.stream)
                 times = {"started_s": started_s, "now_s": now_s, "read_at": time.time()}
                 model = reading.model or self._worker.ready.stamp
                 await self._outlet.send(stream.read(job, reading, model, **times))
             await self._intake.all_done()
+
+    async def _note(self, utterance: Utterance, reading: Reading, compute_s: float) -> None:
+        """Counts a reading, and says so when the model begins to fail on everything, or works again."""
+        failed_before = self._vitals.is_failing
+        self._vitals.note_reading(utterance, reading, compute_s)
+        if self._vitals.is_failing == failed_before:
+            return
+        if self._vitals.is_failing:
+            msg = f"the model has failed on {FAILURES} utterances in a row: {reading.reason}"
+            await self._outlet.report("worker", EmotionMonitorError(msg, hint="see the log; another model may work"))
+        await self._send_health()
 
     async def _finish(self, reader: asyncio.Task[None]) -> None:
         """Waits until all is read; once stopped, no longer than a moment, and the rest is dropped."""
@@ -228,11 +247,11 @@ class Pipeline:
 
     async def _unless_stopped(self, awaitable: Coroutine[Any, Any, Any]) -> None:
         """Waits for something, or for `stop`, whichever comes first."""
-        tasks = {asyncio.create_task(awaitable), asyncio.create_task(self._stop.wait())}
+        either = {asyncio.create_task(awaitable), asyncio.create_task(self._stop.wait())}
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
+            for task in either:
                 task.cancel()
 
     @asynccontextmanager
@@ -260,7 +279,7 @@ class Pipeline:
                     self.stop()
                 await asyncio.sleep(HEALTH_EVERY_S)
 
-        reports = asyncio.create_task(report(), name="health")
+        reports = tasks.keep(report, name="health")
         try:
             yield
         finally:
@@ -269,13 +288,9 @@ class Pipeline:
 
     def _on_worker_change(self, status: WorkerStatus) -> None:
         if status.error:
-            self._spawn(self._outlet.tell("worker", EmotionMonitorError(status.error)))  # the worker has logged it
-        self._spawn(self._send_health())
+            told = self._outlet.tell("worker", EmotionMonitorError(status.error))  # the worker has logged it
+            tasks.start(told, name="error event")
+        tasks.start(self._send_health(), name="health event")
 
     async def _send_health(self) -> None:
         await self._outlet.send([self.health()])
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)

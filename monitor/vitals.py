@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from core.load import ProcessLoad
-from core.model import SAMPLE_RATE_HZ
+from core.model import SAMPLE_RATE_HZ, Reading
 from core.sound.utterance import Utterance
 from core.wire.events import HealthEvent, SinkHealth, StreamHealth, Tuning, WorkerHealth, timestamp
 from core.worker import WorkerStatus
@@ -13,6 +13,8 @@ from monitor.percentile import percentile
 
 _UTTERANCES = 200
 """Those that latencies are told of."""
+FAILURES = 5
+"""Utterances in a row on which the model fails until it counts as failed; a single one may be an odd sound."""
 
 
 class Vitals:
@@ -26,14 +28,28 @@ class Vitals:
         self._node = node
         self._started_s = time.monotonic()
         self._load = ProcessLoad()
+        self._failed_in_a_row = 0
         self._compute_ms: deque[float] = deque(maxlen=_UTTERANCES)
         self._hangover_ms: deque[float] = deque(maxlen=_UTTERANCES)
 
-    def note_reading(self, utterance: Utterance, compute_s: float) -> None:
+    @property
+    def is_failing(self) -> bool:
+        """Whether the model is at work and has failed on so many utterances in a row that it is of no use."""
+        return self._failed_in_a_row >= FAILURES
+
+    def note_reading(self, utterance: Utterance, reading: Reading, compute_s: float) -> None:
         """An utterance was read in this time; interim readings count for nothing here."""
         if utterance.final:
+            if reading.failed:
+                self._failed_in_a_row += 1
+            elif reading.distribution is not None:  # what says nothing shows nothing of the model either
+                self._failed_in_a_row = 0
             self._compute_ms.append(1000 * compute_s)
             self._hangover_ms.append(1000 * utterance.hangover / SAMPLE_RATE_HZ)
+
+    def note_model(self) -> None:
+        """Another model is at work."""
+        self._failed_in_a_row = 0
 
     def event(
         self,
@@ -48,13 +64,14 @@ class Vitals:
         """Everything there is to say right now; `queued` utterances wait for the worker."""
         compute_ms, hangover_ms = list(self._compute_ms), list(self._hangover_ms)
         load = self._load.measure()
+        works = not self.is_failing or worker.state not in {"ready", "busy"}
         return HealthEvent(
             node=self._node,
             at=timestamp(time.time()),
             uptime_s=round(time.monotonic() - self._started_s, 3),
             streams=tuple(streams),
             worker=WorkerHealth(
-                state=worker.state,
+                state=worker.state if works else "failed",
                 model=worker.model,
                 device=worker.device,
                 generation=worker.generation,

@@ -29,7 +29,7 @@ ACTIVE_RANGE_DB = 30.0
 """Frames no further than this below the loudest one hold the sound; the others are the silence around it."""
 
 _FRAME = round(FRAME_S * SAMPLE_RATE_HZ)
-_FORBID = {"extra": "forbid"}
+_STRICT = {"extra": "forbid", "allow_inf_nan": False}
 
 Finite = Annotated[float, Interval(gt=-math.inf, lt=math.inf)]
 Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
@@ -80,7 +80,7 @@ class Outlier:
         ValueError: The two lists differ in length, or are empty.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     mean: tuple[Finite, ...]
     inverse_std: tuple[Positive, ...]
@@ -109,7 +109,7 @@ class Abstention:
         outlier: Greatest distance from the training speech.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     min_speech_s: Positive | None = None
     min_level_dbfs: Finite | None = None

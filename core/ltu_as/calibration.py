@@ -31,7 +31,7 @@ FORMAT: Final = "emotion-monitor/calibration/1"
 LEAST = 1e-10
 """Probabilities below count as this: a linear read-out's clipped zero is no certainty."""
 
-_FORBID = {"extra": "forbid"}
+_STRICT = {"extra": "forbid", "allow_inf_nan": False}
 _FIT_AGAIN = "fit it again with `emotion-eval calibrate`, or remove the file"
 
 
@@ -55,7 +55,7 @@ def corrected(
 class LogProbabilities:
     """Four finite log-probabilities, in the order of EMOTIONS."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     anger: Finite
     happiness: Finite
@@ -77,7 +77,7 @@ class Correction:
         prior_strength: How much of the prior is taken off, from 0 to 1.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     temperature: Positive
     prior: LogProbabilities
@@ -132,7 +132,7 @@ class Calibration:
         ValueError: Two entries are for the same way of asking and reading.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     format: Literal["emotion-monitor/calibration/1"] = FORMAT
     model_sha256: str

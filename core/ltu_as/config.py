@@ -5,7 +5,9 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+
+from annotated_types import Interval
 
 from core.errors import ModelError
 from core.ltu_as.readout import Kind
@@ -18,21 +20,25 @@ _LEAST_PIECE_S = 0.1
 FORMAT: Final = "emotion-monitor/ltu-as/1"
 
 DtypeName = Literal["float32", "float16", "bfloat16"]
-_FORBID = {"extra": "forbid"}
+Count = Annotated[int, Interval(ge=1, le=1 << 20)]
+"""Rows of a table, or the width of a layer: far above any model there is, and far below what no machine can hold."""
+Depth = Annotated[int, Interval(ge=1, le=1024)]
+"""Layers, or heads."""
+_STRICT = {"extra": "forbid", "allow_inf_nan": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhisperConfig:
     """The Whisper encoder that gives the features; `positions` rows of its positional table are kept."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    n_mels: int = 80
-    d_model: int
-    layers: int
-    heads: int
-    ffn: int
-    positions: int
+    n_mels: Depth = 80
+    d_model: Count
+    layers: Depth
+    heads: Depth
+    ffn: Count
+    positions: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +63,10 @@ class AudioConfig:
         ValueError: There are pieces, but more audio tokens than one, or a piece has no length.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    mel_frames: int = 1000
-    pool: int = 20
+    mel_frames: Count = 1000
+    pool: Count = 20
     window: Literal["fixed", "utterance"] = "fixed"
     level: float | None = None
     deviation: bool = False
@@ -119,10 +125,10 @@ class TLTRConfig:
             (`concat`), for the projection to choose from.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    time_heads: int = 1
-    layer_heads: int = 8
+    time_heads: Depth = 1
+    layer_heads: Depth = 8
     standardise: bool = False
     join: Literal["mean", "concat"] = "mean"
 
@@ -137,35 +143,35 @@ class AnchorConfig:
         pseudo_utterances: Utterances of the training speech's mean that every anchor is held back by.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    pseudo_utterances: float = 3.0
+    pseudo_utterances: Annotated[float, Interval(ge=0, le=1e6)] = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LlamaConfig:
     """Sizes of the language model."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    vocab_size: int
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    rms_norm_eps: float = 1e-6
-    rope_theta: float = 10_000.0
-    max_position_embeddings: int = 2048
+    vocab_size: Count
+    hidden_size: Count
+    intermediate_size: Count
+    num_hidden_layers: Depth
+    num_attention_heads: Depth
+    rms_norm_eps: Annotated[float, Interval(gt=0, lt=1)] = 1e-6
+    rope_theta: Annotated[float, Interval(ge=1, le=1e12)] = 10_000.0
+    max_position_embeddings: Annotated[int, Interval(ge=1, le=1 << 24)] = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraConfig:
     """Low-rank adapters of the language model's attention projections; scale is alpha / r."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    r: int = 8
-    alpha: float = 16.0
+    r: Count = 8
+    alpha: Annotated[float, Interval(gt=0, le=1e6)] = 16.0
     targets: tuple[Literal["q_proj", "k_proj", "v_proj", "o_proj"], ...] = ("q_proj", "v_proj")
 
     @property
@@ -178,7 +184,7 @@ class LoraConfig:
 class TranscriberConfig:
     """A complete Whisper in a folder of the model folder; language null lets it detect the language."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     folder: str
     language: str | None = None
@@ -188,7 +194,7 @@ class TranscriberConfig:
 class Defaults:
     """The prompt and read-out the model was made for."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     prompt: str = "single"
     readout: Kind = "seq_logprob"
@@ -205,7 +211,7 @@ class LTUASConfig:
         ValueError: The sizes contradict each other.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     format: Literal["emotion-monitor/ltu-as/1"] = FORMAT
     name: str

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.anchor import Anchor
-from core.errors import EmotionMonitorError
+from core.errors import EmotionMonitorError, ModelError
 from core.ltu_as.abstention import TOO_SHORT, Abstention, active_sound
 from core.ltu_as.anchoring import Anchoring
 from core.ltu_as.calibration import load_calibration
@@ -21,7 +21,7 @@ from core.ltu_as.explanation import explain as explanation_of
 from core.ltu_as.features import MIN_SAMPLES, EncodedSounds
 from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
-from core.ltu_as.readout import InvalidReading, Kind, Pool, Scope, check_options, readout
+from core.ltu_as.readout import NOT_FINITE, InvalidReading, Kind, Pool, Scope, check_options, is_finite, readout
 from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.wire.events import ModelStamp
@@ -52,7 +52,8 @@ class LTUASReader:
         neutral_odds: See `EmotionDistribution.expecting`.
 
     Raises:
-        ModelError: The folder cannot be used, or its calibration is broken or that of other weights.
+        ModelError: The folder cannot be used, its calibration is broken or that of other weights, or the model does
+            not work.
         UsageError: The options do not fit each other.
     """
 
@@ -113,8 +114,11 @@ class LTUASReader:
             readout="/".join([self._kind, *options]),
             calibration=loaded.identifier if loaded and self._correction else None,
         )
-        # The first pass is slow: not the user's first words.
-        self.steps(self.hear([np.zeros(SAMPLE_RATE_HZ, np.int16)]), transcripts=[None])
+        # The first pass is slow: not the user's first words. And it shows whether the model works at all.
+        (steps,) = self.steps(self.hear([np.zeros(SAMPLE_RATE_HZ, np.int16)]), transcripts=[None])
+        if not is_finite(steps):
+            msg = f"{folder}: the model gives numbers that are not finite"
+            raise ModelError(msg, hint="its config.json and its weights do not belong together, or one is damaged")
 
     @property
     def stamp(self) -> ModelStamp:
@@ -261,6 +265,7 @@ class LTUASReader:
         return Reading(
             distribution=None if reason else distribution,
             reason=reason,
+            failed=reason == NOT_FINITE,
             transcript=steps.transcript,
             truncated_s=steps.truncated_s,
             features_ms=steps.features_ms,

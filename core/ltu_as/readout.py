@@ -29,6 +29,9 @@ Kind = Literal[
 Pool = Literal["mean", "sum", "first"]
 Scope = Literal["all", "emotion_tokens", "answer_position"]
 
+NOT_FINITE = "not finite"
+"""The reason of a model that is broken, not of a sound that says nothing."""
+
 Floats = NDArray[np.float64]
 
 
@@ -70,7 +73,7 @@ def readout(steps: StepLogits, *, kind: Kind, pool: Pool = "mean", scope: Scope 
         UsageError: The options do not fit each other.
     """
     check_options(kind, pool, scope)
-    _check_finite(steps)
+    _require(is_finite(steps), NOT_FINITE)
     if kind in _ANSWER_KINDS:
         return EmotionDistribution.from_log_weights(_ANSWER_KINDS[kind](steps, pool))
     return _PIECE_KINDS[kind](_pieces(steps, pool, scope))
@@ -114,7 +117,7 @@ def read_text(answer: str) -> EmotionDistribution:
     weights = [shares.get(emotion, 0.0) for emotion in EMOTIONS]
     _require(min(weights) >= 0, "negative percentage")
     _require(any(weights), "all percentages are zero")
-    _require(math.isfinite(sum(weights)), "not finite")
+    _require(math.isfinite(sum(weights)), NOT_FINITE)
     return EmotionDistribution.from_weights(weights)
 
 
@@ -159,10 +162,10 @@ def _pieces(steps: StepLogits, pool: str, scope: str) -> _Pieces:
     )
 
 
-def _check_finite(steps: StepLogits) -> None:
-    # One broken number is enough: a model that gives it cannot be trusted elsewhere.
+def is_finite(steps: StepLogits) -> bool:
+    """Whether every number is: one that is not is enough, since a model that gives it cannot be trusted elsewhere."""
     kept = (steps.logits, steps.log_normalizer, steps.minimum, *steps.answer_logprobs)
-    _require(all(np.isfinite(values).all() for values in kept), "not finite")
+    return all(bool(np.isfinite(values).all()) for values in kept)
 
 
 def _require(fulfilled: bool, reason: str) -> None:  # noqa: FBT001 - reads as a sentence

@@ -68,7 +68,7 @@ class BatchReader:
             self.limit = max(len(batch) // 2, 1)
             self._untroubled = 0
         if len(batch) == 1:
-            return [Reading(distribution=None, reason=reason)]
+            return [Reading(distribution=None, reason=reason, failed=True)]
         half = len(batch) // 2
         first = self._read(batch[:half], explain[:half], anchors[:half])
         return first + self._read(batch[half:], explain[half:], anchors[half:])

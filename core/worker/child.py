@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NoReturn
 from core.errors import EmotionMonitorError
 from core.settings import ModelSettings
 from core.worker.batches import BatchReader
+from core.worker.memory import limit_memory
 from core.worker.messages import Waveform, anchor_from_json, error_to_json, reading_to_json, waveforms_from_payload
 from core.worker.models import load_model
 from core.worker.pipe import FrameError, pack, read_frame
@@ -54,8 +55,8 @@ def _receive(requests: BinaryIO, inbox: queue.Queue[Request]) -> NoReturn:
     try:
         while (frame := read_frame(requests)) is not None:
             inbox.put(frame)
-    except FrameError as error:
-        log.error("%s", error)  # noqa: TRY400 - one line says it
+    except (FrameError, MemoryError) as error:
+        log.error("a request cannot be taken: %r", error)  # noqa: TRY400 - one line says it
         _leave(1)
     _leave(0)
 
@@ -80,6 +81,7 @@ def _serve(inbox: queue.Queue[Request], answers: BinaryIO) -> None:
         header, payload = inbox.get()
         answer: dict[str, Any]
         if reader is None:
+            limit_memory(header["memory_mb"])
             settings = ModelSettings(**header["model"])
             show_transcript = settings.transcript
             try:

@@ -95,7 +95,7 @@ def reading_from_json(values: Mapping[str, Any]) -> Reading:
         fields["explanation"] = None if explanation is None else _explanation_from_json(explanation)
         distribution = None if probabilities is None else EmotionDistribution(*probabilities)
     except (TypeError, ValueError) as error:
-        return Reading(distribution=None, **(fields | {"reason": f"no valid distribution: {error}"}))
+        return Reading(distribution=None, **(fields | {"reason": f"no valid distribution: {error}", "failed": True}))
     return Reading(distribution=distribution, **fields)
 
 

@@ -32,6 +32,9 @@ def load_model(settings: ModelSettings, *, threads: int) -> EmotionModel:
         return plug_in.load()(settings) if plug_in else _load_ltu_as(settings, threads=threads)
     except EmotionMonitorError:
         raise
+    except MemoryError as error:
+        msg = f"{settings.name} needs more memory than it may have"
+        raise ModelError(msg, hint="take a smaller model, or raise worker.memory_mb") from error
     except Exception as error:
         log.exception("loading %s failed", settings.name)
         msg = f"{settings.name} cannot be loaded: {type(error).__name__}: {error}"

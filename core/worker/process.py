@@ -13,8 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from core import tasks
 from core.anchor import Anchor
-from core.errors import WorkerError
+from core.errors import ModelError, WorkerError
 from core.load import ProcessLoad
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings
@@ -34,6 +35,10 @@ _STEP_S = 0.5
 
 class WorkerDied(WorkerError):  # noqa: N818 - what happened, not what was wrong
     """The process ended, or was ended because it did not answer."""
+
+
+class WorkerHung(WorkerDied):
+    """It was ended because it did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +73,7 @@ class WorkerProcess:
         self._answer: asyncio.Future[dict[str, Any]] | None = None
         self._sentence: str | None = None
         self._last_words = ""
-        self._stderr = asyncio.create_task(self._log_stderr(), name=f"worker {self.pid} stderr")
+        self._stderr = tasks.start(self._log_stderr(), name=f"worker {self.pid} stderr")
         self.end: asyncio.Task[str] = asyncio.create_task(self._receive(), name=f"worker {self.pid}")
 
     @classmethod
@@ -92,16 +97,23 @@ class WorkerProcess:
             raise WorkerError(msg) from error
         return cls(process)
 
-    async def load_model(self, model: ModelSettings, *, threads: int, timeout_s: float) -> ModelReady:
+    async def load_model(
+        self, model: ModelSettings, *, threads: int, timeout_s: float, memory_mb: int = 0
+    ) -> ModelReady:
         """Loads the model and proves, by a probe through the pipe, that it serves.
 
         Raises:
             UsageError: No such model or device.
-            ModelError: The model folder cannot be used.
+            ModelError: The model folder cannot be used, or the model cannot read the probe.
             WorkerDied: The process ended, or took longer than `timeout_s`.
         """
-        loaded = await self._ask({"model": asdict(model), "threads": threads}, timeout_s=timeout_s)
-        await self.read([_probe()], timeout_s=max(timeout_s - self._age_s(), 0.0))
+        loaded = await self._ask(
+            {"model": asdict(model), "threads": threads, "memory_mb": memory_mb}, timeout_s=timeout_s
+        )
+        (probe,) = await self.read([_probe()], timeout_s=max(timeout_s - self._age_s(), 0.0))
+        if probe.failed:
+            msg = f"{model.name} was loaded and cannot read: {probe.reason}"
+            raise ModelError(msg, hint="see the log")
         self.ready = ModelReady(
             stamp=ModelStamp(**loaded["stamp"]),
             device=loaded["device"],
@@ -121,7 +133,7 @@ class WorkerProcess:
         """One reading per waveform, in order; see `EmotionModel.read` for `explain` and `anchors`.
 
         Raises:
-            WorkerDied: The process ended, or took longer than `timeout_s`.
+            WorkerDied: The process ended, or (WorkerHung) took longer than `timeout_s`.
         """
         lengths, payload = waveforms_to_payload(batch)
         request = {
@@ -161,7 +173,7 @@ class WorkerProcess:
                 answer = await self._answer
         except TimeoutError:
             self._kill(f"no answer within {timeout_s:g} s")
-            raise WorkerDied(await asyncio.shield(self.end)) from None
+            raise WorkerHung(await asyncio.shield(self.end)) from None
         except OSError:  # the pipe broke while we wrote
             raise WorkerDied(await asyncio.shield(self.end)) from None
         if "error" in answer:
@@ -181,6 +193,9 @@ class WorkerProcess:
             self._kill(f"not understood: {error}")
         except (asyncio.IncompleteReadError, OSError):
             pass
+        except Exception as error:  # a defect of ours costs a process, not its supervision
+            log.exception("worker %d: unexpected failure", self.pid)
+            self._kill(f"its answer could not be taken: {error!r}")
         reason = await self._bury()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(WorkerDied(reason))
@@ -196,9 +211,8 @@ class WorkerProcess:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STEP_S):
                     await self._process.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STEP_S):
-                await self._stderr
+        await asyncio.wait({self._stderr}, timeout=_STEP_S)
+        self._stderr.cancel()
         return self._sentence or self._cause_of_death()
 
     def _kill(self, sentence: str) -> None:

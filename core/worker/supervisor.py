@@ -4,15 +4,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, NamedTuple, Self, TypeAlias
 
+from core import tasks
 from core.anchor import Anchor
 from core.errors import EmotionMonitorError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
 from core.worker.breaker import CircuitBreaker
+from core.worker.deadline import Deadline
 from core.worker.messages import Waveform
-from core.worker.process import ModelReady, WorkerDied, WorkerProcess
+from core.worker.process import ModelReady, WorkerDied, WorkerHung, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +27,8 @@ _NOT_STARTED = "the inference worker is not started"
 _CLOSED_MEANWHILE = "the inference worker was closed while it loaded a model"
 
 WorkerState: TypeAlias = Literal["starting", "ready", "busy", "restarting", "failed", "stopped"]
-"""`failed`: it kept dying and is left alone for a while; reads are then answered without a distribution."""
+"""`failed`: it kept dying and is left alone for a while; reads are then answered without a distribution. Health says so
+too of a model that lives and fails on everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +54,9 @@ class WorkerStatus:
 class InferenceWorker:
     """Reads utterances in a process of its own, one batch at a time, and replaces the process when it fails.
 
-    A process that dies or gives no answer within `worker.read_timeout_s` is replaced; the new one must read a probe
-    before it counts. The batch is then tried once more, utterance by utterance, so that only one that kills the process
-    twice stays without a reading.
+    A process that dies or gives no answer in time is replaced; the new one must read a probe before it counts. The
+    batch is then tried once more, utterance by utterance, so that only one that kills the process twice stays without a
+    reading.
 
         async with InferenceWorker(settings.model, settings.worker) as worker:
             readings = await worker.read([samples])
@@ -61,6 +65,7 @@ class InferenceWorker:
         model: The model to load, in the inference process.
         worker: Threads and time limits.
         breaker: Decides when restarting is given up for a while.
+        deadline: Decides when a batch is late; by default at the latest after `worker.read_timeout_s`.
         on_change: Called in the event loop with each new state but `busy`.
     """
 
@@ -70,11 +75,13 @@ class InferenceWorker:
         worker: WorkerSettings | None = None,
         *,
         breaker: CircuitBreaker | None = None,
+        deadline: Deadline | None = None,
         on_change: Callable[[WorkerStatus], None] | None = None,
     ) -> None:
         self._model = model
         self._worker = worker or WorkerSettings()
         self._breaker = breaker or CircuitBreaker()
+        self._deadline = deadline or Deadline(most_s=self._worker.read_timeout_s)
         self._on_change = on_change
         self._state: WorkerState = "starting"
         self._error: str | None = None
@@ -216,7 +223,7 @@ class InferenceWorker:
         try:
             return (await self._attempt([request], patient=patient))[0]
         except WorkerDied:
-            return Reading(distribution=None, reason="worker failed")
+            return Reading(distribution=None, reason="worker failed", failed=True)
 
     async def _attempt(self, batch: "list[_Request]", *, patient: bool) -> list[Reading]:
         await (self._serving if patient else self._settled).wait()
@@ -224,12 +231,21 @@ class InferenceWorker:
         if process is None:
             reason = "worker stopped" if self._state == "stopped" else "model unavailable"
             return [Reading(distribution=None, reason=reason)] * len(batch)
+        sounds, explain, anchors = zip(*batch, strict=True)
+        written = any(explain)
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
         try:
-            sounds, explain, anchors = zip(*batch, strict=True)
-            return await process.read(sounds, timeout_s=self._worker.read_timeout_s, explain=explain, anchors=anchors)
-        except WorkerDied:
+            readings = await process.read(
+                sounds, timeout_s=self._deadline.of(len(batch), written=written), explain=explain, anchors=anchors
+            )
+        except WorkerDied as error:
+            if isinstance(error, WorkerHung):
+                self._deadline.miss()
             self._lose(process)
             raise
+        self._deadline.note(clock() - began_s, len(batch), written=written)
+        return readings
 
     def _lose(self, process: WorkerProcess) -> None:
         """Nobody gets a dead process to read with, whoever learns of its death first."""
@@ -267,7 +283,10 @@ class InferenceWorker:
         self._generation += 1
         process = await WorkerProcess.spawn()
         try:
-            await process.load_model(model, threads=self._worker.threads, timeout_s=self._worker.start_timeout_s)
+            limits = self._worker
+            await process.load_model(
+                *(model,), threads=limits.threads, timeout_s=limits.start_timeout_s, memory_mb=limits.memory_mb
+            )
         except WorkerDied as error:
             msg = f"the inference process did not get ready: {error}"
             raise WorkerError(msg, hint="see the log; a slow disk needs a longer worker.start_timeout_s") from error
@@ -281,7 +300,7 @@ class InferenceWorker:
     def _employ(self, process: WorkerProcess) -> ModelReady:
         """Lets a new process read, and has it watched."""
         ready = self._serve(process)
-        self._supervision = asyncio.create_task(self._supervise(process), name="worker supervision")
+        self._supervision = tasks.keep(partial(self._supervise, process), name="worker supervision")
         return ready
 
     async def _replaced(self, model: ModelSettings, process: WorkerProcess) -> ModelReady:
@@ -297,6 +316,7 @@ class InferenceWorker:
             await process.close()
             raise WorkerError(_CLOSED_MEANWHILE)
         self._model, self._breaker = model, replace(self._breaker)  # the failures were the other model's
+        self._deadline.forget()
         self._retired += [self._process] if self._process else []
         ready = self._employ(process)
         try:

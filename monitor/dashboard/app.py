@@ -58,10 +58,10 @@ class DashboardApp(App[None]):
 
         async with asyncio.TaskGroup() as tasks:
             pipeline = tasks.create_task(run_pipeline(sinks=[DashboardSink(app), ...]))
-            await app.run_async()
+            await app.show()
             pipeline.cancel()
 
-    `run_async` returns when the user quits (after `on_command(Quit())`) or when someone calls `exit()`; it does
+    `show` returns when the user quits (after `on_command(Quit())`) or when someone calls `exit()`; it does
     not end by itself when a source ends, so that the last readings can be read. A pause shows at once; the next health
     event, which should follow a command promptly, says what really is.
 
@@ -119,6 +119,20 @@ class DashboardApp(App[None]):
             self.register_theme(theme)
         self.theme = f"emotion-{self.look.theme}"
         self.set_keymap(self.look.keymap)
+
+    async def show(self) -> None:
+        """Runs until the user quits.
+
+        Raises:
+            Exception: A defect of ours or of Textual's ended it.
+        """
+        await self.run_async()
+        if self._exception is not None:
+            raise self._exception
+
+    def _fatal_error(self) -> None:
+        """Textual's own would leave a traceback on the terminal; `show` raises what it was."""
+        self._close_messages_no_wait()
 
     def post_event(self, event: Event) -> None:
         """Takes one event, before, while or after the app runs; call it on the app's event loop."""

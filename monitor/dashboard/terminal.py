@@ -1,11 +1,20 @@
 """The dashboard's hold on the terminal: nothing else may write there while it draws."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from core.errors import EmotionMonitorError
+
+logger = logging.getLogger(__name__)
+
+
+class DashboardError(EmotionMonitorError):
+    """The dashboard cannot be shown any more."""
 
 
 @contextmanager
@@ -16,19 +25,32 @@ def own_terminal(log: Path) -> Iterator[None]:
 
     Args:
         log: File to write to; it is emptied first, and its folder is made. Where that cannot be, nothing is kept.
+
+    Raises:
+        DashboardError: In place of any error that is not ours; the log has its traceback.
     """
     sys.stderr.flush()
     before, python_before = os.dup(2), sys.__stderr__
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as screen, _open(log) as file:
+    screen = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    with _open(log) as file:
         os.dup2(file.fileno(), 2)
         sys.__stderr__ = screen  # type: ignore[misc]  # what Textual's driver asks for
         try:
             yield
+        except EmotionMonitorError:
+            raise
+        except Exception as error:
+            logger.exception("the dashboard failed")
+            cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+            msg = f"the dashboard failed: {type(cause).__name__}: {cause}"
+            raise DashboardError(msg, hint=f"please report it; {log} says more") from error
         finally:
             sys.__stderr__ = python_before  # type: ignore[misc]
             sys.stderr.flush()
             os.dup2(before, 2)
             os.close(before)
+            with suppress(OSError):  # a terminal that was closed takes no last words
+                screen.close()
 
 
 def _open(log: Path) -> BinaryIO:

@@ -15,6 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from core import tasks
 from core.errors import BrokerError, UsageError
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.client import HUNG_UP, Client
@@ -197,7 +198,7 @@ class Connector:
             BrokerError: Unreachable, login refused or no answer, in one line.
         """
         client, protocol = await self._open()
-        watch = asyncio.create_task(client.watch(self._keepalive_s), name="broker's silence")
+        watch = tasks.start(client.watch(self._keepalive_s), name="broker's silence")
         try:
             yield Connection(client, protocol=protocol, properties=self._address.properties)
         except BaseException:

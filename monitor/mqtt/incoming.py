@@ -7,6 +7,7 @@ from typing import Protocol
 
 import aiomqtt
 
+from core import tasks
 from monitor.mqtt.messages import Message
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Commands:
             while True:
                 if len(going) >= MOST_GOING:
                     await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
-                task = asyncio.create_task(self._handle(await self._queue.get()))
+                task = tasks.start(self._handle(await self._queue.get()), name="command")
                 going.add(task)
                 task.add_done_callback(going.discard)
                 await asyncio.wait({task}, timeout=PATIENCE_S)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.errors import UsageError
 from core.wire.events import Event, EventError, decode
+from monitor.recordings.timing import is_possible
 from monitor.sinks.recording import RECORDING_SCHEMA
 from monitor.wire_time import epoch_s
 
@@ -31,7 +32,7 @@ class Header:
 
 
 def read_line(data: bytes) -> Line | Header | None:
-    """What a line says; None where it is damaged or not of ours.
+    """What a line says; None where it is damaged, not of ours, or of a time that cannot be.
 
     Raises:
         UsageError: The header of a recording of a kind that this program does not know.
@@ -40,6 +41,8 @@ def read_line(data: bytes) -> Line | Header | None:
         event = decode(data)
     except EventError:
         return _header(data)
+    if not is_possible(event):
+        return None
     return Line(event, _received_at(data))
 
 

@@ -4,13 +4,28 @@ import math
 from dataclasses import dataclass, replace
 from typing import Self
 
-from core.wire.events import Event, LevelEvent, TokensEvent, UtteranceEvent
+from core.wire.events import DropEvent, Event, LevelEvent, TokensEvent, UtteranceEvent
 from monitor.wire_time import epoch_s
 
+LONGEST_S = 1e9
+"""No stream is older than this."""
 LONGEST_GAP_S = 600.0
 """Nothing for longer than this, such as a night between two runs in one file, counts as this long."""
 SET_BACK_S = 60.0
 """A time so far before the latest means that the clock was set back; less is a message that was late."""
+
+
+def is_possible(event: Event) -> bool:
+    """Whether what an event says of its sound's times can be true of any stream: files may say anything."""
+    match event:
+        case UtteranceEvent():
+            seconds: tuple[float, ...] = (event.start_s, event.end_s, event.latency_ms.total / 1000)
+            return event.start_s <= event.end_s and all(abs(second) <= LONGEST_S for second in seconds)
+        case DropEvent():
+            return -LONGEST_S <= event.start_s <= event.end_s <= LONGEST_S
+        case LevelEvent():
+            return abs(event.at_s) <= LONGEST_S
+    return True
 
 
 @dataclass(frozen=True, slots=True)

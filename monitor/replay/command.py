@@ -1,7 +1,6 @@
 """`emotion-monitor replay FILE`: the dashboard over a recording, or its events again as lines."""
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from core.wire.commands import Command, Quit
 from monitor.export.command import read_session
 from monitor.recordings.tape import Tape
 from monitor.screen import has_screen
+from monitor.signals import on_end
 
 REFUSAL = "Not in a replay: it only shows what was recorded."
 
@@ -70,14 +70,13 @@ async def _show(tape: Tape, settings: Settings, *, speed: float, from_s: float) 
     )
     look = chosen_look(settings.dashboard)
     app = DashboardApp(on_command=ignore, clock=playback.clock, look=look, backend=backend)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, app.exit)
+    on_end(lambda _: app.exit())
     with own_terminal(user_log_path("emotion-monitor") / "replay.log"):
         playing = asyncio.create_task(playback.run(app), name="replay")
         playing.add_done_callback(lambda _: app.exit())
-        await app.run_async()
+        await app.show()
         playing.cancel()
         await asyncio.wait({playing})
-    if not playing.cancelled():
-        playing.result()
-    return app.return_code or 0
+        if not playing.cancelled():
+            playing.result()
+    return 0

@@ -11,6 +11,7 @@ from core.errors import UsageError
 from core.settings import OutputSettings
 from monitor.recordings.tape import Tape
 from monitor.replay.player import Player
+from monitor.signals import on_end
 from monitor.sinks.jsonl import JsonlSink
 
 EVERYTHING = OutputSettings(
@@ -32,18 +33,17 @@ async def emit(tape: Tape, specs: Sequence[str], *, speed: float, from_s: float)
     Raises:
         UsageError: A sink cannot be opened, or the file cannot be read any more.
     """
-    signals: list[int] = []
+    signals: list[signal.Signals] = []
     stopped = asyncio.Event()
     sinks = [JsonlSink(spec, EVERYTHING, lossless=True) for spec in specs]
 
-    def stop(number: int) -> None:
+    def stop(number: signal.Signals) -> None:
         signals.append(number)
         stopped.set()
         for sink in sinks:
             sink.hurry()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    on_end(stop)
     try:
         async with AsyncExitStack() as stack:
             for sink in sinks:

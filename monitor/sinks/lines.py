@@ -8,6 +8,8 @@ import select
 import threading
 from contextlib import suppress
 
+from core import tasks
+
 logger = logging.getLogger(__name__)
 
 DRAIN_S = 3.0
@@ -61,7 +63,7 @@ class LineWriter:
         self._taken = 0  # lines that left the queue
         self._handled = 0  # lines written or given up
         self._cut = b""  # the rest of a line that a failed write cut in two
-        self._task = asyncio.create_task(self._write_all(), name=name)
+        self._task = tasks.keep(self._write_all, name=name)
 
     @property
     def queued(self) -> int:

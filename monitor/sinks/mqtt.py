@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Literal, Self
 
+from core import tasks
 from core.errors import BrokerError, UsageError
 from core.settings import MqttSettings
 from core.wire.events import (
@@ -145,9 +146,9 @@ class MqttSink:
             await self._outbox.open(self._take_back)
         for message in (availability_message(self._availability, self.topics), *self._greetings):
             self._push(message)
-        self._task = asyncio.create_task(self._run(), name=self.name)
+        self._task = tasks.keep(self._run, name=self.name)
         if self._commands is not None:
-            self._commanding = asyncio.create_task(self._commands.run(), name="commands")
+            self._commanding = tasks.keep(self._commands.run, name="commands")
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_ATTEMPT_S):

@@ -1,7 +1,6 @@
 """`emotion-monitor watch mqtt://HOST`: the dashboard over monitors elsewhere."""
 
 import asyncio
-import signal
 from dataclasses import replace
 
 from core.errors import UsageError
@@ -10,6 +9,7 @@ from core.wire.commands import WIRE_COMMANDS, Mute, Quit, Unmute
 from monitor.mqtt.address import BrokerAddress, broker_address
 from monitor.mqtt.messages import Topics
 from monitor.screen import has_screen
+from monitor.signals import on_end
 
 REFUSAL = "Not from afar: only where the monitor runs."
 
@@ -61,14 +61,13 @@ async def _show(address: BrokerAddress, settings: Settings, node: str | None) ->
         stream = app.view.shown(app.state)
         return stream.stream if stream else None
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, app.exit)
+    on_end(lambda _: app.exit())
     with own_terminal(user_log_path("emotion-monitor") / "watch.log"):
         watching = asyncio.create_task(watcher.run(app, looking_at), name="watch")
         watching.add_done_callback(lambda _: app.exit())
-        await app.run_async()
+        await app.show()
         watching.cancel()
         await asyncio.wait({watching})
-    if not watching.cancelled():
-        watching.result()
-    return app.return_code or 0
+        if not watching.cancelled():
+            watching.result()
+    return 0

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
+from core import tasks
 from core.errors import BrokerError
 from core.settings import MqttSettings
 from core.wire.commands import (
@@ -79,7 +80,6 @@ class Watcher:
         self._asked: dict[str, tuple[str, str, float]] = {}  # id to node, command and when
         self._screen: Screen
         self._looking_at: Callable[[], str | None] = lambda: None
-        self._sending: set[asyncio.Task[None]] = set()
 
     def remark(self) -> str:
         """What is wrong between here and there, in one line; empty: nothing."""
@@ -107,7 +107,7 @@ class Watcher:
         """
         self._screen, self._looking_at = screen, looking_at
         self._show_health()
-        ticking = asyncio.create_task(self._tick(), name="watch: time")
+        ticking = tasks.keep(self._tick, name="watch: time")
         failures = 0
         try:
             while True:
@@ -142,9 +142,7 @@ class Watcher:
             self._refuse("nobody", command_name(command), "there is no connection" if node else "no node is there")
             return
         ask = self._ask(self._connection, node, command)
-        task = asyncio.get_running_loop().create_task(ask, name="watch: command")
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        tasks.start(ask, name="watch: command")
 
     async def _ask(self, connection: Connection, node: str, command: WireCommand) -> None:
         number = uuid.uuid4().hex[:12]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from core import tasks
 from core.model import SAMPLE_RATE_HZ
 from core.wire.events import Event
 from monitor.backlog import BACKLOG_S, Backlog
@@ -31,6 +32,7 @@ class Connection:
         session: The conversation, not begun.
         source: Name of the source, for its events.
         patient: Whether the client waits for the model, instead of sound being lost that nobody took in time.
+        claim: Asked once the client has said a valid hello: None if it may speak now, else why it may not.
         on_sound: Called when there is sound to take, or none will come any more.
 
     Attributes:
@@ -44,7 +46,14 @@ class Connection:
     """
 
     def __init__(
-        self, websocket: ServerConnection, session: Session, *, source: str, patient: bool, on_sound: Callable[[], None]
+        self,
+        websocket: ServerConnection,
+        session: Session,
+        *,
+        source: str,
+        patient: bool,
+        claim: Callable[["Connection"], str | None],
+        on_sound: Callable[[], None],
     ) -> None:
         self.session = session
         self.utterances = Utterances(source)
@@ -55,6 +64,8 @@ class Connection:
         self.gone = asyncio.Event()
         self._websocket = websocket
         self._patient = patient
+        self._claim = claim
+        self._may_speak = False
         self._on_sound = on_sound
         self._backlog = Backlog(round(BACKLOG_S * SAMPLE_RATE_HZ))
         self._taken = asyncio.Event()
@@ -67,16 +78,18 @@ class Connection:
 
     async def serve(self) -> None:
         """Talks with the client until it is gone, or everything is said."""
-        tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._tick())]
+        writing = tasks.start(self._write(), name="websocket: messages")
+        ticking = tasks.keep(self._tick, name="websocket: time")
+        writing.add_done_callback(lambda _: self._websocket.transport.abort())  # whatever it was, all is said
         try:
             await self._read()
         finally:
             self.end_sound()
             if self._websocket.close_code is None:
-                await asyncio.wait(tasks[:1])
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.wait({writing})
+            writing.cancel()
+            ticking.cancel()
+            await asyncio.wait({writing, ticking})
             self.gone.set()
 
     def take(self) -> Sound | None:
@@ -123,11 +136,20 @@ class Connection:
         try:
             async for message in self._websocket:
                 self._perform(self.session.push(message, time.monotonic()))
+                self._ask_to_speak()
                 self._say_ready()
                 if self._patient and not self.over:
                     await self._until_taken()
         except ConnectionClosed:
             pass
+
+    def _ask_to_speak(self) -> None:
+        if self._may_speak or self.session.state != "speaking":
+            return
+        refusal = self._claim(self)
+        self._may_speak = refusal is None
+        if refusal is not None:
+            self.close(CloseCode.TRY_LATER, refusal)
 
     async def _until_taken(self) -> None:
         self._waiting = True

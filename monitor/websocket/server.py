@@ -5,6 +5,7 @@ import http
 import logging
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 
@@ -16,23 +17,30 @@ from core.settings import WebSocketSettings
 from core.wire.events import Event, SinkHealth
 from monitor.websocket.address import ListenAddress, allows_origin
 from monitor.websocket.connection import Connection
+from monitor.websocket.listener import MAX_CONNECTIONS, Listener
 from monitor.websocket.protocol import MAX_FRAME_BYTES, CloseCode, Session
 from monitor.websocket.rate import RateLimit
+from monitor.websocket.throttle import Throttle
 
 log = logging.getLogger(__name__)
 library_log = logging.getLogger(f"{__name__}.library")
 library_log.setLevel(logging.CRITICAL)  # what the library calls an error is a client's affair
 
-MAX_CONNECTIONS = 8
-"""The one that speaks, and those that are being told that they may not."""
+HANDSHAKE_S = 10.0
+"""Time for what comes before the first message: encryption, then the opening handshake, each."""
 PING_S = 20.0
 CLOSE_S = 2.0
+WARN_EVERY_S = 10.0
+"""What any stranger can cause is told no more often than that, each kind for itself."""
+_LONGEST_NAME = 200
+"""Characters of what a stranger says about itself that the log shows."""
 
 
 class WebSocketServer:
     """Listens for clients. Implements `Sink`: what is said about the source's stream goes to the client that speaks.
 
-    One client speaks at a time; another is told to try later. Sound is taken while a `WebSocketSource` plays it.
+    One client speaks at a time: the first that says a valid hello; another is then told to try later. Sound is taken
+    while a `WebSocketSource` plays it.
 
     Args:
         address: Where to listen.
@@ -51,7 +59,7 @@ class WebSocketServer:
     """
 
     def __init__(self, address: ListenAddress, settings: WebSocketSettings, *, speed: float, patient: bool) -> None:
-        self._socket = _bind(address)
+        self._socket = _bind(address, self._note_refusal)
         self.port = int(self._socket.getsockname()[1])
         self.name = address.url(self.port)
         self.connection: Connection | None = None
@@ -63,7 +71,7 @@ class WebSocketServer:
         self._listening = False
         self._ended = False
         self._unsent = 0
-        self._connections = 0
+        self._throttle = Throttle(WARN_EVERY_S)
         self._server: Server | None = None
 
     @property
@@ -87,6 +95,10 @@ class WebSocketServer:
                 async with asyncio.timeout(CLOSE_S):
                     await self.connection.gone.wait()
         self._server.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self._server.wait_closed()
+        self._socket.hang_up()  # on who has not even greeted us
         await self._server.wait_closed()
         self._server = None
 
@@ -128,6 +140,7 @@ class WebSocketServer:
             "process_request": self._check,
             "compression": None,  # sound does not shrink, and what unpacks to a lot is a trap
             "max_size": MAX_FRAME_BYTES,
+            "open_timeout": HANDSHAKE_S,
             "max_queue": 4,
             "ping_interval": PING_S,
             "ping_timeout": PING_S,
@@ -140,53 +153,64 @@ class WebSocketServer:
         """Refuses pages of other origins before they are connected: any page could otherwise speak to this machine."""
         origins = request.headers.get_all("Origin")
         if not all(allows_origin(origin, self._settings.origins) for origin in origins):
-            log.warning(
-                "a page of %s may not connect; websocket.origins names those that may", " ".join(map(repr, origins))
-            )
+            named = " ".join(map(repr, origins))[:_LONGEST_NAME]
+            self._warn("origin", f"a page of {named} may not connect; websocket.origins names those that may")
             return connection.respond(http.HTTPStatus.FORBIDDEN, "this origin may not connect\n")
-        if self._connections >= MAX_CONNECTIONS:
-            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n")
         return None
 
-    async def _serve(self, websocket: ServerConnection) -> None:
-        self._connections += 1
-        try:
-            if self.connection is not None:
-                await websocket.close(CloseCode.TRY_LATER, "busy: another client is speaking")
-            elif self._ended:
-                await websocket.close(CloseCode.TRY_LATER, "ended: nobody listens here any more")
-            else:
-                await self._speak(websocket)
-        except Exception:  # a defect of ours costs a connection, not the program
-            log.exception("%s: unexpected failure", self.name)
-            raise
-        finally:
-            self._connections -= 1
+    def _note_refusal(self, host: str, why: str) -> None:
+        self._warn("refusal", f"{self.name}: a connection from {host} was turned away: {why}")
 
-    async def _speak(self, websocket: ServerConnection) -> None:
+    def _warn(self, kind: str, text: str, *, exc_info: bool = False) -> None:
+        untold = self._throttle.push(kind, time.monotonic())
+        if untold is not None:
+            log.warning("%s%s", text, f" ({untold} more like it before)" if untold else "", exc_info=exc_info)
+
+    async def _serve(self, websocket: ServerConnection) -> None:
+        try:
+            await self._talk(websocket)
+        except Exception:  # a defect of ours costs a connection, not the program
+            self._warn("failure", f"{self.name}: unexpected failure", exc_info=True)
+            raise
+
+    async def _talk(self, websocket: ServerConnection) -> None:
         token, idle_s = self._address.token, self._settings.idle_s
         session = Session(self._rate, idle_s=idle_s, token=token, now_s=time.monotonic())
-        connection = Connection(websocket, session, source=self.name, patient=self._patient, on_sound=self.changed.set)
+        connection = Connection(
+            *(websocket, session),
+            source=self.name,
+            patient=self._patient,
+            claim=self._let_speak,
+            on_sound=self.changed.set,
+        )
+        try:
+            await connection.serve()
+            if connection is self.connection and self._listening and not self._ended:
+                await connection.heard_out.wait()
+        finally:
+            if connection is self.connection:
+                self._unsent += connection.unsent
+                self.connection = None
+                log.info("%s is gone: %s", connection.who, _ending(websocket))
+
+    def _let_speak(self, connection: Connection) -> str | None:
+        """Gives the place to a client that has said who it is, or says why not."""
+        if self.connection is not None:
+            return "busy: another client is speaking"
+        if self._ended:
+            return "ended: nobody listens here any more"
         self.connection = connection
         if self._listening:
             connection.listen()
-        try:
-            await connection.serve()
-            if self._listening and not self._ended:
-                await connection.heard_out.wait()
-        finally:
-            self._unsent += connection.unsent
-            self.connection = None
-            if session.hello is not None:
-                log.info("%s is gone: %s", connection.who, _ending(websocket))
+        return None
 
 
-def _bind(address: ListenAddress) -> socket.socket:
+def _bind(address: ListenAddress, on_refusal: Callable[[str, str], None]) -> Listener:
     """Takes the port, so that it is known and ours; who connects before the server is entered waits for it."""
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, where = min(found, key=lambda one: one[0] != socket.AF_INET)
-        taken = socket.socket(family, kind, protocol)
+        family, _, _, _, where = min(found, key=lambda one: one[0] != socket.AF_INET)
+        taken = Listener(family, on_refusal)
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(where)
         taken.listen(MAX_CONNECTIONS)

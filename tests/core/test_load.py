@@ -3,6 +3,7 @@ import sys
 import time
 
 from core.load import SHORTEST_S, ProcessLoad
+from tests.descriptors import no_free_descriptor
 
 
 def test_a_busy_process_costs_processor_time_and_an_idle_one_hardly_any():
@@ -27,3 +28,12 @@ def test_a_process_that_is_gone_costs_nothing():
     child.communicate()
     assert (load.measure().rss_mb, load.measure().cpu_percent) == (0, None)
     assert ProcessLoad(child.pid).measure().rss_mb == 0
+
+
+def test_without_a_free_descriptor_it_is_as_it_was_and_afterwards_measured_again():
+    load = ProcessLoad()
+    with no_free_descriptor():
+        assert load.measure().rss_mb > 10
+        late = ProcessLoad()
+        assert late.measure().rss_mb == 0
+    assert late.measure().rss_mb > 10

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import soundfile
 
+from core.sound.audio import read_audio
 from tests.patience import PATIENCE_S, wait_until
 from tests.program import SAMPLE, command, environment, long_talk, run, running
 
@@ -55,12 +56,27 @@ def test_a_signal_while_the_model_loads_ends_it():
         assert program.process.returncode == 130
 
 
-def test_what_was_being_said_is_still_read(tmp_path):
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_was_being_said_is_still_read(signal_number, tmp_path):
     events = tmp_path / "events.jsonl"
     with running(*play(), "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}", env=LEVELS) as program:
         until_someone_speaks(events)
-        program.end(signal.SIGTERM)
+        program.end(signal_number)
+    assert program.process.returncode == 0
     assert '"final":true' in events.read_text()
+
+
+def test_under_nohup_a_closed_terminal_does_not_end_it(tmp_path):
+    events = tmp_path / "events.jsonl"
+    words = command(*play(), "--speed", "8", "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}")
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(["nohup", *words], env=environment(LEVELS), **quiet) as program:
+        wait_until(lambda: events.exists() and events.stat().st_size, "sound")
+        program.send_signal(signal.SIGHUP)
+        heard = events.read_text().count("level")
+        wait_until(lambda: events.read_text().count("level") > heard + 20, "more sound")
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(PATIENCE_S) == 0
 
 
 def test_a_reader_that_goes_away_ends_it_without_a_traceback():
@@ -117,6 +133,19 @@ def test_a_run_that_lost_a_source_or_its_output_fails(tmp_path):
     assert "torn.wav" in done.err
     assert {event["source"] for event in done.events_of("utterance")} == {"file:two_cities.flac", "file:torn.wav"}
     assert run(*PLAY, *both[2:], "--sink", "jsonl:/dev/full").code == 1
+
+
+def test_a_run_that_ends_while_the_model_fails_on_everything_fails(tmp_path):
+    broken = tmp_path / "broken"
+    words = ("run", "--source", "stdin", "--speed", "max", "--headless", "--mqtt", "off")
+    with running(*words, "--model", f"fake:fails_while={broken}", until="listening to") as program:
+        broken.touch()
+        program.hear(read_audio(SAMPLE, max_s=None))
+        program.process.stdin.close()
+        program.process.stdin = None  # or Popen would close it once more
+        program.wait_for("the model has failed on 5 utterances in a row: ValueError: log-weights must be finite")
+        program.process.stderr.read()
+        assert program.process.wait(PATIENCE_S) == 1
 
 
 def test_one_standard_stream_is_not_given_twice():

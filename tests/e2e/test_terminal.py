@@ -11,6 +11,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 import pytest
 
@@ -27,11 +28,17 @@ class Terminal:
     def __init__(
         self, *arguments: str, columns: int = 100, rows: int = 30, env: Mapping[str, str] | None = None
     ) -> None:
-        self._master, slave = pty.openpty()
+        self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         whole = environment({"TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})})
         self.process = subprocess.Popen(
-            command(*arguments), stdin=slave, stdout=slave, stderr=slave, env=whole, start_new_session=True
+            command(*arguments),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=whole,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - so that closing it is told
         )
         os.close(slave)
         self.sent = ""
@@ -46,7 +53,7 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         """Types."""
-        os.write(self._master, keys.encode())
+        os.write(self.master, keys.encode())
 
     def end(self) -> int:
         """Waits for the program's exit status."""
@@ -58,12 +65,13 @@ class Terminal:
         """Kills what still runs."""
         self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        with suppress(OSError):
+            os.close(self.master)
 
     def _receive(self) -> bool:
-        if select.select([self._master], [], [], 0.1)[0]:
+        if select.select([self.master], [], [], 0.1)[0]:
             try:
-                self.sent += os.read(self._master, 65536).decode(errors="replace")
+                self.sent += os.read(self.master, 65536).decode(errors="replace")
             except OSError:  # the other side has closed
                 return False
         return True
@@ -112,6 +120,15 @@ def test_sigterm_restores_the_terminal(terminal):
     screen.process.send_signal(signal.SIGTERM)
     assert screen.end() == 0
     assert LEAVES_ALTERNATE_SCREEN in screen.sent
+
+
+def test_closing_the_terminal_ends_it_well(terminal, tmp_path):
+    screen = terminal(*PLAY, "--record", str(tmp_path))
+    screen.until("of speech")
+    os.close(screen.master)
+    assert screen.process.wait(PATIENCE_S) == 0
+    (recording,) = tmp_path.iterdir()
+    assert '"state":"stopped"' in recording.read_text().splitlines()[-1], "the last health, after everything has ended"
 
 
 def test_a_model_that_cannot_be_loaded_is_said_after_the_dashboard_has_gone(terminal, tmp_path):

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -38,11 +39,14 @@ from core.wire.events import (
     UtteranceEvent,
     decode,
 )
+from monitor import pipeline as flow
+from monitor.mqtt.messages import availability_of
 from monitor.pipeline import Pipeline
 from monitor.sinks.recording import RECORDING_SCHEMA, Recorder
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 from monitor.wire_time import epoch_s
+from tests.descriptors import no_free_descriptor
 from tests.patience import PATIENCE_S, until
 
 BLOCK = 4800
@@ -53,7 +57,15 @@ IN_SPEECH = 5
 class Clip:
     """A source made of samples; a paced one gives a block each time `step` is called, another gives all it can."""
 
-    def __init__(self, *, realtime: bool, samples=SPEECH, fails_at: int | None = None, opens: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        realtime: bool,
+        samples=SPEECH,
+        fails_at: int | None = None,
+        opens: bool = True,
+        failure: Exception | None = None,
+    ) -> None:
         self.name = "clip"
         self.is_open = False
         self._opens = opens
@@ -62,6 +74,7 @@ class Clip:
         self.taken = 0
         self._samples = samples
         self._fails_at = fails_at
+        self._failure = failure or AudioError("the clip is torn")
 
     async def __aenter__(self):
         if not self._opens:
@@ -76,8 +89,7 @@ class Clip:
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         for start in range(0, len(self._samples), BLOCK):
             if self._fails_at is not None and start >= self._fails_at:
-                msg = "the clip is torn"
-                raise AudioError(msg)
+                raise self._failure
             await asyncio.sleep(0.002 if self.realtime else 0)
             yield AudioBlock(self._samples[start : start + BLOCK])
             self.taken += 1
@@ -508,3 +520,42 @@ async def test_a_recording_begins_and_ends_when_someone_says_so_and_holds_every_
         event for event in inside if not isinstance(event, HealthEvent)
     ][: sum(not isinstance(event, HealthEvent) for event in recorded)]
     assert len(recorded) > 10
+
+
+async def test_without_a_free_descriptor_health_goes_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(flow, "HEALTH_EVERY_S", 0.01)
+    memory, clip = Memory(), Clip(realtime=True)
+    pipeline = Pipeline(settings(), [clip], [memory])
+    async with playing(pipeline):
+        await until(lambda: clip.taken > IN_SPEECH, "sound")
+        with no_free_descriptor():
+            told = len(memory.of(HealthEvent))
+            await until(lambda: len(memory.of(HealthEvent)) > told + 1, "health")
+        assert memory.of(HealthEvent)[-1].worker.rss_mb > 0
+
+
+async def test_a_model_that_fails_on_everything_is_degraded_until_it_works_again(tmp_path: Path):
+    broken, memory = tmp_path / "broken", Memory()
+    clip = Clip(realtime=True, samples=np.tile(SPEECH, 40))
+    pipeline = Pipeline(settings(f"fake:fails_while={broken}"), [clip], [memory])
+    async with playing(pipeline):
+        await until(lambda: memory.of(UtteranceEvent), "a reading")
+        broken.touch()
+        await until(lambda: pipeline.health().worker.state == "failed", "the failure")
+        assert availability_of(pipeline.health(), without="") == "degraded"
+        assert pipeline.is_failing
+        (told,) = [error for error in memory.of(ErrorEvent) if error.where == "worker"]
+        assert told.message.startswith("the model has failed on 5 utterances in a row: ValueError: log-weights")
+        broken.unlink()
+        await until(lambda: pipeline.health().worker.state != "failed", "its end")
+        assert availability_of(pipeline.health(), without="") == "online"
+
+
+async def test_a_source_that_the_system_fails_ends_alone_and_says_why():
+    memory = Memory()
+    torn = Clip(realtime=False, fails_at=BLOCK, failure=OSError(24, "Too many open files"))
+    pipeline = Pipeline(settings(), [torn, Clip(realtime=False)], [memory])
+    await pipeline.run()
+    assert [str(error) for error in pipeline.errors] == ["clip: [Errno 24] Too many open files"]
+    assert [stream.state for stream in memory.of(HealthEvent)[-1].streams] == ["failed", "ended"]
+    assert memory.of(HealthEvent)[-1].streams[1].captured == len(SPEECH)

@@ -46,6 +46,8 @@ class FakeModel:
     """An `EmotionModel` of which every trouble can be ordered."""
 
     load_s: float = 0.0
+    load_mb: int = 0
+    """Memory taken for a moment while loading."""
     read_s: float = 0.0
     """Time slept for each utterance."""
     max_batch: int = 1_000_000
@@ -54,6 +56,8 @@ class FakeModel:
     """Loading crashes while this path exists."""
     refused_while: str = ""
     """Loading ends with a ModelError while this path exists."""
+    fails_while: str = ""
+    """Reading ends with an error while this path exists."""
     hold_while: str = ""
     """Reading goes on and on while this path exists."""
     prompt: str = "none"
@@ -84,6 +88,7 @@ class FakeModel:
 
     def _load(self) -> None:
         time.sleep(self.load_s)
+        bytearray(1_000_000 * self.load_mb)
         if self.broken_while and Path(self.broken_while).exists():
             os._exit(70)
         if self.refused_while and Path(self.refused_while).exists():
@@ -120,6 +125,9 @@ class FakeModel:
 
     def _read(self, waveform: NDArray[np.int16], *, written: bool) -> Reading:
         _misbehave(waveform)
+        if self.fails_while and Path(self.fails_while).exists():
+            msg = "log-weights must be finite"
+            raise ValueError(msg)
         started_s = time.perf_counter()
         time.sleep(self.read_s)
         while self.hold_while and Path(self.hold_while).exists():

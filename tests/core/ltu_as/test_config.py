@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -73,7 +74,26 @@ def test_a_value_of_the_wrong_kind_is_named(written):
 def test_sizes_that_contradict_each_other_are_named(written):
     assert "hidden_size = 4097 is not a multiple of" in written(lambda c: c["llama"].update(hidden_size=4097))
     assert "positions = 100 is less than" in written(lambda c: c["whisper"].update(positions=100))
-    assert "pool = 0" in written(lambda c: c["audio"].update(pool=0))
+    assert "audio.pool: input should be greater than" in written(lambda c: c["audio"].update(pool=0))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("llama", "rms_norm_eps", math.nan),
+        ("llama", "rms_norm_eps", math.inf),
+        ("llama", "rms_norm_eps", -1.0),
+        ("llama", "num_hidden_layers", 1_000_000_000),
+        ("llama", "num_hidden_layers", 0),
+        ("llama", "rope_theta", 0.0),
+        ("whisper", "layers", 10**30),
+        ("whisper", "positions", 10**12),
+        ("audio", "level", math.nan),
+        ("lora", "alpha", math.inf),
+    ],
+)
+def test_a_number_that_no_model_has_is_named_before_anything_is_built(written, section, key, value):
+    assert f"config.json: {section}.{key}" in written(lambda c: c[section].update({key: value}))
 
 
 def test_another_programs_configuration_is_refused(written):

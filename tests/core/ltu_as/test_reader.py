@@ -111,14 +111,22 @@ def test_time_is_shared_among_the_utterances_of_a_batch(reader):
     assert readings[0].llm_ms > 0
 
 
-def test_numbers_that_overflow_give_no_distribution_but_a_reason(tmp_path):
+def test_a_model_whose_numbers_overflow_is_refused_when_it_is_loaded(tmp_path):
     save_tiny(tmp_path)
     tensors = load_file(tmp_path / WEIGHTS_NAME)
     tensors["llama.lm_head.weight"] = tensors["llama.lm_head.weight"] + torch.finfo(torch.float32).max / 2
     (tmp_path / WEIGHTS_NAME).unlink()
     save_file(tensors, tmp_path / WEIGHTS_NAME)
-    (reading,) = LTUASReader(tmp_path).read([noise(RATE)])
-    assert (reading.distribution, reading.reason) == (None, "not finite")
+    with pytest.raises(ModelError, match="the model gives numbers that are not finite"):
+        LTUASReader(tmp_path)
+
+
+def test_numbers_that_overflow_later_give_no_distribution_but_a_reason(folder):
+    reader = LTUASReader(folder)
+    with torch.no_grad():
+        reader.model.llama.lm_head.weight += torch.finfo(torch.float32).max / 2
+    (reading,) = reader.read([noise(RATE)])
+    assert (reading.distribution, reading.reason, reading.failed) == (None, "not finite", True)
 
 
 @pytest.mark.parametrize(

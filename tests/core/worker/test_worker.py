@@ -13,6 +13,8 @@ from core.errors import ModelError, UsageError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
 from core.worker import CircuitBreaker, InferenceWorker, WorkerStatus
+from core.worker.deadline import ENOUGH, Deadline
+from tests.descriptors import no_free_descriptor
 from tests.patience import PATIENCE_S, until, wait_until
 from tests.plugins.fake_model import FakeModel, faulty
 
@@ -134,6 +136,14 @@ async def test_an_utterance_that_hangs_is_given_up_after_the_time_limit():
         assert worker.health.state == "ready"
     assert reasons(readings) == ["worker failed", *[None] * len(SOUNDS)]
     assert distributions(readings)[1:] == EXPECTED
+
+
+async def test_a_hang_is_noticed_by_what_is_usual_long_before_the_time_limit():
+    deadline = Deadline(most_s=100 * PATIENCE_S, least_s=0.5)
+    async with InferenceWorker(ModelSettings(name="fake"), deadline=deadline) as worker, asyncio.timeout(PATIENCE_S):
+        for _ in range(ENOUGH):
+            await worker.read(SOUNDS[:1])
+        assert reasons(await worker.read([faulty("hang")])) == ["worker failed"]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
@@ -496,3 +506,30 @@ async def test_what_a_stream_sounds_like_goes_to_the_process_and_comes_back_as_i
     assert second.adaptation.utterances == 1
     assert list(second.distribution) == pytest.approx(list(expected.distribution), abs=1e-5)
     np.testing.assert_allclose(second.heard.features, expected.heard.features, rtol=0, atol=1e-4)
+
+
+async def test_without_a_free_descriptor_the_supervision_goes_on_and_the_worker_is_back_afterwards():
+    breaker = CircuitBreaker(limit=2, backoff_s=0.05, max_backoff_s=0.05)
+    async with InferenceWorker(ModelSettings(name="fake"), breaker=breaker) as worker:
+        victim = child_of(os.getpid())
+        with no_free_descriptor():
+            os.kill(victim, signal.SIGKILL)
+            await until(lambda: worker.health.state == "failed")
+            assert "Too many open files" in worker.health.error
+        await until(lambda: worker.health.state == "ready")
+        assert distributions(await worker.read(SOUNDS)) == EXPECTED
+
+
+async def test_a_model_that_needs_more_memory_than_it_may_have_is_refused_and_takes_none():
+    worker = inference("fake:load_mb=8000", memory_mb=4000)
+    with pytest.raises(ModelError, match="fake:load_mb=8000 needs more memory than it may have"):
+        await worker.start()
+    async with inference("fake:load_mb=8", memory_mb=4000) as worker:
+        assert distributions(await worker.read(SOUNDS)) == EXPECTED
+
+
+async def test_a_model_that_cannot_read_the_probe_is_not_ready(tmp_path: Path):
+    broken = tmp_path / "broken"
+    broken.touch()
+    with pytest.raises(ModelError, match="was loaded and cannot read: ValueError: log-weights must be finite"):
+        await inference(f"fake:fails_while={broken}").start()

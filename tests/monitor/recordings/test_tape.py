@@ -1,12 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.errors import UsageError
-from core.wire.events import UtteranceEvent, encode
+from core.wire.events import LatencyMs, UtteranceEvent, encode
 from monitor.recordings.tape import Tape
 from monitor.sinks.recording import Recording
+from tests import sample_events
 from tests.monitor.dashboard import scenes
 from tests.monitor.replay.files import conversation, plain, recording
 
@@ -140,3 +142,22 @@ def test_a_file_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None
         Tape(tmp_path / "none.jsonl")
     with pytest.raises(UsageError, match="is a folder"):
         Tape(tmp_path)
+
+
+BEYOND = 1.7e308  # finite, and yet the difference of two such times is not
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"start_s": BEYOND, "end_s": -BEYOND},
+        {"start_s": 2.0, "end_s": 1.0},
+        {"start_s": 0.0, "end_s": 1e300},
+        {"latency_ms": LatencyMs(hangover=0, queue=0, features=0, llm=0, total=-BEYOND)},
+    ],
+)
+def test_a_line_of_a_time_that_cannot_be_counts_as_damaged(times, tmp_path):
+    path = tmp_path / "r.jsonl"
+    whole = sample_events.utterance()
+    path.write_bytes(b"".join(encode(event) + b"\n" for event in (whole, replace(whole, **times), whole)))
+    assert [step.event for step in Tape(path).steps()] == [whole, None, whole]
