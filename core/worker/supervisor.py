@@ -283,9 +283,12 @@ class InferenceWorker:
         self._generation += 1
         process = await WorkerProcess.spawn()
         try:
-            limits = self._worker
+            settings = self._worker
             await process.load_model(
-                *(model,), threads=limits.threads, timeout_s=limits.start_timeout_s, memory_mb=limits.memory_mb
+                model,
+                threads=settings.threads,
+                timeout_s=settings.start_timeout_s,
+                memory_mb=settings.memory_mb,
             )
         except WorkerDied as error:
             msg = f"the inference process did not get ready: {error}"
