@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 
 from core.errors import ModelError
+from core.json_file import read_json
 from core.ltu_as.readout import Kind
 from core.model import SAMPLE_RATE_HZ
 
@@ -259,7 +260,7 @@ class LTUASConfig:
         from pydantic import TypeAdapter, ValidationError
 
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = read_json(path)
         except FileNotFoundError as error:
             msg = f"{path}: no such file"
             raise ModelError(msg, hint="a model folder holds config.json, model.safetensors, tokenizer.json") from error
