@@ -51,3 +51,12 @@ def test_a_folder_without_recordings_and_a_run_with_options_of_speech_are_a_line
     assert "no recordings" in capsys.readouterr().err
     assert emotion_eval("report", tmp_path, "--adapt") == 2
     assert "add --model" in capsys.readouterr().err
+
+
+def test_a_recording_that_a_table_names_twice_is_refused(model, room, tmp_path, capsys):
+    rows = [f"books,b,b_1,unlabelled,dev,{room / 'b.flac'}"] * 2
+    (tmp_path / "manifest.csv").write_text(
+        "\n".join(["dataset,clip_id,speaker,intended_emotion,split,path", *rows]), encoding="utf-8"
+    )
+    assert emotion_eval("report", tmp_path / "manifest.csv", "--model", model) == 2
+    assert "two clips of books have the id b" in capsys.readouterr().err
