@@ -7,6 +7,7 @@ variables are named EMOTION_MONITOR_SECTION__KEY.
 import difflib
 import math
 import os
+import reprlib
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -274,6 +275,8 @@ class Settings:
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
 
 
+_SHOWN_CHARACTERS = 200
+
 Values = Mapping[str, Mapping[str, Any]]
 """Section to key to value, for the keys that are set."""
 
@@ -311,11 +314,14 @@ def default_user_file() -> Path:
 
 def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         msg = f"{path}: no such settings file"
         raise UsageError(msg, hint="config/default.toml in the repository is a commented start") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError as error:
+        msg = f"{path}: not readable as TOML: nested too deeply"
+        raise UsageError(msg, hint="a section holds keys, a key a value or a list") from error
+    except (OSError, ValueError) as error:
         msg = f"{path}: not readable as TOML: {error}"
         raise UsageError(msg) from error
     return data
@@ -372,8 +378,18 @@ def _validate(merged: Values, origin: Mapping[tuple[str, str], str]) -> Settings
     except ValidationError as error:
         first = error.errors()[0]
         section, key = str(first["loc"][0]), str(first["loc"][1])
-        msg = f"{origin[section, key]}: {section}.{key} = {first['input']!r}: {first['msg'].lower()}"
+        msg = f"{origin[section, key]}: {section}.{key} = {_shown(first['input'])}: {first['msg'].lower()}"
         raise UsageError(msg) from error
+
+
+def _shown(value: object) -> str:
+    """A value for a message, however long or deep it is."""
+    writer = reprlib.Repr()
+    writer.maxstring = writer.maxother = _SHOWN_CHARACTERS
+    try:
+        return writer.repr(value)
+    except ValueError:  # Python writes no integer of so many digits
+        return "a number of very many digits"
 
 
 _SECTIONS: dict[str, dict[str, Any]] = {

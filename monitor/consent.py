@@ -9,6 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from core.json_file import read_json
 from core.settings import Settings
 from core.wire.events import timestamp
 from monitor.mqtt.address import broker_address
@@ -120,7 +121,7 @@ class Consent:
 def agreed_terms(memory: Path) -> frozenset[str]:
     """What was agreed to on this machine by this user."""
     try:
-        terms = json.loads(memory.read_text(encoding="utf-8"))["terms"]
+        terms = read_json(memory)["terms"]
         return frozenset(str(term) for term in terms)
     except (OSError, ValueError, KeyError, TypeError):
         return frozenset()

@@ -26,7 +26,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A slow machine must not fail a test.
 settings.register_profile("suite", deadline=None)
-settings.load_profile("suite")
+# HYPOTHESIS_PROFILE=fuzz looks for what only many examples find; FUZZ_EXAMPLES says how many.
+settings.register_profile(
+    "fuzz", settings.get_profile("suite"), max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100000"))
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.distribution import EmotionDistribution
 from core.errors import ModelError
+from core.json_file import read_json
 from core.ltu_as.abstention import Abstention, Finite, Positive
 from core.ltu_as.readout import Kind, Pool, Scope
 
@@ -156,7 +157,7 @@ class Calibration:
         from pydantic import TypeAdapter, ValidationError
 
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = read_json(path)
         except (OSError, ValueError) as error:
             msg = f"{path}: not readable as JSON: {error}"
             raise ModelError(msg, hint=_FIT_AGAIN) from error

@@ -1,7 +1,6 @@
 """Weights of a model on disk: files of tensors, whole and checked."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.errors import ModelError
+from core.json_file import read_json
 from core.ltu_as.config import DtypeName
+from core.stand_in import refuse_stand_in
 
 WEIGHTS_NAME = "model.safetensors"
 INDEX_NAME = "model.safetensors.index.json"
@@ -70,16 +71,29 @@ def weight_files(folder: Path) -> list[Path]:
             msg = f"{folder / WEIGHTS_NAME}: no such file"
             raise ModelError(msg, hint="a model folder holds config.json, model.safetensors and tokenizer.json")
         return [folder / WEIGHTS_NAME]
+    return shards_of(index)
+
+
+def shards_of(index: Path, *, hint: str = _HINT) -> list[Path]:
+    """The weights files that an index names, in order; none of them has been opened.
+
+    Raises:
+        ModelError: It is no such index, or names a file that is not right beside it.
+    """
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(set(read_json(index)["weight_map"].values()))
+        outside = [name for name in names if Path(name).name != name]
+        missing = [name for name in names if name not in outside and not (index.parent / name).is_file()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         msg = f"{index}: not an index of weights files: {error!r}"
-        raise ModelError(msg, hint=_HINT) from error
-    for name in names:
-        if Path(name).name != name or not (folder / name).is_file():
-            msg = f"{index}: {name} is not in the folder"
-            raise ModelError(msg, hint=_HINT)
-    return [folder / name for name in names]
+        raise ModelError(msg, hint=hint) from error
+    if outside:
+        msg = f"{index}: names {outside[0]}, which is not right beside it"
+        raise ModelError(msg, hint="it was not opened; get the index again from where the weights are from")
+    if missing:
+        msg = f"{index}: {missing[0]} is not in the folder"
+        raise ModelError(msg, hint=hint)
+    return [index.parent / name for name in names]
 
 
 def stored_dtype(folder: Path) -> DtypeName:
@@ -110,6 +124,7 @@ def folder_sha256(folder: Path) -> str:
 @contextmanager
 def _open(file: Path) -> Iterator[Any]:
     try:
+        refuse_stand_in(file, "weights", ModelError)
         with safe_open(file, framework="pt") as tensors:
             yield tensors
     except (SafetensorError, OSError) as error:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from annotated_types import Interval
 
 from core.errors import ModelError
+from core.json_file import read_json
 from core.ltu_as.readout import Kind
 from core.model import SAMPLE_RATE_HZ
 
@@ -265,7 +266,7 @@ class LTUASConfig:
         from pydantic import TypeAdapter, ValidationError
 
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = read_json(path)
         except FileNotFoundError as error:
             msg = f"{path}: no such file"
             raise ModelError(msg, hint="a model folder holds config.json, model.safetensors, tokenizer.json") from error

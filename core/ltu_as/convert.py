@@ -21,7 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.errors import ModelError, UsageError
-from core.ltu_as.checkpoint import INDEX_NAME
+from core.json_file import read_json
+from core.ltu_as.checkpoint import INDEX_NAME, shards_of
 from core.ltu_as.config import (
     CONFIG_NAME,
     LTUAS_7B,
@@ -34,6 +35,7 @@ from core.ltu_as.config import (
 from core.ltu_as.model import LTUAS
 from core.ltu_as.sentencepiece import save_tokenizer
 from core.ltu_as.tensor_names import from_published, from_whisper
+from core.stand_in import refuse_stand_in
 
 MANIFEST = "manifest.json"
 TRANSCRIBER = "transcriber"
@@ -41,6 +43,9 @@ FLOAT32_FEATURES = ("old_gpu", "ori_paper")
 """Parts of the names of the checkpoints that the authors trained on features of a float32 encoder."""
 _UNREADABLE = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, SafetensorError)
 _LORA_ALPHA = 16.0  # the checkpoint does not name it
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80\x02"
+"""What files of torch.save begin with."""
+_COMPARE = "compare its size and checksum with the source"
 _POSITIONS = "whisper.embed_positions.weight"
 
 
@@ -82,6 +87,7 @@ def convert(*, base: Path, ltu_as: Path, whisper: Path, out: Path, transcriber: 
 
 
 def _convert(base: Path, ltu_as: Path, whisper: Path, transcriber: Path | None, out: Path) -> None:
+    shards = _shards(base)  # before anything is opened
     adapters = _named(_open_tensors(ltu_as), ltu_as)
     encoder, whisper_config = _encoder(whisper)
     llama, lora = _llama_config(base / "config.json"), _lora_config(adapters, ltu_as)
@@ -98,7 +104,6 @@ def _convert(base: Path, ltu_as: Path, whisper: Path, transcriber: Path | None, 
         msg = f"{base / 'config.json'} and {whisper} do not make an LTU-AS: {error}"
         raise ModelError(msg) from error
     merge = _Merge(adapters, config.lora)
-    shards = _shards(base)
     writer = _Writer(out, config.merged(), len(shards) + 1)
     for shard in shards:
         kept = {key: tensor for key, tensor in _open_tensors(shard).items() if _is_llama(key)}
@@ -189,7 +194,7 @@ def _lora_config(adapters: Mapping[str, Tensor], origin: Path) -> LoraConfig:
 
 def _llama_config(path: Path) -> LlamaConfig:
     with _reading(path):
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = read_json(path)
         sizes = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
         if values.get("num_key_value_heads", values["num_attention_heads"]) != values["num_attention_heads"]:
             msg = "grouped key/value heads: not a LLaMA-1 model"
@@ -203,7 +208,7 @@ def _llama_config(path: Path) -> LlamaConfig:
 
 def _encoder(path: Path) -> tuple[dict[str, Tensor], WhisperConfig]:
     with _reading(path):
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        checkpoint = _load(path)
         dims, state = checkpoint["dims"], checkpoint["model_state_dict"]
         if dims["n_mels"] != LTUAS_7B.whisper.n_mels:
             msg = f"{dims['n_mels']} mel bands, not {LTUAS_7B.whisper.n_mels}: not Whisper large-v1"
@@ -232,14 +237,7 @@ def _shards(base: Path) -> list[Path]:
     for name in ("model.safetensors", "pytorch_model.bin"):
         index = base / f"{name}.index.json"
         if index.is_file():
-            with _reading(index):
-                weight_map: dict[str, str] = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
-                files = sorted({base / file for file in weight_map.values()})
-            for file in files:
-                if not file.is_file():
-                    msg = f"{file}: no such file, though {index.name} names it"
-                    raise ModelError(msg)
-            return files
+            return shards_of(index, hint=_COMPARE)
         if (base / name).is_file():
             return [base / name]
     msg = f"{base}: holds neither model.safetensors nor pytorch_model.bin, nor an index of shards"
@@ -250,10 +248,21 @@ def _open_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a .bin or .safetensors file, mapped into memory."""
     with _reading(path):
         if path.suffix == ".safetensors":
+            refuse_stand_in(path, "weights", ModelError)
             with safe_open(path, framework="pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
-        return {name: _tensor(value) for name, value in tensors.items()}
+        return {name: _tensor(value) for name, value in _load(path).items()}
+
+
+def _load(path: Path) -> Any:
+    """What torch.save has written, mapped into memory unless it is of torch's older format, a bare pickle."""
+    refuse_stand_in(path, "weights", ModelError)
+    with path.open("rb") as file:
+        head = file.read(len(_ZIP))
+    if not head.startswith((_ZIP, _PICKLE)):
+        msg = f"{path}: {'not weights as torch.save writes them' if head else 'is empty'}"
+        raise ModelError(msg, hint=_COMPARE)
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=head == _ZIP)
 
 
 @contextmanager
@@ -264,16 +273,13 @@ def _reading(path: Path) -> Iterator[None]:
     except _UNREADABLE as error:
         first_line = str(error).partition("\n")[0]
         msg = f"{path}: truncated, or not what it should be: {type(error).__name__}: {first_line}"
-        raise ModelError(msg, hint="compare its size and checksum with the source") from error
+        raise ModelError(msg, hint=_COMPARE) from error
     except pickle.UnpicklingError as error:
+        if "Unsupported operand" in str(error):
+            msg = f"{path}: damaged, or not written by torch.save"
+            raise ModelError(msg, hint=_COMPARE) from error
         msg = f"{path}: refused: it holds more than tensors"
         raise ModelError(msg, hint="only plain tensors are loaded, because a pickle can run programs") from error
-
-
-def _is_zip(path: Path) -> bool:
-    """Whether torch can map the file: its older format is a bare pickle."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
 
 
 def _named(tensors: Mapping[str, Tensor], origin: Path) -> dict[str, Tensor]:

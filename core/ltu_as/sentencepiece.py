@@ -11,6 +11,7 @@ from tokenizers import AddedToken, decoders, models, normalizers, processors
 
 from core.errors import ModelError
 from core.ltu_as.tokenizer import TOKENIZER_NAME, Tokenizer
+from core.stand_in import refuse_stand_in
 
 _BPE = 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -56,6 +57,7 @@ def tokenizer_from_sentencepiece(path: Path) -> Tokenizer:
         ModelError: The file cannot be read, or is another kind of SentencePiece model.
     """
     try:
+        refuse_stand_in(path, "a tokenizer", ModelError)
         pieces = _read_pieces(path.read_bytes())
     except OSError as error:
         msg = f"{path}: {error.strerror}"

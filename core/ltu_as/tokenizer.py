@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from core.errors import ModelError
+from core.stand_in import refuse_stand_in
 
 if TYPE_CHECKING:
     import tokenizers
@@ -41,13 +42,18 @@ class Tokenizer:
             msg = f"{path}: no such file"
             raise ModelError(msg, hint="a model folder holds config.json, model.safetensors and tokenizer.json")
         try:
-            return cls(Backend.from_file(str(path)))
-        except ModelError as error:
-            msg = f"{path}: {error}"
-            raise ModelError(msg, hint=error.hint) from error
+            refuse_stand_in(path, "a tokenizer", ModelError)
+            backend = Backend.from_str(path.read_text(encoding="utf-8-sig"))
+        except ModelError:
+            raise
         except Exception as error:  # the library raises bare Exception
             msg = f"{path}: not readable as a tokenizer: {error}"
             raise ModelError(msg) from error
+        try:
+            return cls(backend)
+        except ModelError as error:
+            msg = f"{path}: {error}"
+            raise ModelError(msg, hint=error.hint) from error
 
     def save(self, path: Path) -> None:
         """Writes a tokenizer.json."""

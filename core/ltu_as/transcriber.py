@@ -1,6 +1,5 @@
 """What was said, by a complete Whisper, for LTU-AS to read along while it listens."""
 
-import json
 import logging
 import re
 from pathlib import Path
@@ -14,6 +13,8 @@ from transformers import GenerationConfig, WhisperFeatureExtractor, WhisperForCo
 from transformers.utils import logging as transformers_logging
 
 from core.errors import ModelError
+from core.json_file import read_json
+from core.ltu_as.checkpoint import shards_of
 from core.ltu_as.features import INT16_SCALE
 from core.model import SAMPLE_RATE_HZ
 
@@ -53,8 +54,9 @@ class Transcriber:
         dtype = torch.float32 if device == "cpu" else torch.float16
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         logging.getLogger("transformers.generation.utils").addFilter(_is_ours_to_mend)
+        _refuse_shards_elsewhere(folder)
         try:
-            settings = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+            settings = read_json(folder / "generation_config.json")
             model: Any = WhisperForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True)
             self._extractor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
             self._tokenizer = TextTokenizer.from_file(str(folder / "tokenizer.json"))
@@ -99,6 +101,16 @@ class Transcriber:
 def remove_thanks_for_watching(text: str) -> str:
     """The transcript without what Whisper makes of silence, as the original cleans it."""
     return _THANKS.sub("", text)
+
+
+def _refuse_shards_elsewhere(folder: Path) -> None:
+    """Checks the index that transformers would follow wherever it leads; it takes a file that is whole before one."""
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            return
+        if (index := folder / f"{name}.index.json").is_file():
+            shards_of(index, hint="get the Whisper folder again")
+            return
 
 
 def _restore(config: GenerationConfig, settings: dict[str, Any]) -> None:

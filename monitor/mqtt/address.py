@@ -5,12 +5,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from core.errors import UsageError
 from core.settings import ENV_PREFIX, MqttSettings
 from monitor.mqtt.tls import Tls
+from monitor.secret_file import read_secret
 
 PASSWORD_VARIABLE = f"{ENV_PREFIX}MQTT__PASSWORD"
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -124,12 +124,7 @@ def _split(url: str) -> SplitResult:
 def _read_password(file: str) -> str | None:
     if not file:
         return None
-    try:
-        password = Path(file).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        msg = f"mqtt.password_file: cannot read {file}: {reason}"
-        raise UsageError(msg) from None
+    password = read_secret("mqtt.password_file", file).rstrip("\r\n")
     if not password:
         msg = f"mqtt.password_file: {file} is empty"
         raise UsageError(msg)

@@ -5,11 +5,11 @@ import os
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.errors import UsageError
 from core.settings import ENV_PREFIX, WebSocketSettings
+from monitor.secret_file import read_secret
 
 TOKEN_VARIABLE = f"{ENV_PREFIX}WEBSOCKET__TOKEN"
 DEFAULT_PORT = 8765
@@ -94,12 +94,7 @@ def _token(settings: WebSocketSettings, environ: Mapping[str, str]) -> str | Non
     where = TOKEN_VARIABLE
     if not token and settings.token_file:
         where = f"websocket.token_file: {settings.token_file}"
-        try:
-            token = Path(settings.token_file).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            msg = f"{where} cannot be read: {reason}"
-            raise UsageError(msg) from None
+        token = read_secret("websocket.token_file", settings.token_file).strip()
     elif not token:
         return None
     if len(token or "") < SHORTEST_TOKEN:

@@ -134,7 +134,7 @@ def marked(folder: Path) -> dict[str, list[Sound]]:
     stretches: dict[str, list[Sound]] = {}
     for row in read_table(folder / "segments.csv").filled("clip_id", "start_s", "end_s", "label"):
         start_s, end_s = _seconds(row, "start_s"), _seconds(row, "end_s")
-        path = existing(folder / f"{row['clip_id']}.flac", row.where)
+        path = existing(folder, f"{row['clip_id']}.flac", row.where)
         if end_s - start_s >= LEAST_MARKED_S:
             stretches.setdefault(row["label"], []).append(_cut(path, start_s, end_s))
     return stretches

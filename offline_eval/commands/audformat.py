@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         msg = f"audformat tables need {error.name}, which is not installed"
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
+    for line in corpus.lines():
+        print(line)
     print(
         f"{arguments.out}: {len(corpus.utterances):,} utterances; `--dataset audformat --root {arguments.out}` reads it"
     )

@@ -91,12 +91,13 @@ def _regression(arguments: argparse.Namespace, folder: Path) -> "Hears":
 
 def _recordings(path: Path) -> list[Path]:
     """The sound files below a folder, one sound file, or the unlabelled recordings of the dev speakers of a table."""
-    from offline_eval.datasets.files import sound_files
+    from offline_eval.datasets.files import TABLE_SUFFIXES, sound_files
     from offline_eval.datasets.kinds import load_datasets
-    from offline_eval.labels.clips import UNLABELLED, in_split
+    from offline_eval.labels.clips import UNLABELLED, in_split, require_distinct
 
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in TABLE_SUFFIXES:
         others = [clip for dataset in load_datasets([path]) for clip in dataset.others if clip.label == UNLABELLED]
+        require_distinct(others)
         files = [clip.path for clip in in_split(others, "dev")]
     else:
         files = sound_files(path) if path.is_dir() else [path]

@@ -145,7 +145,7 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
         kept = policy.apply(corpus.utterances)
         lines = tuple(kept.lines())
         note = contamination(arguments.dataset, arguments.model)
-        print("\n".join([*corpus.notes, *lines, *([note] if note else [])]), flush=True)
+        print("\n".join([*corpus.lines(), *lines, *([note] if note else [])]), flush=True)
         job = RunJob(
             out=arguments.out or Path(".cache/run", f"{arguments.dataset}-{Path(arguments.model).name}"),
             dataset=arguments.dataset,

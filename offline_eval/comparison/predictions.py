@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.errors import UsageError
 from offline_eval.comparison.system import System
+from offline_eval.datasets.files import read_table
 from offline_eval.labels.clips import Clip
 from offline_eval.scoring.metrics.sample import Values
 
@@ -85,7 +86,7 @@ def read_predictions(path: Path, clips: Sequence[Clip]) -> list[Predictions]:
     """
     wanted = {_id(clip): clip for clip in clips}
     found: dict[str, dict[tuple[str, str], tuple[list[float], int]]] = {}
-    for where, row in _rows(path):
+    for row in read_table(path).filled(*_COLUMNS):
         key = (row["corpus"], row["clip_id"])
         if key not in wanted:
             continue
@@ -94,14 +95,14 @@ def read_predictions(path: Path, clips: Sequence[Clip]) -> list[Predictions]:
             target = [float(row[name]) for name in _TARGETS]
             EmotionDistribution(*values)
         except ValueError as error:
-            msg = f"{where}: {error}"
+            msg = f"{row.where}: {error}"
             raise UsageError(msg) from error
         if not all(math.isclose(a, b, abs_tol=_TOLERANCE) for a, b in zip(target, wanted[key].target, strict=True)):
-            msg = f"{where}: the target of {row['clip_id']} is not that of the data"
+            msg = f"{row.where}: the target of {row['clip_id']} is not that of the data"
             raise UsageError(msg, hint="the predictions were made for other labels")
         answers = found.setdefault(row["system"], {})
         if key in answers:
-            msg = f"{where}: a second answer of {row['system']} for {row['clip_id']}"
+            msg = f"{row.where}: a second answer of {row['system']} for {row['clip_id']}"
             raise UsageError(msg)
         answers[key] = values, fold
     if not found:
@@ -118,20 +119,6 @@ def _complete(
         raise UsageError(msg, hint="compare on the data, and the split, that the predictions were made for")
     rows, folds = zip(*(answers[_id(clip)] for clip in clips), strict=True)
     return Predictions(system=system, probabilities=np.array(rows), folds=np.array(folds))
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            if missing := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
-                msg = f"{path}: column {missing[0]} is missing"
-                raise UsageError(msg, hint=f"the columns are {', '.join(_COLUMNS)}")
-            for row in reader:
-                yield f"{path}:{reader.line_num}", {name: row[name] or "" for name in _COLUMNS}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise UsageError(msg) from error
 
 
 def _id(clip: Clip) -> tuple[str, str]:

@@ -19,6 +19,7 @@ HEADER = "db.yaml"
 FILES, RATINGS, EMOTION = "files", "ratings", "emotion"
 
 UNRATED = "file without a rating"
+STATED_TWICE = "rating stated in two tables"
 NOT_BY_FILE = "table of segments, which are not read"
 
 _FACTS = ("speaker", "dialogue", "session", "consensus", "transcript", "language", "gender")
@@ -170,9 +171,10 @@ def _foreign(
         raters = {column: table[column].rater_id for column in table.columns if table[column].rater_id}
         raters = raters or {column: "label" for column in table.columns if column == EMOTION}
         for file, cells in _by_file(table).items():
-            ratings[file] += [
-                Rating(rater, (normalised(str(cells[column])),)) for column, rater in raters.items() if column in cells
-            ]
+            given = [Rating(raters[column], (normalised(str(cells[column])),)) for column in raters if column in cells]
+            new = [rating for rating in given if rating not in ratings[file]]
+            skipped[STATED_TWICE] += len(given) - len(new)
+            ratings[file] += new
             facts[file] |= {fact: cells[fact] for fact in _FACTS if fact in cells and fact != "consensus"}
     return {file: given for file, given in ratings.items() if given}, facts
 

@@ -5,7 +5,7 @@ Cao et al., CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset, IEEE Tra
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +97,10 @@ class CremaDDataset:
     def _votes(self) -> tuple[dict[str, Votes], tuple[str, ...]]:
         """Votes by name of the clip, and what is to be said about them."""
         if path := self._find("tabulatedVotes.csv"):
-            return dict(_tabulated(read_table(path))), ()
+            return _by_clip(_tabulated(read_table(path))), ()
         if path := self._find("summaryTable.csv"):
             note = f"{CORPUS}: only the winners of the votes are known ({path.name}), not their shares"
-            return dict(_winners(read_table(path))), (note,)
+            return _by_clip(_winners(read_table(path))), (note,)
         msg = f"{self.root}: no tabulatedVotes.csv and no summaryTable.csv in it"
         raise UsageError(
             msg, hint="take processedResults from its repository: file names tell what was acted, not heard"
@@ -115,27 +115,31 @@ class CremaDDataset:
         return min(self.root.rglob(name), default=None)
 
 
-def _tabulated(table: Table) -> Iterator[tuple[str, Votes]]:
+def _by_clip(rows: Iterable[tuple[Row, Votes]]) -> dict[str, Votes]:
+    """By name of the clip; a row may be there twice, but say nothing else."""
+    votes: dict[str, Votes] = {}
+    for row, heard in rows:
+        name = row["filename"].upper()
+        if votes.setdefault(name, heard) != heard:
+            msg = f"{row.where}: other votes for {name} than in a row before"
+            raise UsageError(msg, hint="use the table as CREMA-D has released it")
+    return votes
+
+
+def _tabulated(table: Table) -> Iterator[tuple[Row, Votes]]:
     row_id = next((column for column in _ROW_ID if column in table.columns), None)
     if row_id is None:
         msg = f"{table.path}: no column of row numbers, which tell ratings of the voice from those of the face"
         raise UsageError(msg, hint="use the table as CREMA-D has released it")
     for row in table.filled(*_LABELS, "filename"):
         if _VOICE_ONLY.fullmatch(row[row_id]):
-            yield row["filename"].upper(), Votes({label: _number(row, letter) for letter, label in _LABELS.items()})
+            yield row, Votes({label: row.count(letter) for letter, label in _LABELS.items()})
 
 
-def _winners(table: Table) -> Iterator[tuple[str, Votes]]:
+def _winners(table: Table) -> Iterator[tuple[Row, Votes]]:
     for row in table.filled("filename", "voicevote"):
         letters = row["voicevote"].lower().split(":")
         if unknown := [letter for letter in letters if letter not in _LABELS]:
             msg = f"{row.where}: vote {unknown[0]!r} is none of A, D, F, H, N and S"
             raise UsageError(msg)
-        yield row["filename"].upper(), Votes.all_for(*(_LABELS[letter] for letter in letters))
-
-
-def _number(row: Row, column: str) -> int:
-    if not row[column].isdecimal():
-        msg = f"{row.where}: {row[column]!r} is not a number of votes"
-        raise UsageError(msg)
-    return int(row[column])
+        yield row, Votes.all_for(*(_LABELS[letter] for letter in letters))

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from core.errors import UsageError
 from offline_eval.datasets.annotated import ratings_of
 from offline_eval.datasets.crema_d import CORPUS, LICENCE, SENTENCES
 from offline_eval.datasets.files import Row, existing, read_table
@@ -33,16 +32,9 @@ def _utterance(row: Row, folder: Path) -> AnnotatedUtterance:
     return AnnotatedUtterance(
         utterance_id=f"{CORPUS}_{row['clip_id']}",
         corpus=CORPUS,
-        path=existing(folder / sound, row.where) if sound else None,
+        path=existing(folder, sound, row.where) if sound else None,
         speaker=f"{CORPUS}_{row['actor']}",
-        ratings=ratings_of(Votes({label: _votes(row, f"votes_{label}") for label in _LABELS}), _RATER),
+        ratings=ratings_of(Votes({label: row.count(f"votes_{label}") for label in _LABELS}), _RATER),
         transcript=SENTENCES.get(row.get("sentence") or ""),
         language="en",
     )
-
-
-def _votes(row: Row, column: str) -> int:
-    if not row[column].isdecimal():
-        msg = f"{row.where}: {column} {row[column]!r} is not a number of votes"
-        raise UsageError(msg)
-    return int(row[column])

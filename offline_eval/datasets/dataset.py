@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from core.distribution import EMOTIONS
-from offline_eval.labels.clips import SPLITS, AnyRecording, Clip, OtherClip, Recording, Split, in_split
+from offline_eval.labels.clips import SPLITS, UNLABELLED, AnyRecording, Clip, OtherClip, Recording, Split, in_split
+from offline_eval.labels.spelling import unknown_labels
 from offline_eval.labels.splits import dev_speakers, find_speakers
 from offline_eval.labels.votes import Votes
 
@@ -59,6 +60,8 @@ class Dataset:
             yield f"{corpus}: {', '.join(counts)}"
         if self.skipped:
             yield f"left out: {_listed(self.skipped)}"
+        if unknown := unknown_labels((clip.label for clip in self.others), but=UNLABELLED):
+            yield f"labels that are not known, and so none of the four: {unknown}"
         if self.votes_left_out:
             yield f"votes left out: {_listed(self.votes_left_out)}"
         yield from self.notes

@@ -11,6 +11,7 @@ from offline_eval.datasets.annotated import annotated
 from offline_eval.datasets.crema_d import CremaDDataset
 from offline_eval.datasets.crema_d_votes import TABLE, read_crema_d_votes
 from offline_eval.datasets.emodb import EmodbDataset
+from offline_eval.datasets.files import TABLE_SUFFIXES
 from offline_eval.datasets.guides import CORPORA
 from offline_eval.datasets.iemocap import read_iemocap
 from offline_eval.datasets.manifest import ManifestDataset
@@ -20,6 +21,7 @@ from offline_eval.datasets.ravdess import RavdessDataset
 from offline_eval.datasets.table import CsvDataset
 from offline_eval.datasets.tess import TessDataset
 from offline_eval.labels.annotation import AnnotatedCorpus
+from offline_eval.labels.clips import require_distinct_ids
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_ROOT = Path(".cache/synthetic")
@@ -34,7 +36,7 @@ def read_corpus(name: str, root: Path | None = None) -> AnnotatedCorpus:
         root: Where its files are, in the layout that CORPORA describes; only `synthetic` does without.
 
     Raises:
-        UsageError: There is no such corpus, or its files are missing or not understood.
+        UsageError: There is no such corpus, its files are missing or not understood, or an utterance is there twice.
     """
     if name not in _READERS:
         close = difflib.get_close_matches(name, _READERS, n=1)
@@ -51,7 +53,9 @@ def read_corpus(name: str, root: Path | None = None) -> AnnotatedCorpus:
     if not root.exists():
         msg = f"{root}: no such folder or file"
         raise UsageError(msg, hint=f"--root names {CORPORA[name].layout}; get it from {CORPORA[name].url}")
-    return _READERS[name](root)
+    corpus = _READERS[name](root)
+    require_distinct_ids((one.corpus, one.utterance_id) for one in corpus.utterances)
+    return corpus
 
 
 def _read_synthetic(root: Path) -> AnnotatedCorpus:
@@ -75,11 +79,16 @@ def _read_crema_d(root: Path) -> AnnotatedCorpus:
 
 
 def _read_folder(root: Path) -> AnnotatedCorpus:
-    tables = [root] if root.is_file() else sorted(root.glob("*.csv"))
+    tables = [root] if root.is_file() else [path for path in sorted(root.iterdir()) if _is_table(path)]
     if len(tables) != 1:
-        msg = f"{root}: {len(tables)} tables .csv in it, where one is needed"
+        msg = f"{root}: {len(tables)} tables ({', '.join(TABLE_SUFFIXES)}) in it, where one is needed"
         raise UsageError(msg, hint="name the table itself; its columns are path, speaker, and label or votes")
     return annotated(CsvDataset(tables[0]).find(), "table")
+
+
+def _is_table(path: Path) -> bool:
+    """Not so of hidden files such as the `._` files of macOS."""
+    return path.suffix.lower() in TABLE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _read_audformat(root: Path) -> AnnotatedCorpus:

@@ -1,14 +1,19 @@
 """Finding and reading the files of a data set."""
 
+import codecs
 import csv
 import os
 import re
+import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from core.errors import UsageError
+from core.stand_in import refuse_stand_in
+from offline_eval.datasets.delimited import Record, UnreadableRowError, records
 
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 """What counts as a sound file; of copies in several formats, the first of these is taken."""
@@ -16,8 +21,15 @@ SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 NOT_UNDERSTOOD = "file name not understood"
 COPY = "another file of the same name"
 
-_LFS_POINTER = b"version https://git-lfs"
+TABLE_SUFFIXES = (".csv", ".tsv")
+"""What counts as a table among other files."""
+
+MOST_VOTES = 100_000
+"""A clip with more of one kind has none that were counted."""
+
 _LFS_POINTER_BYTES = 1024
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,18 @@ class Row:
     def get(self, column: str) -> str | None:
         """The cell, or None where the column is absent or the cell empty."""
         return self.cells.get(column) or None
+
+    def count(self, column: str) -> int:
+        """The cell as a number of votes.
+
+        Raises:
+            UsageError: It is something else.
+        """
+        cell = self.cells[column]
+        if not (cell.isdecimal() and len(cell) <= len(str(MOST_VOTES)) and int(cell) <= MOST_VOTES):
+            msg = f"{self.where}: {column} {cell!r} is not a number of votes"
+            raise UsageError(msg)
+        return int(cell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +96,108 @@ class Named:
     skipped: Counter[str]
 
 
-def read_table(path: Path, *, delimiter: str = ",", quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Table:
-    """Reads a table with a header, UTF-8 with or without a byte order mark.
+def read_table(path: Path, *, separator: str | None = None, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Table:
+    """Reads a table with a header, in UTF-8 with or without a byte order mark, or in UTF-16 with one.
+
+    Args:
+        path: The file.
+        separator: Of cells; None: what the table itself shows, see `records`.
+        quoting: See `records`.
 
     Raises:
-        UsageError: It cannot be read, or a row has more cells than the header.
+        UsageError: It cannot be read, two columns have one name, or a row has more cells than the header.
     """
     try:
-        refuse_pointer(path)
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, delimiter=delimiter, quoting=quoting)
-            columns = tuple(name.strip().lower() for name in next(reader, []))
-            rows = tuple(_row(cells, columns, f"{path}, line {reader.line_num}") for cells in reader if cells)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path}: cannot be read as a table: {error}"
+        refuse_stand_in(path, "a table", UsageError)
+        found = list(records(_text(path), separator=separator, quoting=quoting))
+    except UnreadableRowError as error:
+        msg = f"{path}, line {error.line}: {error}"
+        raise UsageError(
+            msg, hint='text in quotes ends with one, and a quote inside of it is written twice: ""'
+        ) from None
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
         raise UsageError(msg) from error
-    return Table(path, columns, rows)
+    header = found[0].cells if found else ()
+    columns = tuple(name.lower() for name in header)
+    refuse_same_columns(columns, path)
+    return Table(path, columns, tuple(_row(record, columns, path) for record in found[1:]))
 
 
-def existing(path: Path, where: str) -> Path:
-    """The path of a file that a row names.
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text in UTF-8 or, where it is none, Latin-1; a byte of Latin-1 never ends a line.
+
+    Raises:
+        UsageError: It cannot be read, or something else lies in its place.
+    """
+    try:
+        refuse_stand_in(path, "the file itself", UsageError)
+        data = path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
+        raise UsageError(msg) from error
+    return lines_of(data)
+
+
+def lines_of(data: bytes) -> list[str]:
+    """See `read_lines`."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return re.split(r"\r\n|\r|\n", text)
+
+
+def refuse_same_columns(columns: Sequence[str], path: Path) -> None:
+    """Refuses a header in which nobody can tell which of two columns is meant.
+
+    Raises:
+        UsageError: Two columns have the same name.
+    """
+    if same := [name for name, number in Counter(columns).items() if name and number > 1]:
+        msg = f"{path}: two columns are called {same[0]}"
+        raise UsageError(msg, hint="keep one of them, or give the other one another name")
+
+
+def existing(folder: Path, name: str, where: str) -> Path:
+    """The path of a file that a row names, see `located`.
 
     Raises:
         UsageError: It is absent, or only a Git LFS pointer.
     """
-    if not path.is_file():
-        msg = f"{where}: no file {path}"
-        raise UsageError(msg, hint="paths are relative to the table's folder")
-    refuse_pointer(path)
+    path = located(folder, name)
+    try:
+        if path.is_file():
+            refuse_pointer(path)
+            return path
+        reason = "no file"
+    except OSError as error:
+        reason = f"{error.strerror}:"
+    msg = f"{where}: {reason} {path}"
+    raise UsageError(msg, hint="paths are relative to the table's folder")
+
+
+def located(folder: Path, name: str) -> Path:
+    """A path relative to a folder, as it was written on another machine.
+
+    Parts may be parted by backslashes, and letters with marks be composed (as most programs write them) or decomposed
+    (as those of macOS do). What is not there stays as it is written.
+    """
+    path = folder
+    if is_there(folder / name):
+        return folder / name
+    for part in PurePosixPath(name.replace("\\", "/")).parts:
+        forms = (part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))
+        path = next((path / form for form in forms if is_there(path / form)), path / part)
     return path
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; not so of what can be no name, such as one that is too long."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def sound_files(root: Path) -> list[Path]:
@@ -143,22 +240,38 @@ def named_files(root: Path, pattern: re.Pattern[str], layout: str) -> Named:
 
 
 def refuse_pointer(path: Path) -> None:
-    """Refuses what a clone without Git LFS has in place of a file.
+    """Refuses what a clone without Git LFS has in place of a file; larger files are not opened.
 
     Raises:
-        UsageError: The file is a Git LFS pointer.
+        UsageError: The file is a Git LFS pointer, or as small and a web page.
     """
-    if path.stat().st_size > _LFS_POINTER_BYTES:
-        return
-    with path.open("rb") as file:
-        if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
-            msg = f"{path}: a Git LFS pointer, not the file itself"
-            raise UsageError(msg, hint="run `git lfs pull` where the data was cloned")
+    if path.stat().st_size <= _LFS_POINTER_BYTES:
+        refuse_stand_in(path, "the file itself", UsageError)
 
 
-def _row(cells: list[str], columns: tuple[str, ...], where: str) -> Row:
-    if len(cells) > len(columns):
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    reason, hint = "a workbook or an archive", "save it as CSV UTF-8"
+    if not data.startswith(_WORKBOOKS):
+        try:
+            text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            reason = f"line {line} is not {error.encoding.upper()}"
+        else:
+            if "\0" not in text:
+                return text
+            reason = "NUL characters, as in UTF-16 without its mark"
+    msg = f"{path}: cannot be read as a table: {reason}"
+    raise UsageError(msg, hint=hint)
+
+
+def _row(record: Record, columns: tuple[str, ...], path: Path) -> Row:
+    where = f"{path}, line {record.line}"
+    if any(record.cells[len(columns) :]):
         msg = f"{where}: more cells than the header"
         raise UsageError(msg, hint="put text that holds the separator into quotes")
-    padded = [cell.strip() for cell in cells] + [""] * (len(columns) - len(cells))
-    return Row(where, dict(zip(columns, padded, strict=True)))
+    cells: dict[str, str] = {}
+    for column, cell in zip(columns, (*record.cells, *[""] * len(columns)), strict=False):
+        cells.setdefault(column, cell)  # columns without a name are one
+    return Row(where, cells)

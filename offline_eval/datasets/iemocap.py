@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import UsageError
-from offline_eval.datasets.files import COPY, refuse_pointer, sound_files
+from offline_eval.datasets.files import COPY, read_lines, refuse_pointer, sound_files
 from offline_eval.datasets.iemocap_grammar import (
     DIALOGUE,
     STATED_TWICE,
     UtteranceId,
-    lines_of,
     parse_listing,
     parse_summary,
     parse_transcript,
@@ -100,7 +99,7 @@ def _sessions(root: Path) -> list[Path]:
 def _read_session(session: Path, found: _Found) -> None:
     evaluation = session / "dialog" / "EmoEvaluation"
     for path, _ in _texts(evaluation, _SUMMARY, found.skipped):
-        for block in parse_summary(_lines(path), found.skipped):
+        for block in parse_summary(read_lines(path), found.skipped):
             name = block.utterance.text
             if name in found.ratings:
                 found.skipped[STATED_TWICE] += 1
@@ -110,11 +109,12 @@ def _read_session(session: Path, found: _Found) -> None:
             found.ratings[name] = block.ratings
     for folder in _FOLDERS_OF_LISTINGS:
         for path, match in _texts(evaluation / folder, _LISTING, found.skipped):
-            for identity, rating in parse_listing(_lines(path), match[1].upper(), found.skipped):
+            for identity, rating in parse_listing(read_lines(path), match[1].upper(), found.skipped):
                 found.ids.setdefault(identity.text, identity)
+                found.skipped[STATED_TWICE] += rating.rater in found.listed[identity.text]
                 found.listed[identity.text].setdefault(rating.rater, rating)
     for path, _ in _texts(session / "dialog" / "transcriptions", _SUMMARY, found.skipped):
-        for name, text in parse_transcript(_lines(path), found.skipped):
+        for name, text in parse_transcript(read_lines(path), found.skipped):
             found.skipped[TRANSCRIBED_TWICE] += name in found.transcripts
             found.transcripts.setdefault(name, text)
     for path in sound_files(session / "sentences" / "wav"):
@@ -132,15 +132,6 @@ def _texts(folder: Path, pattern: re.Pattern[str], skipped: Counter[str]) -> Ite
             yield path, match
         else:
             skipped[NAME_NOT_UNDERSTOOD] += 1
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        refuse_pointer(path)
-        return lines_of(path.read_bytes())
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error}"
-        raise UsageError(msg) from error
 
 
 def _utterances(found: _Found, corpus: str) -> Iterator[AnnotatedUtterance]:

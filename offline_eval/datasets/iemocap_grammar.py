@@ -43,9 +43,11 @@ NO_TURN = "line of a transcript without an id"
 
 _ID = re.compile(rf"(?P<dialogue>(?P<session>Ses0[1-5])[FM]_{_SCENE})_(?P<speaker>[FM])\d{{3}}")
 _HEAD = re.compile(r"\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\s+(\S+)\s+(\S+)\s+\[[^\]]*\]\s*")
-_RATING = re.compile(r"C-([EFM]\d+):\s*([^(]*)(?:\(.*)?")
+# No two neighbours of a pattern match the same character, or a long blank line would take hours.
+_RATING = re.compile(r"C-([EFM]\d+):([^(]*)(?:\(.*)?")
+_NUMBER = r"\s*(?:[\d.]+\s*)?"
 _ATTRIBUTES = re.compile(
-    r"A-[EFM]\d+:\s*val\s*[\d.]*\s*;\s*act\s*[\d.]*\s*;\s*dom\s*[\d.]*\s*;?\s*(?:\(.*)?", re.IGNORECASE
+    rf"A-[EFM]\d+:\s*val{_NUMBER};\s*act{_NUMBER};\s*dom{_NUMBER}(?:;\s*)?(?:\(.*)?", re.IGNORECASE
 )
 _LISTED = re.compile(r"(\S+)\s*:([^(]*)(?:\(.*)?")
 _TURN = re.compile(r"(\S+)\s+\[[^\]]*\]:?\s*(.*)")
@@ -86,15 +88,6 @@ class Block:
 def is_self_report(rater: str) -> bool:
     """Evaluators are called E1 to E6, the two who spoke F1 and M1."""
     return not rater.startswith("E")
-
-
-def lines_of(data: bytes) -> list[str]:
-    """The lines of a file in UTF-8 or, where it is none, Latin-1; a byte of Latin-1 never ends a line."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    return re.split(r"\r\n|\r|\n", text)
 
 
 def parse_summary(lines: Iterable[str], counts: Counter[str]) -> Iterator[Block]:

@@ -9,7 +9,7 @@ from offline_eval.datasets import crema_d, emodb, manifest, nemo, ravdess, tess
 from offline_eval.datasets.crema_d import CremaDDataset
 from offline_eval.datasets.dataset import Dataset, DatasetAdapter, hold_out
 from offline_eval.datasets.emodb import EmodbDataset
-from offline_eval.datasets.files import sound_files
+from offline_eval.datasets.files import TABLE_SUFFIXES, sound_files
 from offline_eval.datasets.manifest import ManifestDataset
 from offline_eval.datasets.nemo import NemoDataset
 from offline_eval.datasets.ravdess import RavdessDataset
@@ -88,9 +88,9 @@ def _parsed(spec: str) -> tuple[str | None, Path]:
 
 def _detected(path: Path) -> str:
     if path.is_file():
-        if path.suffix.lower() == ".csv":
+        if path.suffix.lower() in TABLE_SUFFIXES:
             return "manifest" if path.name.startswith(Path(manifest.TABLE).stem) else "csv"
-        msg = f"{path}: neither a folder nor a .csv file"
+        msg = f"{path}: neither a folder nor a {' or '.join(TABLE_SUFFIXES)} file"
         raise UsageError(msg, hint=_hint(path))
     for table, kind in _TABLES.items():
         if (path / table).is_file():

@@ -57,7 +57,7 @@ class ManifestDataset:
             calm += is_ravdess and label == ravdess.CALM
             entries.append(
                 Entry(
-                    path=existing(table.path.parent / row["path"], row.where),
+                    path=existing(table.path.parent, row["path"], row.where),
                     clip_id=row["clip_id"],
                     corpus=corpus,
                     speaker=row["speaker"],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UsageError
-from offline_eval.datasets.files import read_table, refuse_pointer, sound_files
+from offline_eval.datasets.files import COPY, is_there, read_lines, read_table, refuse_same_columns, sound_files
 from offline_eval.labels.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
 from offline_eval.labels.spelling import normalised
 
@@ -22,6 +22,7 @@ LICENCE = "MSP-Podcast agreement: research, no redistribution"
 DETAILED, RAW, CONSENSUS = "labels_detailed.csv", "labels.txt", "labels_consensus.csv"
 
 NOT_UNDERSTOOD = "line not understood"
+STATED_TWICE = "rating stated twice"
 NO_AGREEMENT = "no agreement, and no ratings of single workers"
 NO_CONSENSUS_ROW = f"rated turn that is not in {CONSENSUS}"
 
@@ -37,7 +38,7 @@ _CODES = {
     "O": "other",
     "X": None,
 }
-_TURN = re.compile(r"MSP-PODCAST_(\w+?)_\w+", re.IGNORECASE)
+_TURN = re.compile(r"MSP-PODCAST_([^\W_]+)_\w+", re.IGNORECASE)
 _GENDERS = {"female": "F", "male": "M"}
 _MAJOR = "emoclass_major"
 _WORKER = re.compile("worker|rater|annotator")
@@ -84,7 +85,10 @@ def read_msp_podcast(root: Path) -> AnnotatedCorpus:
     elif facts:
         skipped[NO_CONSENSUS_ROW] += len(ratings.keys() - facts.keys())
         ratings = defaultdict(list, {name: of for name, of in ratings.items() if name in facts})
-    sounds = {path.stem: path for path in sound_files(root / "Audios")}
+    sounds: dict[str, Path] = {}
+    for path in sound_files(root / "Audios"):
+        skipped[COPY] += path.stem in sounds
+        sounds.setdefault(path.stem, path)
     transcripts = root / "Transcripts"
     utterances = tuple(
         _utterance(name, ratings[name], facts.get(name), sounds.get(name), _transcript(transcripts / f"{name}.txt"))
@@ -116,18 +120,21 @@ def _utterance(
 
 
 def _consensus(path: Path) -> dict[str, _Facts]:
-    facts = {}
+    facts: dict[str, _Facts] = {}
     for row in read_table(path).filled("filename", "emoclass"):
         if (code := row["emoclass"].upper()) not in _CODES:
             msg = f"{row.where}: EmoClass {row['emoclass']!r} is none of {', '.join(_CODES)}"
             raise UsageError(msg)
-        speaker = row.get("spkrid")
-        facts[Path(row["filename"]).stem] = _Facts(
+        speaker, turn = row.get("spkrid"), Path(row["filename"]).stem
+        stated = _Facts(
             consensus=_CODES[code],
             speaker=None if speaker is None or speaker.lower() == "unknown" else speaker,
             gender=_GENDERS.get((row.get("gender") or "").lower()),
             split=row.get("split_set"),
         )
+        if facts.setdefault(turn, stated) != stated:
+            msg = f"{row.where}: something else of {turn} than in a row before"
+            raise UsageError(msg)
     return facts
 
 
@@ -136,42 +143,52 @@ def _ratings(labels: Path, skipped: Counter[str]) -> _Ratings | None:
     readers = {DETAILED: _detailed, RAW: _raw}
     for name, lines in readers.items():
         if (labels / name).is_file():
-            refuse_pointer(labels / name)
             ratings = _Ratings(list)
             for turn, rating in lines(labels / name, skipped):
-                ratings[turn].append(rating)
+                if rating in ratings[turn]:
+                    skipped[STATED_TWICE] += 1
+                else:
+                    ratings[turn].append(rating)
             return ratings
     return None
 
 
 def _detailed(path: Path, skipped: Counter[str]) -> Iterator[tuple[str, Rating]]:
-    """A row for each worker: in columns, or after the file name as in labels.txt."""
+    """A row for each worker: in columns, or after the file name as in labels.txt. A row never goes over its line."""
     numbers = Counter[str]()
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file)
-        columns = [name.strip().lower() for name in next(rows, [])]
-        for cells in filter(None, rows):
-            turn = Path(cells[0].strip()).stem
-            numbers[turn] += 1
-            row = dict(zip(columns, cells, strict=False))
-            rating = _in_columns(row, numbers[turn]) if _MAJOR in columns else _of_line(",".join(cells[1:]))
-            if rating is None:
-                skipped[NOT_UNDERSTOOD] += 1
-            else:
-                yield turn, rating
+    header, *lines = read_lines(path)
+    columns = [name.strip().lower() for name in _cells(header)]
+    refuse_same_columns(columns, path)
+    for line in filter(str.strip, lines):
+        cells = _cells(line)
+        turn = Path(cells[0].strip()).stem if cells else ""
+        numbers[turn] += 1
+        row = dict(zip(columns, cells, strict=False))
+        rating = _in_columns(row, numbers[turn]) if _MAJOR in columns else _of_line(",".join(cells[1:]))
+        if rating is None:
+            skipped[NOT_UNDERSTOOD] += 1
+        else:
+            yield turn, rating
+
+
+def _cells(line: str) -> list[str]:
+    """None of a line whose quotes are not understood."""
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return []
 
 
 def _raw(path: Path, skipped: Counter[str]) -> Iterator[tuple[str, Rating]]:
     """A line for each turn, and below it one for each worker."""
     turn = None
-    with path.open(encoding="utf-8-sig") as file:
-        for line in filter(None, map(str.strip, file)):
-            if line.upper().startswith("MSP-"):
-                turn = Path(line.partition(";")[0].strip()).stem
-            elif turn is not None and (rating := _of_line(line)):
-                yield turn, rating
-            else:
-                skipped[NOT_UNDERSTOOD] += 1
+    for line in filter(None, map(str.strip, read_lines(path))):
+        if line.upper().startswith("MSP-"):
+            turn = Path(line.partition(";")[0].strip()).stem
+        elif turn is not None and (rating := _of_line(line)):
+            yield turn, rating
+        else:
+            skipped[NOT_UNDERSTOOD] += 1
 
 
 def _in_columns(row: Mapping[str, str], number: int) -> Rating | None:
@@ -195,4 +212,4 @@ def _label(text: str) -> str:
 
 
 def _transcript(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else None
+    return "\n".join(read_lines(path)).strip() if is_there(path) else None

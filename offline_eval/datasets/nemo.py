@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
-from offline_eval.datasets.files import Row, existing, read_table
+from offline_eval.datasets.files import Row, existing, is_there, located, read_table
 from offline_eval.labels.votes import Votes
 
 CORPUS = "nemo"
@@ -31,7 +31,7 @@ class NemoDataset:
             UsageError: The table or a sound file is missing, or the table has no file_id, emotion or speaker_id.
         """
         # Sentences hold quotation marks of their own: the released table quotes nothing.
-        table = read_table(self.root / TABLE, delimiter="\t", quoting=csv.QUOTE_NONE)
+        table = read_table(self.root / TABLE, separator="\t", quoting=csv.QUOTE_NONE)
         entries = [
             Entry(
                 path=(path := self._sound(row)),
@@ -55,5 +55,5 @@ class NemoDataset:
     def _sound(self, row: Row) -> Path:
         """The file itself: `file_id` is its name in the release, other copies leave out the suffix or give a path."""
         name = row.get("audio_path") or row["file_id"]
-        places = [folder / file for folder in (self.root / "samples", self.root) for file in (name, f"{name}.wav")]
-        return existing(next((path for path in places if path.is_file()), places[0]), row.where)
+        places = [(folder, file) for folder in (self.root / "samples", self.root) for file in (name, f"{name}.wav")]
+        return existing(*next((place for place in places if is_there(located(*place))), places[0]), row.where)

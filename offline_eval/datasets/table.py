@@ -1,6 +1,7 @@
 """A table of one's own, with a label or with listeners' votes for each sound file."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,12 @@ from pathlib import Path
 from core.distribution import EMOTIONS
 from core.errors import UsageError
 from offline_eval.datasets.dataset import Dataset, Entry, Found, assemble
-from offline_eval.datasets.files import Row, Table, existing, read_table
+from offline_eval.datasets.files import MOST_VOTES, Row, Table, existing, read_table
 from offline_eval.labels.clips import SPLITS, Split
 from offline_eval.labels.spelling import LABELS, normalised
 from offline_eval.labels.votes import Votes
 
+_LABEL = "label"
 _PREFIX = "votes_"
 _SHARES_UP_TO = 1.01
 """A table in which no row's votes sum to more holds shares, rounded, and no numbers."""
@@ -40,10 +42,10 @@ class CsvDataset:
         table = read_table(self.path)
         stated = [column for column in ("split", "corpus") if column in table.columns]
         columns = _vote_columns(table)
-        rows = table.filled("path", "speaker", *stated, *(() if columns else ("label",)))
+        rows = table.filled("path", "speaker", *stated, *(() if columns else (_LABEL,)))
         votes = [{label: _votes(row, column) for label, column in columns.items()} for row in rows]
         counted = any(math.fsum(of.values()) > _SHARES_UP_TO for of in votes)
-        heard = [Votes(of, counted) for of in votes] if columns else [Votes.all_for(row["label"]) for row in rows]
+        heard = [Votes(of, counted) for of in votes] if columns else [Votes.all_for(row[_LABEL]) for row in rows]
         return Found(entries=[self._entry(row, answer) for row, answer in zip(rows, heard, strict=True)])
 
     def load(self) -> Dataset:
@@ -52,9 +54,10 @@ class CsvDataset:
 
     def _entry(self, row: Row, heard: Votes) -> Entry:
         corpus = row.get("corpus") or self.path.stem
+        path = existing(self.path.parent, row["path"], row.where)
         return Entry(
-            path=existing(self.path.parent / row["path"], row.where),
-            clip_id=row["path"],
+            path=path,
+            clip_id=Path(os.path.relpath(path, self.path.parent)).as_posix(),
             corpus=corpus,
             speaker=f"{corpus}_{row['speaker']}",
             heard=heard,
@@ -94,7 +97,9 @@ def _vote_columns(table: Table) -> Mapping[str, str]:
         else:
             columns[label] = column
     missing = [emotion for emotion in EMOTIONS if emotion not in columns]
-    if len(missing) == len(EMOTIONS) and not any(column.startswith(_PREFIX) for column in columns.values()):
+    prefixed = any(column.startswith(_PREFIX) for column in columns.values())
+    alone = len(missing) == len(EMOTIONS) - 1 and _LABEL in table.columns  # such as a column of remarks
+    if not prefixed and (alone or len(missing) == len(EMOTIONS)):
         return {}
     if missing:
         msg = f"{table.path}: no column with votes for {', '.join(missing)}"
@@ -103,12 +108,12 @@ def _vote_columns(table: Table) -> Mapping[str, str]:
 
 
 def _votes(row: Row, column: str) -> float:
-    """The cell as a number from 0 up; an empty one is 0."""
+    """The cell as a number from 0 to MOST_VOTES; an empty one is 0."""
     try:
         number = float(row[column] or 0)
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and number >= 0):
+    if not 0 <= number <= MOST_VOTES:  # which is so of no NaN
         msg = f"{row.where}: {column} {row[column]!r} is not a number of votes"
-        raise UsageError(msg)
+        raise UsageError(msg, hint="a decimal point is written as a point" if "," in row[column] else None)
     return number

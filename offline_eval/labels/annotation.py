@@ -1,11 +1,13 @@
 """What people said that they heard in a recording, rater by rater, before any rule turns it into a distribution."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from offline_eval.labels.clips import UNLABELLED
+from offline_eval.labels.spelling import unknown_labels
 from offline_eval.labels.splits import find_speakers
 
 
@@ -72,6 +74,15 @@ class AnnotatedCorpus:
     skipped: Mapping[str, int] = field(default_factory=Counter)
     licences: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """For people: the notes, labels that mean nothing here, and what was left out in reading."""
+        yield from self.notes
+        labels = (label for one in self.utterances for rating in one.ratings for label in rating.labels)
+        if unknown := unknown_labels(labels, but=UNLABELLED):
+            yield f"labels that are not known, and so none of the four: {unknown}"
+        if self.skipped:
+            yield f"left out in reading: {', '.join(f'{why} {n:,}' for why, n in sorted(self.skipped.items()))}"
 
     def of_speakers(self, names: Iterable[str]) -> Self:
         """The same with these speakers' utterances only, such as those that a model has not learned from.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.errors import UsageError
+from offline_eval.labels.spelling import unknown_labels
 
 Split = Literal["train", "dev"]
 SPLITS: tuple[Split, ...] = ("train", "dev")
@@ -110,12 +111,22 @@ def require_distinct(clips: Iterable[Recording]) -> None:
     if {clip.corpus for clip in clips}.issuperset(_SAME_RECORDINGS):
         msg = f"{' and '.join(_SAME_RECORDINGS)} are the same recordings"
         raise UsageError(msg, hint=f"leave one out, such as --without {_SAME_RECORDINGS[0]}")
+    require_distinct_ids((clip.corpus, clip.clip_id) for clip in clips)
+
+
+def require_distinct_ids(ids: Iterable[tuple[str, str]]) -> None:
+    """Refuses a recording, by corpus and id, that is there twice and would count twice.
+
+    Raises:
+        UsageError: Two are the same.
+    """
     seen: set[tuple[str, str]] = set()
-    for clip in clips:
-        if (key := (clip.corpus, clip.clip_id)) in seen:
-            msg = f"two clips of {clip.corpus} have the id {clip.clip_id}"
-            raise UsageError(msg, hint="was the same data given twice?")
-        seen.add(key)
+    for corpus, clip_id in ids:
+        if (corpus, clip_id) in seen:
+            msg = f"two clips of {corpus} have the id {clip_id}"
+            hint = "was the same data, or a row, given twice? what several listeners heard goes into columns of votes"
+            raise UsageError(msg, hint=hint)
+        seen.add((corpus, clip_id))
 
 
 def require_trainable(clips: Sequence[Clip], others: Sequence[OtherClip] = ()) -> None:
@@ -130,6 +141,8 @@ def require_trainable(clips: Sequence[Clip], others: Sequence[OtherClip] = ()) -
             one of the four emotions.
     """
     everything: list[Recording] = [*clips, *others]
+    unknown = unknown_labels((clip.label for clip in others), but=UNLABELLED)
+    not_known = f"labels that are not known: {unknown}" if unknown else None
     speakers = {split: {clip.speaker for clip in in_split(everything, split)} for split in SPLITS}
     if both := sorted(speakers["train"] & speakers["dev"]):
         msg = f"{len(both)} speaker(s) are both in train and in dev, first {both[0]}"
@@ -137,9 +150,10 @@ def require_trainable(clips: Sequence[Clip], others: Sequence[OtherClip] = ()) -
     for split in SPLITS:
         if not in_split(clips, split):
             msg = f"no clip of the four emotions is in split {split}"
-            raise UsageError(msg, hint="training needs train speakers, and other speakers as dev to stop and score on")
+            hint = "training needs train speakers, and other speakers as dev to stop and score on"
+            raise UsageError(msg, hint=not_known or hint)
     require_distinct(everything)
     missing = sorted(set(EMOTIONS) - {clip.emotion for clip in in_split(clips, "train")})
     if missing:
         msg = f"no training clip shows {', '.join(missing)}"
-        raise UsageError(msg, hint="each of anger, happiness, sadness and neutral needs examples")
+        raise UsageError(msg, hint=not_known or "each of anger, happiness, sadness and neutral needs examples")

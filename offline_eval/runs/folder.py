@@ -1,5 +1,6 @@
 """The folder of a run: what was asked (run.json), of which utterances (items.parquet), and the answers."""
 
+import codecs
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -115,7 +116,7 @@ def read_record(path: Path) -> RunRecord:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(RunRecord).validate_json((path / FILE).read_bytes())
+        return TypeAdapter(RunRecord).validate_json((path / FILE).read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         msg = f"{path}: no {FILE} in it"
         raise UsageError(msg, hint=_NOT_A_RUN) from error

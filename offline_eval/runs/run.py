@@ -172,7 +172,7 @@ def _begun(
         items_sha256=items_sha256(job.items),
         policy=job.policy,
         policy_lines=job.policy_lines,
-        notes=(*job.corpus.notes, *notes),
+        notes=(*job.corpus.lines(), *notes),
         licences=job.corpus.licences,
         model=model,
         verbalizer=verbalizer,

@@ -1,7 +1,6 @@
 """A Whisper encoder in the Hugging Face layout as the feature extractor of LTU-AS."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from core.errors import ModelError, UsageError
+from core.json_file import read_json
 from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.config import AudioConfig, WhisperConfig
 from core.ltu_as.features import WhisperFeatures
 from core.ltu_as.model import LTUAS
+from core.stand_in import refuse_stand_in
 
 _PREFIX = "model.encoder."
 
@@ -46,7 +47,7 @@ def load_encoder(folder: Path, audio: AudioConfig | None = None, *, layers: int 
     audio = audio or AudioConfig()
     weights = folder / "model.safetensors"
     try:
-        sizes = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        sizes = read_json(folder / "config.json")
         config = WhisperConfig(
             n_mels=sizes["num_mel_bins"],
             d_model=sizes["d_model"],
@@ -55,6 +56,7 @@ def load_encoder(folder: Path, audio: AudioConfig | None = None, *, layers: int 
             ffn=sizes["encoder_ffn_dim"],
             positions=audio.encoder_frames,
         )
+        refuse_stand_in(weights, "weights", ModelError)
         tensors = load_file(weights)
         sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     except (OSError, ValueError, KeyError, SafetensorError) as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from core.errors import ModelError
+from core.json_file import read_json
 
 FILE_NAME = "learned_from.json"
 FORMAT = "emotion-eval/learned-from/1"
@@ -41,7 +42,7 @@ def _stored(folder: Path) -> frozenset[str] | None:
     if not path.is_file():
         return None
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_json(path)
     except (OSError, ValueError) as error:
         raise _unclear(path) from error
     if not isinstance(kept, dict) or kept.get("format") != FORMAT or not isinstance(kept.get("speakers"), list):

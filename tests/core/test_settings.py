@@ -6,6 +6,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import UsageError
 from core.settings import Settings, load_settings
@@ -63,6 +65,24 @@ def test_a_mistake_in_a_file_is_one_line_that_names_file_and_key(tmp_path, text,
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"a = {'[' * 100_000}", r"mine\.toml: not readable as TOML: nested too deeply"),
+        (f"a = {'9' * 5000}", r"mine\.toml: not readable as TOML"),
+        (f"[model]\nname.{'a.' * 2000}a = 1", r"mine\.toml: model\.name = \{'a': .*\.\.\..*: input should be"),
+        (f"[model]\nname = 0x{'f' * 5000}", r"mine\.toml: model\.name = a number of very many digits: input should be"),
+    ],
+    ids=["lists in lists", "digits", "tables in tables", "hexadecimal digits"],
+)
+def test_values_without_end_are_one_short_line_too(tmp_path, text, message):
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=message) as caught:
+        load_settings(file=file, environ={})
+    assert len(caught.value.one_line()) < 500 + len(str(file))
+
+
 def test_a_mistake_in_the_environment_or_on_the_command_line_says_so():
     with pytest.raises(UsageError, match=r"environment: unknown setting mqtt\.urll"):
         load_settings(environ={"EMOTION_MONITOR_MQTT__URLL": "x"})
@@ -70,6 +90,45 @@ def test_a_mistake_in_the_environment_or_on_the_command_line_says_so():
         load_settings(environ={"EMOTION_MONITOR_MQTT": "x"})
     with pytest.raises(UsageError, match=r"command line: model\.readout = 'x'"):
         load_settings(environ={}, flags={"model": {"readout": "x"}})
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_bytes(b"\xef\xbb\xbf[segmenter]\r\nhangover_s = 0.7\r\n")
+    assert load_settings(file=file, environ={}).segmenter.hangover_s == 0.7
+
+
+KEYS = [(section, key) for section, keys in asdict(Settings()).items() for key in keys]
+VALUES = ["1", "-1", "0.5", "nan", "inf", "true", "1979-05-27", "07:32:00", "''", "'auto'", "'max'", "{}", "[]"]
+VALUES += ["['a', 1]", "{a = 'b'}", f"0x{'f' * 5000}", "9" * 5000, "1e999", '"""\n"""', r'"\u0000"']
+values = st.one_of(
+    st.sampled_from(VALUES),
+    st.integers(1, 3000).map(lambda depth: "[" * depth + "]" * depth),
+    st.text(max_size=10),
+)
+lines = st.one_of(
+    st.builds("{0[0]}.{0[1]} = {1}".format, st.sampled_from(KEYS), values),
+    st.builds("[{0[0]}]\n{0[1]} = {1}".format, st.sampled_from(KEYS), values),
+    st.integers(1, 2000).map(lambda depth: f"dashboard.keymap{'.a' * depth} = 1"),
+    st.text(max_size=20),
+)
+contents = st.one_of(st.lists(lines, max_size=4).map(lambda some: "\n".join(some).encode()), st.binary(max_size=40))
+
+
+@pytest.fixture(scope="module")
+def any_file(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("settings") / "any.toml"
+
+
+@given(contents)
+def test_any_bytes_are_settings_or_one_short_line_of_ours(any_file, content):
+    any_file.write_bytes(content)
+    try:
+        assert isinstance(load_settings(file=any_file, environ={}), Settings)
+    except UsageError as error:
+        said = error.one_line()
+        assert said.startswith(str(any_file))
+        assert len(said) < 2000
 
 
 def test_a_missing_settings_file_is_named(tmp_path):

@@ -155,6 +155,35 @@ def test_a_missing_shard_is_named(sharded):
     refused(sharded, INDEX_NAME, "model-00002-of-00002.safetensors is not in the folder")
 
 
+@pytest.mark.parametrize("name", ["../model-00001-of-00002.safetensors", "/model.safetensors", "a/../b", "..", "."])
+def test_an_index_that_leads_out_of_the_folder_is_refused_before_anything_is_opened(sharded, name, monkeypatch):
+    monkeypatch.setattr("core.ltu_as.checkpoint.safe_open", None)
+    (sharded / INDEX_NAME).write_text(json.dumps({"weight_map": {"a": name}}))
+    refused(sharded, INDEX_NAME, name, "not")
+
+
+@pytest.mark.parametrize("name", [WEIGHTS_NAME, "tokenizer.json"])
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"<!doctype html>", "a web page"), (b"version https://git-lfs.x/v1\n", "a Git LFS pointer")]
+)
+def test_a_page_or_a_pointer_in_place_of_a_file_is_said(folder, name, content, said):
+    (folder / name).unlink()
+    (folder / name).write_bytes(content)
+    refused(folder, name, said)
+
+
+def test_byte_order_marks_in_the_files_of_a_model_change_nothing(sharded):
+    for name in ("config.json", "tokenizer.json", INDEX_NAME):
+        (sharded / name).write_bytes(b"\xef\xbb\xbf" + (sharded / name).read_bytes())
+    LTUAS.from_pretrained(sharded)
+
+
+@pytest.mark.parametrize("name", ["config.json", INDEX_NAME])
+def test_json_that_nests_without_end_is_named(sharded, name):
+    (sharded / name).write_text("[" * 100_000)
+    refused(sharded, name, "nested too deeply")
+
+
 @pytest.mark.parametrize("index", ["", "[]", '{"weight_map": 3}', '{"weight_map": {"a": "../model.safetensors"}}'])
 def test_a_broken_index_is_named(sharded, index):
     (sharded / INDEX_NAME).write_text(index)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -134,7 +135,7 @@ Q_A = published_name(f"llama.{LORA}").replace(".", "__")
         (lambda f: truncate(f["ltu_as"]), ["ltuas_long_noqa_a6.bin", "truncated"]),
         (lambda f: truncate(f["whisper"]), ["large-v1.pt", "truncated"]),
         (lambda f: truncate(f["base"] / SHARD), [SHARD, "truncated"]),
-        (lambda f: (f["base"] / SHARD).unlink(), [SHARD, "no such file"]),
+        (lambda f: (f["base"] / SHARD).unlink(), [SHARD, "not in the folder"]),
         (lambda f: (f["base"] / "config.json").write_text("{}"), ["config.json"]),
         (lambda f: (f["base"] / "tokenizer.json").unlink(), ["tokenizer.json"]),
         (lambda f: change(f["ltu_as"], **{Q_A: torch.ones(4, 31)}), ["adapter", "q_proj"]),
@@ -169,6 +170,49 @@ def test_a_damaged_file_is_refused_in_one_line_and_nothing_is_left_behind(files,
         assert word in line, line
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob("out*"))
+
+
+PAGE = b"<!DOCTYPE html>\n<html>"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+
+
+@pytest.mark.parametrize("which", ["ltu_as", "whisper", SHARD, "model.safetensors", "tokenizer.model"])
+@pytest.mark.parametrize(("content", "said"), [(PAGE, "a web page, not "), (POINTER, "a Git LFS pointer, not ")])
+def test_a_page_or_a_pointer_in_place_of_weights_is_called_that(files, tmp_path, which, content, said):
+    path = files.get(which, files["base"] / which)
+    if which == "model.safetensors":
+        (files["base"] / INDEX).unlink()
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=said) as caught:
+        convert(**files, out=tmp_path / "out")
+    assert path.name in caught.value.one_line()
+    assert "program" not in caught.value.one_line()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "is empty"), (b"weights", "as torch.save writes"), (pickle.dumps({"a": 1}), "as torch.save writes")],
+)
+def test_what_is_no_file_of_torch_is_not_called_dangerous(files, tmp_path, content, said):
+    files["ltu_as"].write_bytes(content)
+    with pytest.raises(ModelError, match=said):
+        convert(**files, out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["../elsewhere.bin", "/etc/passwd", "sub/shard.bin"])
+def test_an_index_that_leads_out_of_its_folder_is_refused_before_anything_is_opened(files, tmp_path, name, monkeypatch):
+    monkeypatch.setattr("core.ltu_as.convert.torch.load", None)
+    (files["base"] / INDEX).write_text(json.dumps({"weight_map": {"lm_head.weight": name}}))
+    with pytest.raises(ModelError, match="not right beside it") as caught:
+        convert(**files, out=tmp_path / "out")
+    assert name in caught.value.one_line()
+
+
+def test_byte_order_marks_change_nothing(files, tmp_path):
+    for name in ("config.json", INDEX, "tokenizer.json"):
+        path = files["base"] / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    convert(**files, out=tmp_path / "out")
 
 
 class Canary:

@@ -75,6 +75,12 @@ def test_no_sound_has_no_words(transcriber):
     assert transcriber.transcribe(np.zeros(0, np.int16)) == ""
 
 
+def test_an_index_that_leads_out_of_the_folder_is_not_followed(tmp_path):
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../model.safetensors"}}')
+    with pytest.raises(ModelError, match=r"names \.\./model\.safetensors, which is not right beside it"):
+        Transcriber(tmp_path)
+
+
 def test_a_folder_that_is_no_whisper_is_named(tmp_path):
     with pytest.raises(ModelError, match="not a usable Whisper folder"):
         Transcriber(tmp_path)

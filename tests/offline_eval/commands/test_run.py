@@ -69,7 +69,12 @@ def test_the_policy_is_kept_with_the_run(synthetic, tmp_path: Path, capsys):
         "vote_weight": "per_rater",
         "self_reports": "exclude",
     }
-    assert set(record.policy_lines) <= set(capsys.readouterr().out.splitlines())
+    printed = capsys.readouterr().out.splitlines()
+    assert {*record.policy_lines, *record.notes} <= set(printed)
+    assert [note for note in record.notes if note.startswith("left out in reading: hidden file 10, line of a tran")]
+    saved_elsewhere = tmp_path / "run" / "run.json"
+    saved_elsewhere.write_bytes(b"\xef\xbb\xbf" + saved_elsewhere.read_bytes())
+    assert read_record(tmp_path / "run") == record
     assert emotion_eval(*synthetic, "--out", str(tmp_path / "run"), "--input", "audio") == 2
     assert "holds a run with another policy (subset plurality there, subset four_only here)" in capsys.readouterr().err
 

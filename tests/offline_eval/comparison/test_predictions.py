@@ -78,8 +78,8 @@ def test_answers_for_other_labels_are_refused(clips, table):
     [
         (lambda lines: lines[:-1], "uniform has no answer for 1 of"),
         (lambda lines: [*lines, lines[-1]], "a second answer of uniform"),
-        (lambda lines: [*lines[:-1], lines[-1].replace("0.25", "0.35")], "csv:"),
-        (lambda lines: [lines[0].replace("fold", "part"), *lines[1:]], "column fold is missing"),
+        (lambda lines: [*lines[:-1], lines[-1].replace("0.25", "0.35")], "csv, line"),
+        (lambda lines: [lines[0].replace("fold", "part"), *lines[1:]], "no column fold"),
         (lambda lines: lines[:1], "no predictions for these clips"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import UsageError
 from offline_eval.cli import main
-from offline_eval.datasets.audformat_tables import NOT_BY_FILE, UNRATED, read_audformat, write_audformat
+from offline_eval.datasets.audformat_tables import NOT_BY_FILE, STATED_TWICE, UNRATED, read_audformat, write_audformat
 from offline_eval.datasets.evaluation import read_corpus
 from offline_eval.labels.annotation import AnnotatedCorpus, AnnotatedUtterance, Rating
 from offline_eval.synthetic.tree import write_tree
@@ -95,6 +95,21 @@ def test_without_raters_the_column_emotion_is_the_one_rating(tmp_path):
     (utterance,) = read_audformat(tmp_path).utterances
     assert (utterance.ratings, utterance.path) == ((Rating("label", ("happiness",)),), None)
     assert utterance.speaker == "others_a.wav"
+
+
+def test_a_rating_in_two_tables_is_one_vote_and_an_unknown_label_is_named(tmp_path):
+    database = audformat.Database("others")
+    for name, files in {"all": ["a.wav", "b.wav"], "train": ["a.wav"]}.items():
+        table = database[name] = audformat.Table(audformat.filewise_index(files))
+        table["emotion"] = audformat.Column()
+        table["emotion"].set(["ang", "meh"][: len(files)])
+    database.save(str(tmp_path), storage_format="csv")
+    found = read_audformat(tmp_path)
+    assert [one.ratings for one in found.utterances] == [(Rating("label", ("anger",)),), (Rating("label", ("meh",)),)]
+    assert list(found.lines()) == [
+        "labels that are not known, and so none of the four: meh 1",
+        f"left out in reading: {STATED_TWICE} 1",
+    ]
 
 
 def test_what_is_no_database_or_holds_no_rating_is_refused(tmp_path):

@@ -85,6 +85,16 @@ def test_the_table_may_be_saved_again_by_r_or_pandas_and_lie_elsewhere(tmp_path)
     assert [clip.emotion for clip in CremaDDataset(tmp_path).load().clips] == ["anger"]
 
 
+def test_a_clip_with_two_rows_that_differ_is_refused(tmp_path):
+    add_sounds(tmp_path, wav("1001_DFA_ANG_XX"))
+    row = '"100001",3,0,0,0,0,0,"1001_DFA_ANG_XX",3,1,"A"'
+    tabulated(tmp_path, row, row)
+    assert len(CremaDDataset(tmp_path).load().clips) == 1
+    tabulated(tmp_path, row, row.replace(",3,0,", ",0,3,"))
+    with pytest.raises(UsageError, match="line 3: other votes for 1001_DFA_ANG_XX than in a row before"):
+        CremaDDataset(tmp_path).load()
+
+
 @pytest.mark.parametrize(
     ("header", "row", "named"),
     [
@@ -95,7 +105,7 @@ def test_the_table_may_be_saved_again_by_r_or_pandas_and_lie_elsewhere(tmp_path)
             "no column filename",
         ),
         (HEADER.replace('""', '"row"'), '"100001",1,0,0,0,0,0,"1001_DFA_ANG_XX",1,1,"A"', "no column of row numbers"),
-        (HEADER, '"100001",x,0,0,0,0,0,"1001_DFA_ANG_XX",1,1,"A"', "line 2: 'x' is not a number of votes"),
+        (HEADER, '"100001",x,0,0,0,0,0,"1001_DFA_ANG_XX",1,1,"A"', "line 2: a 'x' is not a number of votes"),
     ],
 )
 def test_a_table_of_votes_that_is_not_understood_is_named(tmp_path, header, row, named):

@@ -79,6 +79,7 @@ def test_votes_for_a_voice_are_a_rating_of_each_listener(tmp_path):
     )
     assert utterance.transcript == "Don't forget a jacket."
     assert corpus.skipped == {"no votes": 1}
+    assert list(corpus.lines()) == ["left out in reading: no votes 1"]
 
 
 def test_where_only_the_winners_are_known_they_are_one_rating(tmp_path):
@@ -122,9 +123,37 @@ def test_a_folder_of_ones_own_has_a_table_of_labels_or_votes(tmp_path):
     assert read_corpus("folder", tmp_path).utterances[0].ratings == (
         Rating("table", ("anger", "neutral"), (0.75, 0.25)),
     )
-    add_text(tmp_path / "second.csv", "")
+    add_text(tmp_path / "._mine.csv", "")
+    read_corpus("folder", tmp_path)
+    add_text(tmp_path / "second.TSV", "")
     with pytest.raises(UsageError, match="2 tables"):
         read_corpus("folder", tmp_path)
+
+
+@pytest.mark.parametrize("again", ["a.wav", "./a.wav", "x/../a.wav"])
+def test_a_row_given_twice_is_refused_and_not_counted_twice(tmp_path, again):
+    add_sounds(tmp_path, "a.wav", "x/b.wav")
+    table = add_text(tmp_path / "mine.csv", f"path,speaker,label\na.wav,1,angry\n{again},1,angry\n")
+    with pytest.raises(UsageError, match=r"two clips of mine have the id a\.wav"):
+        read_corpus("folder", table)
+
+
+def test_labels_that_are_not_known_and_what_is_left_out_are_said(tmp_path):
+    add_sounds(tmp_path, "a.wav", "b.wav", "c.wav", "d.wav")
+    text = "path,speaker,label\na.wav,1,ang\nb.wav,1,wistful\nc.wav,1,exc\nd.wav,1,wistful\n"
+    corpus = read_corpus("folder", add_text(tmp_path / "mine.csv", text))
+    assert [one.ratings[0].labels for one in corpus.utterances] == [
+        ("anger",),
+        ("wistful",),
+        ("excited",),
+        ("wistful",),
+    ]
+    assert list(corpus.lines()) == ["labels that are not known, and so none of the four: wistful 2"]
+    kept = LabelPolicy().apply(corpus.utterances).rated
+    assert [one.hard_label for one in kept] == ["anger", "happiness"], "the policy makes happiness of excited"
+    voted = VOTES.replace("2,1,0,0,0,0,3,2", "0,0,0,0,0,0,0,0").replace("a.wav", "")
+    crema_d = read_corpus("crema-d", add_text(tmp_path / "votes.csv", voted))
+    assert [one.ratings for one in crema_d.utterances] == [(), (Rating("listener 1", ("neutral",)),)]
 
 
 @pytest.mark.shared

@@ -1,14 +1,17 @@
 """The grammar and the pitfalls of IEMOCAP, on small trees of invented text."""
 
+import time
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import UsageError
 from offline_eval.datasets import iemocap, iemocap_grammar
-from offline_eval.datasets.files import COPY
+from offline_eval.datasets.files import COPY, lines_of
 from offline_eval.datasets.iemocap import read_iemocap
-from offline_eval.datasets.iemocap_grammar import UtteranceId, lines_of, parse_summary, parse_transcript
+from offline_eval.datasets.iemocap_grammar import UtteranceId, parse_listing, parse_summary, parse_transcript
 from offline_eval.labels.annotation import Rating
 from tests.offline_eval.datasets.trees import add_sounds, add_text
 
@@ -275,6 +278,37 @@ def test_where_there_is_no_summary_the_files_of_single_raters_stand_in(tmp_path)
     assert utterance.consensus is None
     assert corpus.skipped == {iemocap_grammar.NOT_UNDERSTOOD: 1, iemocap_grammar.NO_LABEL: 1}
     assert "iemocap: 1 utterances are without a block in a summary" in corpus.notes
+
+
+@pytest.mark.parametrize("line", [f"A-E1:\tval; act; dom{' ' * 2_000}x", f"C-E1:{' ' * 60_000}(\nx"])
+def test_a_long_blank_line_takes_no_time(line):
+    counts, began_s = Counter(), time.process_time()
+    assert not list(parse_summary([line], counts))
+    assert counts.total() == 1
+    assert time.process_time() - began_s < 5, "milliseconds, or hours"
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(block("Ses01F_impro01_F000").splitlines()),
+            st.sampled_from(["", "Ses01F_impro01_F000 :Anger; ()", "Ses01F_impro01_F000 [1.0-2.0]: x", "% x"]),
+            st.text(st.sampled_from(":;[]()-. \tACEFval012Ses_\u00e9\u2028"), max_size=30),
+            st.text(max_size=20),
+        ),
+        max_size=12,
+    )
+)
+def test_whatever_the_lines_are_each_is_read_or_counted(lines):
+    lines = lines_of("\n".join(lines).encode())
+    counts = Counter()
+    blocks = list(parse_summary(lines, counts))
+    heads = [line for line in lines if iemocap_grammar._HEAD.fullmatch(line.strip())]
+    assert len(blocks) + counts[iemocap_grammar.UNKNOWN_ID] == len(heads)
+    full = [line for line in lines if line.strip()]
+    for parse in (parse_transcript, lambda given, counts: parse_listing(given, "E1", counts)):
+        counts = Counter()
+        assert len(list(parse(lines, counts))) + counts.total() == len(full)
 
 
 def test_a_folder_without_sessions_or_without_ratings_is_refused(tmp_path):

@@ -64,7 +64,7 @@ def test_a_home_folder_and_a_colon_in_a_path_are_paths(folders, monkeypatch):
         ("{}/absent", "absent: no such folder or file"),
         ("ravdess:{}/absent", "absent: no such folder or file"),
         ("ravdes:{}/ravdess", "unknown kind 'ravdes'"),
-        ("{}/tess/OAF_angry/OAF_back_angry.wav", "neither a folder nor a .csv file"),
+        ("{}/tess/OAF_angry/OAF_back_angry.wav", "neither a folder nor a .csv or .tsv file"),
         ("{}/empty", "no data set is known by its files"),
         ("{}", "holds ravdess and emodb and tess and crema-d"),
         ("csv:{}/tess", "csv needs a file, not a folder"),

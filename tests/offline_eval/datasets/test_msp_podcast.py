@@ -100,3 +100,41 @@ def test_no_labels_or_unknown_codes_are_refused(tmp_path):
     add_text(tmp_path / "labels_consensus.csv", CONSENSUS.replace(",X,", ",Q,"))
     with pytest.raises(UsageError, match="EmoClass 'Q' is none of"):
         read_msp_podcast(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("labels_detailed.csv", detailed_in_columns()), ("labels.txt", raw())], ids=["columns", "lines"]
+)
+def test_one_byte_of_latin_1_costs_no_label(tmp_path, name, text):
+    (tmp_path / name).write_bytes(text.replace("Curious", "Café").encode("latin-1"))
+    corpus = read_msp_podcast(tmp_path)
+    assert len(corpus.utterances) == 3
+    assert ratings(corpus)["MSP-PODCAST_9001_0002"] == (Rating("WORKER1", ("other",)),)
+
+
+@pytest.mark.parametrize("text", [detailed_in_columns(), detailed_in_lines()], ids=["columns", "lines"])
+def test_an_unclosed_quote_costs_its_own_line_which_is_counted(tmp_path, text):
+    first, rating, *more = text.splitlines()
+    name, _, rest = rating.partition(",")
+    add_text(tmp_path / "labels_detailed.csv", "\n".join([first, f'{name},"{rest.replace(chr(34), "")}', *more]))
+    corpus = read_msp_podcast(tmp_path)
+    assert ratings(corpus)["MSP-PODCAST_9001_0001"] == (Rating("WORKER2", ("anger",)),)
+    assert len(corpus.utterances) == 3
+    assert corpus.skipped == {msp_podcast.NOT_UNDERSTOOD: 2}
+
+
+def test_a_rating_that_is_stated_twice_is_one_vote(tmp_path):
+    text = detailed_in_columns()
+    add_text(tmp_path / "labels_detailed.csv", text + text.splitlines()[-1] + "\n")
+    corpus = read_msp_podcast(tmp_path)
+    assert ratings(corpus)["MSP-PODCAST_9001_0003"] == (Rating("WORKER3", ("sadness",)),)
+    assert corpus.skipped[msp_podcast.STATED_TWICE] == 1
+
+
+def test_two_rows_of_one_turn_that_say_different_things_are_refused(tmp_path):
+    row = CONSENSUS.splitlines()[1]
+    add_text(tmp_path / "labels_consensus.csv", f"{CONSENSUS}{row}\n")
+    assert len(read_msp_podcast(tmp_path).utterances) == 1
+    add_text(tmp_path / "labels_consensus.csv", f"{CONSENSUS}{row.replace(',N,', ',A,')}\n")
+    with pytest.raises(UsageError, match="line 4: something else of MSP-PODCAST_9001_0001"):
+        read_msp_podcast(tmp_path)

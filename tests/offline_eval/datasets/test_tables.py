@@ -1,5 +1,6 @@
 """The manifest of several corpora, and a table of one's own."""
 
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_a_column_that_only_happens_to_be_called_other_is_no_vote(tmp_path):
         ("path,speaker,label,split\na.wav,,happy,dev\n", "line 2: speaker is empty"),
         ("path,speaker,label,split\na.wav,1,happy\n", "line 2: split is empty"),
         ("path,speaker,label\na.wav,1,happy, really\n", "line 2: more cells than the header"),
-        ("path;speaker;label\na.wav;1;happy\n", "no column path, speaker, label"),
+        ("path;speaker;label\na.wav;1;happy;x\n", "line 2: more cells than the header"),
         ("", "no column path, speaker, label"),
         ("path,speaker,anger,sadness\na.wav,1,2,3\n", "no column with votes for happiness, neutral"),
         ("path,speaker,votes_fear\na.wav,1,2\n", "no column with votes for anger, happiness, sadness, neutral"),
@@ -183,6 +184,99 @@ def test_a_row_given_twice_is_refused_before_training(tmp_path):
     ).load()
     with pytest.raises(UsageError, match=r"two clips of mine have the id a\.wav"):
         require_trainable(dataset.clips)
+
+
+def test_codes_and_words_of_other_languages_are_the_four_and_unknown_labels_are_named(tmp_path):
+    add_sounds(tmp_path, "a.wav")
+    labels = ("ang", "hap", "sad", "neu", "exc", "Freude", "colère", "meh")
+    rows = [f"calls,c{n},calls_1,x,{label},,train,a.wav" for n, label in enumerate(labels)]
+    add_text(tmp_path / "manifest.csv", MANIFEST + "\n".join(rows) + "\n")
+    dataset = ManifestDataset(tmp_path).load()
+    assert [clip.emotion for clip in dataset.clips] == [
+        "anger",
+        "happiness",
+        "sadness",
+        "neutral",
+        "happiness",
+        "anger",
+    ]
+    assert list(dataset.summary())[1:] == [
+        "left out: excited 1, meh 1",
+        "labels that are not known, and so none of the four: meh 1",
+    ]
+    with pytest.raises(UsageError, match="no clip of the four emotions is in split dev") as error:
+        require_trainable(dataset.clips, dataset.others)
+    assert error.value.hint == "labels that are not known: meh 1"
+
+
+SPREADSHEETS = {
+    "semicolons": "path;speaker;label\na.wav;7;happy\nb.wav;8;sad\n",
+    "tabs": "path\tspeaker\tlabel\r\na.wav\t7\thappy\r\nb.wav\t8\tsad\r\n",
+    "sep": "\ufeffsep=;\r\npath;speaker;label\r\na.wav;7;happy\r\nb.wav;8;sad\r\n",
+    "blank rows": "path,speaker,label,,\n,,,,\na.wav,7,happy,,\nb.wav,8,sad,,,\n,,,,\n",
+    "quotes after a blank": 'path, speaker, label\n"a.wav", "7", "happy"\n"b.wav", "8", "sad"\n',
+    "here": "path,speaker,label\n.\\a.wav,7,happy\nb.wav,8,sad\n",
+}
+
+
+@pytest.mark.parametrize("text", SPREADSHEETS.values(), ids=SPREADSHEETS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_table_is_read_as_spreadsheets_save_it(tmp_path, text, encoding):
+    dataset = table(tmp_path, "")
+    dataset.path.write_bytes(text.removeprefix("\ufeff").encode(encoding))
+    assert [(one.clip_id, one.speaker, one.heard.leading) for one in dataset.find().entries] == [
+        ("a.wav", "mine_7", "happiness"),
+        ("b.wav", "mine_8", "sadness"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"path,speaker,label\na.wav,Ren\xe9,sad\n", "cannot be read as a table: line 2 is not UTF-8"),
+        (b"PK\x03\x04\x14\x00", "cannot be read as a table: a workbook or an archive"),
+        ("path,speaker".encode("utf-16-le"), "NUL characters, as in UTF-16"),
+        (b"<!DOCTYPE html>\n<html>", "a web page, not a table"),
+        (b"path,speaker,label,Label \na.wav,1,sad,angry\n", "two columns are called label"),
+        (
+            b'path,speaker,label,transcript\na.wav,1,sad,"hello\nb.wav,1,sad,x\n',
+            "line 2: its quotes are not understood",
+        ),
+        (b'path,speaker,label,note\na.wav,1,sad,"x\nb.wav,1,sad,y"\n', "line 2: a quote is not closed before line 3"),
+        (b"path,speaker,anger,happiness,sadness,neutral\na.wav,1,1e9,0,0,0\n", "'1e9' is not a number of votes"),
+        (b"path,speaker,label\n" + b"a" * 300 + b",1,sad\n", "mine.csv, line 2: "),
+    ],
+)
+def test_what_hinders_reading_is_said_in_one_line(tmp_path, data, said):
+    dataset = table(tmp_path, "")
+    dataset.path.write_bytes(data)
+    with pytest.raises(UsageError, match=said) as error:
+        dataset.find()
+    assert "\n" not in error.value.one_line()
+
+
+def test_a_decimal_comma_is_named(tmp_path):
+    text = "path;speaker;anger;happiness;sadness;neutral\na.wav;1;0,75;0,25;0;0\n"
+    with pytest.raises(UsageError, match="anger '0,75' is not a number of votes") as error:
+        table(tmp_path, text).find()
+    assert error.value.hint == "a decimal point is written as a point"
+
+
+@pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
+@pytest.mark.parametrize("in_table", ["NFC", "NFD"])
+@pytest.mark.parametrize("between", ["/", "\\"])
+def test_names_are_found_however_another_machine_writes_them(tmp_path, on_disk, in_table, between):
+    folder, name = (unicodedata.normalize(on_disk, part) for part in ("Zoë", "café.wav"))
+    add_sounds(tmp_path, f"{folder}/{name}")
+    written = unicodedata.normalize(in_table, f"Zoë{between}café.wav")
+    (entry,) = table(tmp_path, f"path,speaker,label\n{written},1,sad\n").find().entries
+    assert entry.path == tmp_path / folder / name
+    assert entry.clip_id == f"{folder}/{name}"
+
+
+def test_one_column_that_is_called_like_an_emotion_is_no_table_of_votes(tmp_path):
+    dataset = table(tmp_path, "path,speaker,label,neu\na.wav,1,angry,ja\n").load()
+    assert [clip.emotion for clip in dataset.clips] == ["anger"]
 
 
 @pytest.mark.shared

@@ -64,3 +64,12 @@ def test_logistic_regression_on_the_same_features_hears_the_same_speech(model, r
     same = ("utterances", "seconds", "refused")
     assert [by_model["all"][name] for name in same] == [by_regression["all"][name] for name in same]
     assert by_model["all"]["mean"] != by_regression["all"]["mean"]
+
+
+def test_a_recording_that_a_table_names_twice_is_refused(model, room, tmp_path, capsys):
+    rows = [f"books,b,b_1,unlabelled,dev,{room / 'b.flac'}"] * 2
+    (tmp_path / "manifest.csv").write_text(
+        "\n".join(["dataset,clip_id,speaker,intended_emotion,split,path", *rows]), encoding="utf-8"
+    )
+    assert emotion_eval("report", tmp_path / "manifest.csv", "--model", model) == 2
+    assert "two clips of books have the id b" in capsys.readouterr().err
