@@ -508,3 +508,29 @@ async def test_a_recording_begins_and_ends_when_someone_says_so_and_holds_every_
         event for event in inside if not isinstance(event, HealthEvent)
     ][: sum(not isinstance(event, HealthEvent) for event in recorded)]
     assert len(recorded) > 10
+
+
+async def test_a_sink_that_never_returns_ends_the_signs_of_life(monkeypatch):
+    monkeypatch.setattr("monitor.pipeline.HEALTH_EVERY_S", 0.001)
+    told: list[HealthEvent] = []
+    sink = StuckSink()
+    pipeline = Pipeline(Settings(), [], [sink], on_health=[told.append])
+    async with pipeline._reporting_health():
+        await until(lambda: told)
+        await asyncio.sleep(0.05)
+        assert len(told) == 1
+        sink.released.set()
+        await until(lambda: len(told) > 1)
+
+
+class StuckSink:
+    """Breaks the promise of sinks, to return."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+
+    async def send(self, _: Event) -> None:
+        await self.released.wait()
+
+    def health(self) -> SinkHealth:
+        return SinkHealth(name="stuck", state="ok", detail="", queued=0, dropped=0)
