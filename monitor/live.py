@@ -17,7 +17,6 @@ from core.errors import UsageError
 from core.settings import Settings
 from core.wire.commands import Command
 from monitor.consent import Consent
-from monitor.metrics import MetricsServer
 from monitor.pipeline import Pipeline
 from monitor.screen import has_screen
 from monitor.sinks.jsonl import JsonlSink, jsonl_target
@@ -105,6 +104,8 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
         notices = stack.enter_context(ServiceNotices(settings.worker))
         on_health = [notices.tell]
         if settings.metrics.port:
+            from monitor.metrics import MetricsServer
+
             metrics = stack.enter_context(MetricsServer(settings.metrics.port))
             log.info("metrics: %s", metrics.url)
             on_health.append(metrics.tell)
