@@ -5,8 +5,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.metadata import version
+from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -80,14 +81,14 @@ class MetricsServer:
     @property
     def url(self) -> str:
         """For Prometheus."""
-        return f"http://{HOST}:{self._server.server_port}{PATH}"
+        return f"http://{HOST}:{self._server.server_address[1]}{PATH}"
 
     def tell(self, event: HealthEvent) -> None:
         """Serves this one from now on."""
         self._last = event, self._clock()
 
     def _reply(self, path: str, host: str) -> Reply:
-        if host not in {f"{name}:{self._server.server_port}" for name in (HOST, "localhost")}:
+        if host not in {f"{name}:{self._server.server_address[1]}" for name in (HOST, "localhost")}:
             return Reply(HTTPStatus.FORBIDDEN, b"ask for 127.0.0.1 by that name\n")
         if path != PATH:
             return Reply(HTTPStatus.NOT_FOUND, f"there is {PATH}\n".encode())
@@ -116,7 +117,11 @@ class _Collected(Collector):
         return self._metrics
 
 
-class _Server(HTTPServer):
+class _Server(TCPServer):
+    """As http.server's own, which asks for the name of this machine first, and may wait for a name server."""
+
+    allow_reuse_address = True
+
     def __init__(self, address: tuple[str, int], reply: Callable[[str, str], Reply]) -> None:
         self.reply = reply
         super().__init__(address, _Handler)
