@@ -245,6 +245,14 @@ class RecordSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Numbers about the program for Prometheus; see docs/metrics.md."""
+
+    port: Annotated[int, Interval(ge=0, le=65535)] = 0
+    """Where they are served, http://127.0.0.1:PORT/metrics, to this machine only; 0: nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardSettings:
     """How the terminal dashboard looks, and its keys."""
 
@@ -272,6 +280,7 @@ class Settings:
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     record: RecordSettings = field(default_factory=RecordSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
 
 

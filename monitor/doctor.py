@@ -31,7 +31,7 @@ def examine(settings: Settings) -> int:
     """Prints one line per part; exit status 1 if a part fails that the settings need."""
     findings = [_program(), _settings_file(), _microphones(settings)]
     findings += asyncio.run(_reading(settings))
-    findings.append(asyncio.run(_broker(settings)))
+    findings += [asyncio.run(_broker(settings)), _metrics(settings)]
     for finding in findings:
         print(f"{finding.verdict:<5} {finding.part:<11} {finding.text}")
     return int(any(finding.verdict == "FAIL" for finding in findings))
@@ -135,3 +135,15 @@ async def _broker(settings: Settings) -> Finding:
             return Finding("mqtt", "ok", f"{address.url} takes us in")
     except EmotionMonitorError as error:
         return Finding("mqtt", "FAIL", error.one_line())
+
+
+def _metrics(settings: Settings) -> Finding:
+    from monitor.metrics import MetricsServer
+
+    if not settings.metrics.port:
+        return Finding("metrics", "ok", "off; metrics.port serves them to this machine")
+    try:
+        with MetricsServer(settings.metrics.port) as metrics:
+            return Finding("metrics", "ok", f"{metrics.url}, for this machine only")
+    except EmotionMonitorError as error:
+        return Finding("metrics", "FAIL", error.one_line())

@@ -27,6 +27,7 @@ from monitor.sinks.sink import Sink
 from monitor.sources.opening import open_source
 from monitor.sources.portaudio import in_thread
 from monitor.sources.source import Source
+from monitor.systemd import ServiceNotices
 
 if TYPE_CHECKING:
     from monitor.dashboard import DashboardApp
@@ -100,14 +101,24 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
         async def open_microphone(spec: str) -> Source:
             return await _open_microphone(spec, consent)
 
-        pipeline = Pipeline(settings, sources, sinks, open_source=open_microphone, recorder=recorder)
+        notices = stack.enter_context(ServiceNotices(settings.worker))
+        on_health = [notices.tell]
+        if settings.metrics.port:
+            from monitor.metrics import MetricsServer
+
+            metrics = stack.enter_context(MetricsServer(settings.metrics.port))
+            log.info("metrics: %s", metrics.url)
+            on_health.append(metrics.tell)
+        pipeline = Pipeline(
+            settings, sources, sinks, open_source=open_microphone, recorder=recorder, on_health=on_health
+        )
         app = None if headless else _dashboard(settings, pipeline.command)
         consent = _consent(settings, app)
         if app is not None:
             sinks.append(await stack.enter_async_context(_dashboard_sink(app)))
         sinks += await open_sinks(settings, sources, pipeline.execute, stack)
         await stack.enter_async_context(recorder)
-        gently.append(pipeline.stop)
+        gently += [notices.stopping, pipeline.stop]
         names = [source.name for source in sources]
         if app is None:
             await consent.to(names)

@@ -57,6 +57,7 @@ class Pipeline:
         sinks: Open when `run` is called.
         open_source: Finds the source that a command names.
         recorder: Records when a command says so.
+        on_health: Told of every health event, before the sinks.
     """
 
     def __init__(
@@ -65,11 +66,14 @@ class Pipeline:
         sources: Sequence[Source],
         sinks: Sequence[Sink],
         open_source: Callable[[str], Awaitable[Source]] | None = None,
+        *,
         recorder: Recorder | None = None,
+        on_health: Sequence[Callable[[HealthEvent], None]] = (),
     ) -> None:
         self._settings = settings
         self._outlet = Outlet(sinks)
         self._recorder = recorder
+        self._on_health = on_health
         self._tuning = initial_tuning(settings)
         self._intake = Intake(settings.worker, one_each=settings.model.adapt)
         self._listening = Listening(
@@ -284,7 +288,7 @@ class Pipeline:
             yield
         finally:
             reports.cancel()
-            await self._outlet.send([self.health()])
+            await self._send_health()
 
     def _on_worker_change(self, status: WorkerStatus) -> None:
         if status.error:
@@ -293,4 +297,7 @@ class Pipeline:
         tasks.start(self._send_health(), name="health event")
 
     async def _send_health(self) -> None:
-        await self._outlet.send([self.health()])
+        event = self.health()
+        for tell in self._on_health:
+            tell(event)
+        await self._outlet.send([event])

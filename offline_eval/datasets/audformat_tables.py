@@ -83,13 +83,14 @@ def read_audformat(root: Path) -> AnnotatedCorpus:
         root: The folder with db.yaml.
 
     Raises:
-        UsageError: It is no such folder, or nothing in it is a rating.
+        UsageError: It is no such folder, it could run a program, or nothing in it is a rating.
     """
     import audformat
 
     if not (root / HEADER).is_file():
         msg = f"{root}: no {HEADER} in it"
         raise UsageError(msg, hint="give the folder of an audformat database")
+    _refuse_programs(root)
     try:
         database = audformat.Database.load(str(root))
     except Exception as error:  # whatever YAML, CSV and audformat raise
@@ -112,6 +113,26 @@ def read_audformat(root: Path) -> AnnotatedCorpus:
         licences=dict(licences) or {database.name: str(database.license or "not stated")},
         notes=tuple(notes),
     )
+
+
+def _refuse_programs(root: Path) -> None:
+    """Makes sure that nothing in the folder is run: audformat lets YAML make any object, and prefers pickled tables."""
+    import yaml
+
+    try:
+        header = yaml.safe_load((root / HEADER).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        msg = f"{root / HEADER}: not plain YAML: {error}"
+        raise UsageError(msg, hint="only plain values are read, because other YAML can run programs") from error
+    tables = [header.get(kind) or {} for kind in ("tables", "misc_tables")] if isinstance(header, dict) else []
+    for table in (str(name) for names in tables for name in names):
+        if Path(table).name != table:
+            msg = f"{root / HEADER}: {table!r} is no name of a table"
+            raise UsageError(msg)
+        pickled = root / f"{Path(HEADER).stem}.{table}.pkl"
+        if pickled.exists():
+            msg = f"{pickled}: pickled tables are not read, because a pickle can run programs"
+            raise UsageError(msg, hint="whoever made the database can save it with storage_format='csv'")
 
 
 def _file(one: AnnotatedUtterance, folder: Path) -> str:

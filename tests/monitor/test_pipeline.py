@@ -559,3 +559,29 @@ async def test_a_source_that_the_system_fails_ends_alone_and_says_why():
     assert [str(error) for error in pipeline.errors] == ["clip: [Errno 24] Too many open files"]
     assert [stream.state for stream in memory.of(HealthEvent)[-1].streams] == ["failed", "ended"]
     assert memory.of(HealthEvent)[-1].streams[1].captured == len(SPEECH)
+
+
+async def test_a_sink_that_never_returns_ends_the_signs_of_life(monkeypatch):
+    monkeypatch.setattr("monitor.pipeline.HEALTH_EVERY_S", 0.001)
+    told: list[HealthEvent] = []
+    sink = StuckSink()
+    pipeline = Pipeline(Settings(), [], [sink], on_health=[told.append])
+    async with pipeline._reporting_health():
+        await until(lambda: told)
+        await asyncio.sleep(0.05)
+        assert len(told) == 1
+        sink.released.set()
+        await until(lambda: len(told) > 1)
+
+
+class StuckSink:
+    """Breaks the promise of sinks, to return."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+
+    async def send(self, _: Event) -> None:
+        await self.released.wait()
+
+    def health(self) -> SinkHealth:
+        return SinkHealth(name="stuck", state="ok", detail="", queued=0, dropped=0)

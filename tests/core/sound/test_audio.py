@@ -235,6 +235,21 @@ class TestFilesThatAreNotSound:
             AudioFile(tmp_path / name)
         assert raised.value.one_line().startswith(f"{name} cannot be read as sound: ")
 
+    @pytest.mark.parametrize(
+        "playlist",
+        [
+            "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://{}\n#EXT-X-ENDLIST\n",
+            "ffconcat version 1.0\nfile '{}'\n",
+            "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\na={}\n",
+        ],
+    )
+    @pytest.mark.parametrize("start", ["", "ID3"])
+    def test_a_playlist_opens_no_other_file(self, tmp_path, playlist, start):
+        soundfile.write(tmp_path / "secret.wav", tone(16_000), 16_000)
+        (tmp_path / "a.mp3").write_text(start + playlist.format(tmp_path / "secret.wav"))
+        with pytest.raises(AudioError):
+            read_audio(tmp_path / "a.mp3")
+
     @pytest.mark.parametrize(("rate_hz", "channels"), [(2_000_000_000, 1), (100, 1), (48_000, 1_000)])
     def test_a_header_out_of_bounds_is_refused_before_memory_is_taken(self, tmp_path, rate_hz, channels):
         header = wav_header(rate_hz=rate_hz, channels=channels, data_bytes=4_000)

@@ -1,5 +1,7 @@
 """Databases in audformat: what is written is read again, and those of others are understood."""
 
+import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,11 +118,44 @@ def test_what_is_no_database_or_holds_no_rating_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"no db\.yaml"):
         read_audformat(tmp_path)
     add_text(tmp_path / "broken" / "db.yaml", "name: [")
-    with pytest.raises(UsageError, match="cannot be read as an audformat database"):
+    with pytest.raises(UsageError, match="not plain YAML"):
         read_audformat(tmp_path / "broken")
+    add_text(tmp_path / "list" / "db.yaml", "[1]")
+    with pytest.raises(UsageError, match="cannot be read as an audformat database"):
+        read_audformat(tmp_path / "list")
     audformat.Database("empty").save(str(tmp_path / "empty"))
     with pytest.raises(UsageError, match="no rating"):
         read_audformat(tmp_path / "empty")
+
+
+def test_a_header_that_would_run_a_program_does_not_run_it(tmp_path):
+    canary = tmp_path / "canary"
+    add_text(tmp_path / "db.yaml", f"name: !!python/object/apply:os.mkdir ['{canary}']")
+    with pytest.raises(UsageError, match="not plain YAML"):
+        read_audformat(tmp_path)
+    assert not canary.exists()
+
+
+class Canary:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("table", ["ratings", "/../elsewhere"])
+def test_a_pickled_table_that_would_run_a_program_does_not_run_it(tmp_path, table):
+    canary, folder = tmp_path / "canary", tmp_path / "made"
+    write_audformat(AnnotatedCorpus(utterances=()), "made", folder)
+    header = (folder / "db.yaml").read_text()
+    (folder / "db.yaml").write_text(header.replace("\n  ratings:", f"\n  {table}:"))
+    (folder / "db.ratings.csv").unlink()
+    for name in ("db.ratings.pkl", "elsewhere.pkl"):
+        (folder / name).write_bytes(pickle.dumps(Canary(canary)))
+    with pytest.raises(UsageError, match=r"pickled tables are not read|is no name of a table"):
+        read_audformat(folder)
+    assert not canary.exists()
 
 
 def test_a_folder_with_something_in_it_is_not_written_over(tmp_path):
