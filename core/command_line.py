@@ -3,6 +3,7 @@
 import argparse
 import io
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -123,3 +124,15 @@ def whole_number(least: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def above_0(text: str) -> float:
+    """An argparse type: a number above 0 that is not endless."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        msg = f"{text!r} is not a number above 0"
+        raise argparse.ArgumentTypeError(msg)
+    return value

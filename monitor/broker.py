@@ -18,7 +18,17 @@ import psutil
 
 from core import tasks
 from core.errors import BrokerError
-from monitor.broker_ports import DEFAULT_PORTS, HOST, USER, Listener, Ports, configuration, free, listeners
+from monitor.broker_ports import (
+    CONFIGURATION_NAME,
+    DEFAULT_PORTS,
+    HOST,
+    USER,
+    Listener,
+    Ports,
+    configuration,
+    free,
+    listeners,
+)
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.client import Client
 from monitor.mqtt.connection import ANSWER_S
@@ -37,7 +47,6 @@ _probe_logger = logging.getLogger(f"{__name__}.probe")
 _probe_logger.setLevel(logging.CRITICAL)  # that a listener is not open yet is no error
 
 _PREFIX = "broker-"  # then the process id of the program that owns the folder
-_CONFIGURATION = "rumqttd.toml"
 _LISTENING = "emotion-monitor: listening"
 # A client that is back in the very moment in which rumqttd gives its previous session up breaks a lock of that
 # listener, which answers nobody any more.
@@ -159,7 +168,7 @@ class EmbeddedBroker:
         return f"XDG_CONFIG_HOME={shlex.quote(str(self.folder))} mosquitto_sub -v -t {shlex.quote(topic)}"
 
     def _write_files(self) -> None:
-        _write_private(self.folder / _CONFIGURATION, configuration(self.ports, self._password))
+        _write_private(self.folder / CONFIGURATION_NAME, configuration(self.ports, self._password))
         _write_private(self.password_file, f"{self._password}\n")
         lines = [f"# {protocol}: {url}" for protocol, url in self.urls.items()]
         lines += [f"-h {HOST}", f"-p {self.ports.mqtt311}", f"-u {USER}", f"-P {self._password}"]
@@ -178,7 +187,7 @@ class EmbeddedBroker:
     async def _start(self) -> "_Child":
         """Starts the child and proves that it serves."""
         self._write_files()
-        child = await _Child.spawn(self.folder / _CONFIGURATION)
+        child = await _Child.spawn(self.folder / CONFIGURATION_NAME)
         try:
             await child.listening()
             await self._prove()
@@ -314,7 +323,7 @@ def _sweep(runtime: Path) -> None:
         if not owner.isdecimal() or _is_owner_alive(int(owner), folder):
             continue
         for process in psutil.process_iter(["cmdline"]):
-            if str(folder / _CONFIGURATION) in (process.info["cmdline"] or ()):
+            if str(folder / CONFIGURATION_NAME) in (process.info["cmdline"] or ()):
                 with suppress(psutil.Error):
                     process.kill()
         shutil.rmtree(folder, ignore_errors=True)

@@ -9,6 +9,12 @@ import aiomqtt
 
 HOST = "127.0.0.1"
 USER = "emotion"
+CONFIGURATION_NAME = "rumqttd.toml"
+
+SEGMENTS, SEGMENT_BYTES = 16, 65_536
+"""rumqttd keeps what was published in a log for each topic filter that somebody has ever subscribed to, whether read or
+not, and forgets it by segments. Together a megabyte: about a thousand events, as many as Mosquitto queues for a client
+that is slow or away, and memory is at its most within the first hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +65,14 @@ def _bind(held: ExitStack, wish: int) -> int:
 
 def configuration(ports: Ports, password: str) -> str:
     """What rumqttd reads, in TOML."""
-    router = """\
+    router = f"""\
 id = 0
 [router]
 id = 0
 max_connections = 1000
 max_outgoing_packet_count = 200
-max_segment_size = 1048576
-max_segment_count = 10
+max_segment_size = {SEGMENT_BYTES}
+max_segment_count = {SEGMENTS}
 """
     return router + "".join(
         f"""

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core.command_line import Parser, end_with, log_to_stderr, whole_number
+from core.command_line import Parser, above_0, end_with, log_to_stderr, whole_number
 from core.errors import UsageError
 
 
@@ -142,13 +142,23 @@ def _add_convert(commands: Any) -> None:
 
 
 def _add_bench(commands: Any) -> None:
-    bench = _add(commands, "bench", _bench, "measure this machine")
-    bench.add_argument("name", choices=["latency"], help="latency: utterance to reading by stage, start-up, memory")
-    bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    bench.add_argument(
+    bench = commands.add_parser("bench", help="measure this machine", description="Measure this machine.")
+    measures = bench.add_subparsers(title="what", required=True, metavar="NAME")
+    latency = _add(measures, "latency", _bench_latency, "utterance to reading by stage, start-up, memory")
+    latency.add_argument(
         "--repeat", type=whole_number(1), default=15, metavar="N", help="readings per length (default 15)"
     )
-    _add_settings_flags(bench)
+    soak = _add(measures, "soak", _bench_soak, "run it for long: whether memory, descriptors or threads grow")
+    length = soak.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=above_0, default=30.0, metavar="N", help="in real time (default 30)")
+    length.add_argument("--simulated-hours", type=above_0, metavar="N", help="of sound, as fast as it goes")
+    length.add_argument(
+        "--simulated-day", dest="simulated_hours", action="store_const", const=24.0, help="the same with 24 hours"
+    )
+    soak.add_argument("--every", type=above_0, default=5.0, metavar="S", help="seconds between samples (default 5)")
+    for measure in (latency, soak):
+        measure.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        _add_settings_flags(measure)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -262,7 +272,21 @@ def _convert(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _bench(arguments: argparse.Namespace) -> int:
+def _bench_latency(arguments: argparse.Namespace) -> int:
     from monitor.bench.latency import report
 
     return report(_settings(arguments), repeat=arguments.repeat, as_json=arguments.json)
+
+
+def _bench_soak(arguments: argparse.Namespace) -> int:
+    from monitor.bench.soak import report
+    from monitor.bench.trial import Plan
+
+    _settings(arguments)  # a mistake in them is better found before anything starts
+    given = {name: getattr(arguments, name) for name in ("config", "model", "device", "mqtt")}
+    flags = [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+    flags += [word for risk in arguments.mqtt_insecure or () for word in ("--mqtt-insecure", risk)]
+    hours = arguments.simulated_hours
+    sound_s = 3600 * hours if hours else 60 * arguments.minutes
+    plan = Plan(sound_s=sound_s, simulated=hours is not None, every_s=arguments.every)
+    return report(plan, flags, as_json=arguments.json)

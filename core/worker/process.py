@@ -29,6 +29,14 @@ PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Environment in which threads that wait for each other sleep rather than spin: beside another busy program, spinning
 made a reading seven times as slow on two cores; alone it gains nothing."""
 
+FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32", "LRU_CACHE_CAPACITY": "32"}
+"""Environment in which oneDNN, and torch's layer above it, keep kernels made for this many shapes. Utterances are of
+several hundred lengths: by default 1024 are kept, each of some hundred kilobytes, and the process doubled within hours.
+Both have to be bounded, as each keeps the other's; to make them anew costs no time that could be measured."""
+
+ENVIRONMENT = PATIENT_THREADS | FEW_KERNELS
+"""What an inference process is given, unless whoever starts the program says otherwise."""
+
 _STEP_S = 0.5
 """Time given to each of the three ways to end a process."""
 
@@ -89,7 +97,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env=PATIENT_THREADS | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                env=ENVIRONMENT | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
                 start_new_session=True,
             )
         except OSError as error:

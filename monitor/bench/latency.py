@@ -6,13 +6,10 @@ program in a fresh interpreter. Beside it stands what `monitor.bench.stages` fin
 
 import asyncio
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +18,7 @@ from core.errors import EmotionMonitorError
 from core.settings import Settings
 from core.sound.audio import read_audio
 from core.worker import InferenceWorker
+from monitor.bench.machine import machine
 from monitor.bench.percentiles import Percentiles
 from monitor.bench.stages import LENGTHS_S, WARM_UP, Inside, measure, stretches
 from monitor.sources.opening import SAMPLE
@@ -81,7 +79,7 @@ async def _measure(settings: Settings, repeat: int) -> Report:
     finally:
         await worker.close()
     return Report(
-        machine=f"{_processor()}, {os.cpu_count()} cores, torch {version('torch')}",
+        machine=machine(),
         model=ready.stamp.name,
         sha256=ready.stamp.sha256,
         prompt=ready.stamp.prompt,
@@ -133,14 +131,6 @@ def _start_to_ready(settings: Settings) -> float:
         msg = f"the program did not get ready: {said.strip()}"
         raise EmotionMonitorError(msg)
     return round(ready_s, 2)
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as info:  # noqa: PTH123 - not a file one has
-            return next(line.partition(":")[2].strip() for line in info if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _table(measured: Report) -> str:

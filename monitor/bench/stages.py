@@ -24,7 +24,7 @@ from core.model import SAMPLE_RATE_HZ
 from core.settings import ModelSettings, Settings
 from core.sound.audio import read_audio
 from core.worker.models import load_model
-from core.worker.process import PATIENT_THREADS
+from core.worker.process import ENVIRONMENT
 from monitor.bench.percentiles import Percentiles
 from monitor.sources.opening import SAMPLE
 
@@ -84,7 +84,7 @@ def measure(settings: Settings, *, repeat: int) -> Inside:
         capture_output=True,
         text=True,
         check=False,
-        env=PATIENT_THREADS | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=ENVIRONMENT | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     if child.returncode:
         said = child.stderr.strip().splitlines()

@@ -327,3 +327,21 @@ async def test_nothing_it_says_reaches_our_output(tmp_path, capfd):
             stranger.shutdown(socket.SHUT_WR)
             await asyncio.to_thread(stranger.recv, 1)
     assert capfd.readouterr() == ("", "")
+
+
+async def test_it_keeps_about_a_megabyte_for_a_subscriber_that_is_away(tmp_path):
+    async with EmbeddedBroker(runtime=tmp_path) as broker:
+        session = {"identifier": "away", "clean_session": False}
+        async with client(broker, broker.ports.mqtt311, **session) as away:
+            await away.subscribe("emotion/#", qos=1)
+        async with client(broker, broker.ports.mqtt5, version=5) as publisher:
+            for number in range(300):
+                await publisher.publish("emotion/desk/a/utterance", b"%010d" % number * 1000, qos=1)
+        async with client(broker, broker.ports.mqtt311, **session) as back:
+            kept = []
+            async for message in back.messages:
+                kept.append(int(bytes(message.payload)[:10]))
+                if kept[-1] == 299:
+                    break
+    assert kept == list(range(kept[0], 300))
+    assert 80 <= len(kept) <= 120
