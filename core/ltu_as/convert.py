@@ -9,6 +9,7 @@ import hashlib
 import json
 import pickle
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,7 +40,10 @@ MANIFEST = "manifest.json"
 TRANSCRIBER = "transcriber"
 FLOAT32_FEATURES = ("old_gpu", "ori_paper")
 """Parts of the names of the checkpoints that the authors trained on features of a float32 encoder."""
-_UNREADABLE = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, SafetensorError)
+_UNREADABLE = (
+    *(OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError),
+    *(SafetensorError, zipfile.BadZipFile),
+)
 _LORA_ALPHA = 16.0  # the checkpoint does not name it
 _POSITIONS = "whisper.embed_positions.weight"
 
@@ -203,7 +207,7 @@ def _llama_config(path: Path) -> LlamaConfig:
 
 def _encoder(path: Path) -> tuple[dict[str, Tensor], WhisperConfig]:
     with _reading(path):
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        checkpoint = _load(path)
         dims, state = checkpoint["dims"], checkpoint["model_state_dict"]
         if dims["n_mels"] != LTUAS_7B.whisper.n_mels:
             msg = f"{dims['n_mels']} mel bands, not {LTUAS_7B.whisper.n_mels}: not Whisper large-v1"
@@ -252,8 +256,20 @@ def _open_tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
-        return {name: _tensor(value) for name, value in tensors.items()}
+        return {name: _tensor(value) for name, value in _load(path).items()}
+
+
+def _load(path: Path) -> Any:
+    """What torch saved, mapped into memory unless it is of the older format, a bare pickle."""
+    with path.open("rb") as file:
+        is_zip = file.read(4) == b"PK\x03\x04"
+    if is_zip:
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                # Torch compresses nothing. It would unpack a few kB to many GB, or take what is packed for numbers.
+                msg = "it is compressed"
+                raise ValueError(msg)
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
 
 
 @contextmanager
@@ -268,12 +284,6 @@ def _reading(path: Path) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         msg = f"{path}: refused: it holds more than tensors"
         raise ModelError(msg, hint="only plain tensors are loaded, because a pickle can run programs") from error
-
-
-def _is_zip(path: Path) -> bool:
-    """Whether torch can map the file: its older format is a bare pickle."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
 
 
 def _named(tensors: Mapping[str, Tensor], origin: Path) -> dict[str, Tensor]:
