@@ -75,7 +75,7 @@ class TestFormats:
         assert np.corrcoef(heard[middle], pcm16(tone(16_000))[: len(heard)][middle])[0, 1] > 0.998
 
     @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
-    @pytest.mark.fault(13, "{subtype}")
+    @pytest.mark.fault(13, "8, 24 and 32 bits, float, double, mu-law")
     def test_any_sample_type_sounds_the_same(self, tmp_path, subtype):
         soundfile.write(tmp_path / "a.wav", tone(16_000), 16_000, subtype=subtype)
         assert np.max(np.abs(read_audio(tmp_path / "a.wav") - pcm16(tone(16_000)).astype(int))) < 600
@@ -286,7 +286,7 @@ class TestFilesThatAreNotSound:
 
 class TestFilesCutShort:
     @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff", "au"])
-    @pytest.mark.fault(13, "cut in half: {suffix}")
+    @pytest.mark.fault(13, "cut in half, six kinds")
     def test_a_truncated_file_gives_all_it_holds_and_then_an_error(self, tmp_path, suffix):
         path = tmp_path / f"a.{suffix}"
         soundfile.write(path, noise(480_000), 48_000)
