@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,16 +91,17 @@ def _places_in(value: Any) -> list[tuple[Any, Any]]:
 def _bend_value(value: Any, choice: int, act: str, new: Any) -> Any:
     places = _places_in(value)
     if not places:
-        return new
+        return deepcopy(new)
     holder, key = places[choice % len(places)]
+    new, old = deepcopy(new), deepcopy(holder[key])  # what is bent next must not be in two places
     if act == "set":
         holder[key] = new
     elif act == "remove":
         del holder[key]
     elif isinstance(holder, dict):
-        holder[str(new)] = holder[key]
+        holder[str(new)] = old
     else:
-        holder.append(holder[key])
+        holder.append(old)
     return value
 
 
