@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests.own_home import move_in, new_home, processes_in
 
 HOME = new_home()
 move_in(Path(HOME.name))
 
-pytest_plugins = ["tests.mosquitto"]
+pytest_plugins = ["tests.mosquitto", "tests.fault_table"]
 
 PLUG_INS = Path(__file__).parent / "plugins"
 SHARED = Path(os.environ.get("SPEECH_DATA", Path(__file__).parents[2] / "shared"))
@@ -26,9 +27,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A slow machine must not fail a test.
 settings.register_profile("suite", deadline=None)
-# HYPOTHESIS_PROFILE=fuzz looks for what only many examples find; FUZZ_EXAMPLES says how many.
+# `make fuzz`: many examples, and those that failed are kept and tried first; see tests/fuzz.
 settings.register_profile(
-    "fuzz", settings.get_profile("suite"), max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100000"))
+    "fuzz",
+    deadline=None,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100000")),
+    database=DirectoryBasedExampleDatabase(Path(__file__).parents[1] / ".hypothesis-fuzz"),
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import pickle
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -41,7 +42,10 @@ MANIFEST = "manifest.json"
 TRANSCRIBER = "transcriber"
 FLOAT32_FEATURES = ("old_gpu", "ori_paper")
 """Parts of the names of the checkpoints that the authors trained on features of a float32 encoder."""
-_UNREADABLE = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, SafetensorError)
+_UNREADABLE = (
+    *(OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError),
+    *(SafetensorError, zipfile.BadZipFile),
+)
 _LORA_ALPHA = 16.0  # the checkpoint does not name it
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80\x02"
 """What files of torch.save begin with."""
@@ -262,6 +266,12 @@ def _load(path: Path) -> Any:
     if not head.startswith((_ZIP, _PICKLE)):
         msg = f"{path}: {'not weights as torch.save writes them' if head else 'is empty'}"
         raise ModelError(msg, hint=_COMPARE)
+    if head == _ZIP:
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                # Torch compresses nothing. It would unpack a few kB to many GB, or take what is packed for numbers.
+                msg = "it is compressed"
+                raise ValueError(msg)
     return torch.load(path, map_location="cpu", weights_only=True, mmap=head == _ZIP)
 
 

@@ -3,6 +3,8 @@
 The demuxer is named, never guessed, so that a playlist cannot make FFmpeg open other files or addresses.
 """
 
+import io
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,7 +73,7 @@ class FfmpegDecoder:
         self._ends_torn = False
         self._ends_in_junk = False
         self._tag_end = 0
-        self._file = path.open("rb")
+        self._file = _Source(io.FileIO(path))
         try:
             self._indexes = _count_indexes(self._file) if kind == "MP4" else 1
             self._stated_packets = _stated_packets(self._file) if kind == "MP3" else None
@@ -147,13 +149,14 @@ class FfmpegDecoder:
         """Decodes one packet; of one that cannot be decoded it is noted what that means."""
         import av
 
-        if packet.size == 0:  # the end: what the decoder still holds
-            return packet.decode()
-        self._packets += 1
-        is_sound = self._look_at(packet)
+        is_end = packet.size == 0  # what the decoder still holds
+        self._packets += not is_end
+        is_sound = not is_end and self._look_at(packet)
         try:
             return packet.decode()
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            if is_end and not self._undecoded:
+                self.damage = self.damage or Damage(self._given_s, str(error.strerror))
             if is_sound:
                 self._undecoded += 1
                 self._undecoded_last = self._packets
@@ -194,6 +197,16 @@ class FfmpegDecoder:
             self.damage = Damage(self._undecoded_after_s, f"packets that cannot be decoded: {self._undecoded}")
         if self._indexes > 1:
             self.notices.append("another recording lies behind its first one and cannot be read")
+
+
+class _Source(io.BufferedReader):
+    """A file in which a place that cannot be is one that is not found: what it raised, PyAV would print or raise."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return super().seek(offset, whence)
+        except OSError:
+            return -1
 
 
 def _stated_packets(file: BinaryIO) -> int | None:

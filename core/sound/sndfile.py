@@ -96,7 +96,7 @@ class SndfileDecoder:
             with self._recording.reader:
                 for frames in self._recording.read():
                     read_s += len(frames) / self._recording.rate_hz
-                    yield Piece(frames if scale == 1 else frames / np.float32(scale), self._recording.rate_hz)
+                    yield Piece(_divided(frames, scale), self._recording.rate_hz)
                 if self._recording.damage:
                     self.damage = Damage(read_s, self._recording.damage)
                     return
@@ -227,6 +227,13 @@ class _Stretch(io.RawIOBase):
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+def _divided(frames: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    if scale == 1:
+        return frames
+    with np.errstate(invalid="ignore"):  # a NaN may be one that signals; what is not a number is told elsewhere
+        return frames / np.float32(scale)
 
 
 def _recordings(file: BinaryIO, size: int) -> list[tuple[int, int]]:

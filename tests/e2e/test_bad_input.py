@@ -118,6 +118,7 @@ def mini_copy(tmp_path):
     return Path(shutil.copytree(MINI, tmp_path / "model"))
 
 
+@pytest.mark.fault(14, "weights cut short, whole program")
 def test_a_truncated_model_file(mini_copy):
     weights = mini_copy / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])

@@ -101,7 +101,8 @@ def test_an_unpaced_file_waits_for_a_slow_model_and_drops_nothing(unpaced):
     assert stream["segments_dropped"] == {}
 
 
-def test_a_paced_source_under_overload_drops_and_says_so():
+@pytest.mark.fault(11, "speech at speed 20, 1.5 s a reading")
+def test_a_paced_source_under_overload_drops_and_says_so(measured):
     env = WITH_HEALTH | {"EMOTION_MONITOR_WORKER__QUEUE_PER_STREAM": "1"}
     busy = run(*PLAY, "--speed", "20", "--model", "fake:read_s=1.5", env=env)
     stream = busy.events_of("health")[-1]["streams"][0]
@@ -109,6 +110,7 @@ def test_a_paced_source_under_overload_drops_and_says_so():
     assert busy.code == 0
     assert len(drops) == stream["segments_dropped"]["overload"] > 0
     assert stream["published"] + len(drops) == stream["segments"]
+    measured(lost=f"{len(drops)} of {stream['segments']}, counted")
     assert stream["in_flight"] == 0
 
 

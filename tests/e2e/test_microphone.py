@@ -1,6 +1,7 @@
 """The real microphone path: speech goes into a virtual microphone and comes out as the file run's readings."""
 
 import json
+import time
 
 import pytest
 
@@ -56,7 +57,8 @@ def test_without_a_source_the_default_microphone_is_taken(pulse, tmp_path):
         wait_until(events.read_text, "an utterance")
 
 
-def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(tmp_path):
+@pytest.mark.fault(7, "PulseAudio killed and started again")
+def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(measured, tmp_path):
     events = tmp_path / "events.jsonl"
     words = ("run", "--source", "mic", "--headless", "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}")
 
@@ -69,11 +71,15 @@ def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(tmp_pat
     ):
         playing = pulse.play(SAMPLE)
         wait_until(lambda: len(streams_heard()) == 1, "an utterance")
+        killed_s = time.monotonic()
         pulse.kill()
-        playing.wait()
         program.wait_for("stopped delivering sound")
+        measured(detected_s=time.monotonic() - killed_s)
+        playing.wait()
         pulse.revive()
+        revived_s = time.monotonic()
         wait_until(lambda: pulse.listeners() == 1, "the program to listen again")
+        measured(healed_s=time.monotonic() - revived_s, lost="what was said meanwhile")
         pulse.play(SAMPLE)
         wait_until(lambda: len(streams_heard()) == 2, "an utterance of another stream")
         program.end(15)

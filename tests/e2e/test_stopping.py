@@ -36,14 +36,17 @@ def until_someone_speaks(events: Path) -> None:
 
 @pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 @pytest.mark.parametrize("model", ["ltu-as-mini", "fake:hold_while={}/hold"], ids=["ltu-as-mini", "held up"])
-def test_a_signal_ends_it_soon_and_no_process_stays(signal_number, code, model, tmp_path):
+@pytest.mark.fault(20, "{signal_number.name} while it listens and reads")
+def test_a_signal_ends_it_soon_and_no_process_stays(signal_number, code, model, measured, tmp_path):
     sink = f"jsonl:{tmp_path / 'events'}"
     with running(*play(), "--model", model.format(tmp_path), "--sink", sink, env=LEVELS) as program:
         (tmp_path / "hold").touch()
         until_someone_speaks(tmp_path / "events")
         family = psutil.Process(program.process.pid).children(recursive=True)
         assert len(family) >= 2, "the inference process and the embedded broker"
-        assert program.end(signal_number) < SOON_S
+        took_s = program.end(signal_number)
+        measured(healed_s=took_s)
+        assert took_s < SOON_S
         assert program.process.returncode == code
     wait_until(lambda: not any(process.is_running() for process in family), "the end of all its processes")
 
@@ -56,6 +59,7 @@ def test_a_signal_while_the_model_loads_ends_it():
         assert program.process.returncode == 130
 
 
+@pytest.mark.fault(20, "SIGTERM or SIGHUP in the middle of a word")
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGHUP])
 def test_what_was_being_said_is_still_read(signal_number, tmp_path):
     events = tmp_path / "events.jsonl"
@@ -110,6 +114,7 @@ def waiting_in(pipe: int) -> int:
     return int(array("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0])
 
 
+@pytest.mark.fault(20, "SIGINT, broker silent")
 def test_a_broker_that_does_not_answer_does_not_hold_up_the_end():
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+import time
 
 import jsonschema
+import pytest
 
 from tests.installed import need
 from tests.mosquitto import make_mosquitto, mosquitto, subscribe
@@ -57,12 +59,15 @@ def test_the_line_that_the_program_prints_subscribes_to_its_own_broker():
     assert "emotion/desk/availability online" in heard
 
 
-def test_a_second_program_of_the_same_node_ends_at_once_with_one_line_that_names_the_first(mosquitto):
+@pytest.mark.fault(17, "a second program")
+def test_a_second_program_of_the_same_node_ends_at_once_with_one_line_that_names_the_first(mosquitto, measured):
     with running(*play(), "--mqtt", mosquitto.url, env=NODE) as program:
         program.wait_for("connected")
         on_this_machine = run(*play(), "--mqtt", mosquitto.url, env=NODE)
         elsewhere = {**NODE, "EMOTION_MONITOR_MQTT__OUTBOX": "off"}  # as on another machine: the broker has to tell
+        began_s = time.monotonic()
         over_the_broker = run(*play(), "--mqtt", mosquitto.url, env=elsewhere)
+        measured(detected_s=time.monotonic() - began_s)
         for second in (on_this_machine, over_the_broker):
             assert second.code == 2
             assert second.err.count("\n") == 1

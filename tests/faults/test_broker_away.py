@@ -16,7 +16,10 @@ pytestmark = [pytest.mark.system, pytest.mark.faults, pytest.mark.slow]
 AWAY_S = 10.0
 
 
-async def test_after_ten_seconds_without_broker_the_node_is_back_within_five(make_mosquitto, subscribe, tmp_path):
+@pytest.mark.fault(1, "kill -9 of mosquitto, three times, persistence off")
+async def test_after_ten_seconds_without_broker_the_node_is_back_within_five(
+    make_mosquitto, subscribe, measured, tmp_path
+):
     mosquitto = make_mosquitto()
     settings = MqttSettings(node="desk", outbox=str(tmp_path / "outbox"))
     async with MqttSink(settings, mosquitto.address) as sink:
@@ -25,6 +28,8 @@ async def test_after_ten_seconds_without_broker_the_node_is_back_within_five(mak
         for round_ in range(3):
             mosquitto.kill()
             died = time.monotonic()
+            await until(lambda: sink.health().state == "degraded")
+            measured(detected_s=time.monotonic() - died)
             for number in range(10 * round_, 10 * round_ + 10):
                 await sink.send(utterance(number))
                 await asyncio.sleep(AWAY_S / 10)
@@ -35,6 +40,8 @@ async def test_after_ten_seconds_without_broker_the_node_is_back_within_five(mak
             await until_received(subscriber, lambda _: "online" in subscriber.payloads("desk/availability"))  # noqa: B023
             await until_received(subscriber, lambda _: subscriber.payloads("s1/state") != [])  # noqa: B023
             assert time.monotonic() - began < 5
+            measured(healed_s=time.monotonic() - began)
             await until(lambda: sink.health().queued == 0)
         assert sink.health().dropped == 0
+        measured(lost=sink.health().dropped)
         await until_received(subscriber, lambda received: distinct(received)[-1:] == [29])

@@ -44,7 +44,8 @@ def is_back(received: list[Received]) -> bool:
     return {"emotion/desk/availability", "emotion/desk/s1/state"} <= topics
 
 
-async def test_no_event_is_lost_order_is_kept_and_the_node_is_back_soon(make_mosquitto, subscribe, tmp_path):
+@pytest.mark.fault(2, "kill -9 of mosquitto at random moments")
+async def test_no_event_is_lost_order_is_kept_and_the_node_is_back_soon(make_mosquitto, subscribe, measured, tmp_path):
     mosquitto = make_mosquitto()
     sent = dict.fromkeys(STREAMS, 0)
 
@@ -85,6 +86,7 @@ async def test_no_event_is_lost_order_is_kept_and_the_node_is_back_soon(make_mos
     received += await asyncio.to_thread(subscriber.finish)
     assert report.dropped == 0
     assert first_arrivals(received) == {stream: list(range(1, sent[stream] + 1)) for stream in STREAMS}
+    measured(healed_s=max(back_s), lost=report.dropped)
     assert max(back_s) < 5
     threads, descriptors, megabytes = zip(*prints[3:], strict=True)
     assert max(threads) <= prints[2][0]

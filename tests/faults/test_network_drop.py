@@ -155,7 +155,8 @@ def listens(host: str) -> bool:
 
 @pytest.mark.system
 @pytest.mark.usefixtures("need_mosquitto_sub")
-def test_a_minute_without_network_is_noticed_and_healed_and_costs_no_event(network, tmp_path):
+@pytest.mark.fault(3, "every packet dropped, sockets open, keepalive 10 s")
+def test_a_minute_without_network_is_noticed_and_healed_and_costs_no_event(network, measured, tmp_path):
     configuration = tmp_path / "mosquitto.conf"
     configuration.write_text(f"listener {PORT} 0.0.0.0\nallow_anonymous true\nuser root\n")
     broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -200,5 +201,6 @@ def test_a_minute_without_network_is_noticed_and_healed_and_costs_no_event(netwo
     assert len({event.id for event in events}) == len(numbers)
     repeats, attempts = len(events) - len(numbers), after["attempts"]
     log.info("%d events, %d of them twice, %d attempts to connect", len(numbers), repeats, attempts)
+    measured(detected_s=noticed - gone, healed_s=online - back, lost=after["lost"])
     assert after["lost"] == 0
     assert attempts <= 1 + DROP_S + HEALED_S

@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -32,8 +33,9 @@ def filling_disk(request, tmp_path):
 
 
 @pytest.mark.system
+@pytest.mark.fault(5, "disk {filling_disk}")
 async def test_a_disk_that_is_full_for_a_while_degrades_the_node_and_costs_only_what_is_counted(
-    filling_disk, mosquitto, subscribe, caplog
+    filling_disk, mosquitto, subscribe, measured, caplog
 ):
     caplog.set_level(logging.INFO, "monitor")
     made, words = filling_disk
@@ -45,9 +47,11 @@ async def test_a_disk_that_is_full_for_a_while_degrades_the_node_and_costs_only_
             await sink.send(utterance(number))
         await until(lambda: sink._outbox.unsaved == 0)
         made.break_down()
+        began = time.monotonic()
         for number in range(20, 400):
             await sink.send(utterance(number))
         await until(lambda: sink._outbox.problem is not None)
+        measured(detected_s=time.monotonic() - began, lost="300 beyond the bound, counted")
         await sink.send(health())
         report = sink.health()
         assert report.state == "degraded"
@@ -55,7 +59,9 @@ async def test_a_disk_that_is_full_for_a_while_degrades_the_node_and_costs_only_
         assert (report.queued, report.dropped) == (100, 300)
         assert sink._availability == "degraded"
         made.heal()
+        began = time.monotonic()
         await until(lambda: sink._outbox.problem is None)
+        measured(healed_s=time.monotonic() - began)
         await sink.send(health())
         assert sink._availability == "online"
         assert "outbox" not in sink.health().detail
@@ -67,7 +73,8 @@ async def test_a_disk_that_is_full_for_a_while_degrades_the_node_and_costs_only_
     assert numbers(subscriber.received) == list(range(300, 400))
 
 
-async def test_what_a_read_only_disk_holds_is_published_once_it_can_be_written(tmp_path):
+@pytest.mark.fault(5, "file system remounted read-only")
+async def test_what_a_read_only_disk_holds_is_published_once_it_can_be_written(measured, tmp_path):
     with disk("read-only", tmp_path) as made:
         outbox = Outbox(tmp_path / "outbox")
         await outbox.open(lambda _: None)
@@ -80,7 +87,9 @@ async def test_what_a_read_only_disk_holds_is_published_once_it_can_be_written(t
         outbox.put(Entry(2, Message(topic="t", payload=b"new")))
         assert (left, outbox.unsaved) == ([], 1)
         made.heal()
+        began = time.monotonic()
         await until(lambda: outbox.problem is None)
+        measured(healed_s=time.monotonic() - began, lost=0)
         assert [entry.message.payload for entry in left] == [b"old"]
         assert await outbox.close() == 2
 
@@ -177,15 +186,18 @@ def check(notes: list[dict], before: set[int], left: list[int]) -> None:
     assert (before | saved) - removed <= set(left) <= before | put
 
 
-async def test_killed_at_any_statement_it_keeps_what_was_saved_and_invents_nothing(tmp_path):
+@pytest.mark.fault(6, "kill -9 at every SQL statement")
+async def test_killed_at_any_statement_it_keeps_what_was_saved_and_invents_nothing(measured, tmp_path):
     notes = await lives(tmp_path, "steps")
     died_at = [each[-1]["died at"].split()[0] for each in notes if "died at" in each[-1]]
     assert {"PRAGMA", "BEGIN", "CREATE", "SELECT", "INSERT", "DELETE", "COMMIT"} <= set(died_at)
     for killed, heir in zip(notes[::2], notes[1::2], strict=False):
         check(killed, set(), heir[0]["left"])
+    measured(lost=0)
 
 
-async def test_killed_at_any_moment_it_keeps_what_was_saved_and_invents_nothing(tmp_path):
+@pytest.mark.fault(6, "kill -9 at random moments")
+async def test_killed_at_any_moment_it_keeps_what_was_saved_and_invents_nothing(measured, tmp_path):
     notes = await lives(tmp_path, "moments", "20")
     long_enough_to_open_it = [each for each in notes if each]
     before: set[int] = set()
@@ -193,3 +205,4 @@ async def test_killed_at_any_moment_it_keeps_what_was_saved_and_invents_nothing(
         check(killed, before, heir[0]["left"])
         before = set(heir[0]["left"])
     assert len(before) > 20
+    measured(lost=0)

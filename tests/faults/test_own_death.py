@@ -51,7 +51,10 @@ def live_and_die(*arguments: str) -> int:
         return int([first, *publisher.stdout.readlines()][-1])
 
 
-async def test_what_was_safe_is_delivered_and_in_order_however_often_the_program_dies(mosquitto, subscribe, tmp_path):
+@pytest.mark.fault(6, "kill -9 of the publisher, broker up")
+async def test_what_was_safe_is_delivered_and_in_order_however_often_the_program_dies(
+    mosquitto, subscribe, measured, tmp_path
+):
     outbox = str(tmp_path / "outbox")
     subscriber = subscribe(mosquitto.port, "emotion/desk/+/utterance")
     safe: list[range] = []
@@ -66,3 +69,4 @@ async def test_what_was_safe_is_delivered_and_in_order_however_often_the_program
     numbers = distinct(subscriber.received)
     assert numbers == sorted(numbers)
     assert all(numbers)
+    measured(lost=len(must_come - set(numbers)))

@@ -15,7 +15,8 @@ CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04hung"
 SUBSCRIBE = b"\x82\x06\x00\x01\x00\x01#\x00"
 
 
-async def test_one_that_hangs_holds_up_neither_publishing_nor_the_others(make_mosquitto, subscribe):
+@pytest.mark.fault(18, "subscriber that never reads")
+async def test_one_that_hangs_holds_up_neither_publishing_nor_the_others(make_mosquitto, subscribe, measured):
     mosquitto = make_mosquitto("max_queued_messages 100")
     with socket.create_connection(("127.0.0.1", mosquitto.port)) as hung:
         hung.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -30,3 +31,4 @@ async def test_one_that_hangs_holds_up_neither_publishing_nor_the_others(make_mo
             await arrives(other, 3000, "/utterance")
             assert numbers(other.received) == list(range(3000))
             assert (sink.health().state, sink.health().dropped) == ("ok", 0)
+            measured(lost=0)

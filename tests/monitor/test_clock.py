@@ -7,6 +7,7 @@ import pytest
 from monitor.clock import WallClock, steady_s
 
 
+@pytest.mark.fault(16, "clock as read, hours on and back")
 def test_a_wall_clock_that_was_set_is_noticed_once_and_by_how_much(monkeypatch):
     now = {"wall": 1000.0, "steady": 7.0}
     monkeypatch.setattr(time, "time", lambda: now["wall"])

@@ -162,6 +162,7 @@ async def test_a_second_process_is_refused_with_the_number_of_the_first_until_th
     assert await left_in(path) == []
 
 
+@pytest.mark.fault(5, "no database at all")
 async def test_a_file_that_is_no_database_is_set_aside_and_a_new_one_begun(tmp_path, caplog):
     path = tmp_path / "outbox"
     path.write_text("something else " * 1000)
@@ -184,6 +185,7 @@ async def test_a_database_of_another_program_is_set_aside_too(tmp_path):
         assert other.execute("SELECT title FROM event").fetchall() == []
 
 
+@pytest.mark.fault(5, "database damaged")
 async def test_of_a_damaged_file_what_can_be_read_is_kept(tmp_path):
     path = tmp_path / "outbox"
     async with opened(path) as (outbox, _):
@@ -250,6 +252,7 @@ def test_a_folder_is_refused_as_outbox(tmp_path):
         outbox_path(MqttSettings(outbox=str(tmp_path)), ADDRESS)
 
 
+@pytest.mark.fault(16, "clock as read, 10 h on and back, between two runs")
 async def test_setting_the_clock_makes_nothing_that_waits_older_or_younger_for_the_next_run(tmp_path, monkeypatch):
     path, wall = tmp_path / "outbox", time.time
     for by_s in (36_000, -36_000):

@@ -78,6 +78,7 @@ def test_a_missing_file_is_named(folder, name):
 
 
 @pytest.mark.parametrize("size", [0, 5, 1000, -100])
+@pytest.mark.fault(14, "weights cut short")
 def test_a_truncated_weights_file_is_named(folder, size):
     data = (folder / WEIGHTS_NAME).read_bytes()
     (folder / WEIGHTS_NAME).unlink()
@@ -93,6 +94,7 @@ def test_a_tokenizer_with_more_pieces_than_the_model_is_refused(folder):
     refused(folder, "tokenizer.json", "411 pieces, the model knows 410")
 
 
+@pytest.mark.fault(14, "tensor missing")
 def test_a_missing_tensor_is_named(folder, change):
     change(**{A_TENSOR: None})
     refused(folder, A_TENSOR, "is missing")
@@ -103,12 +105,14 @@ def test_an_unexpected_tensor_is_named(folder, change):
     refused(folder, WEIGHTS_NAME, "unexpected tensor surplus")
 
 
+@pytest.mark.fault(14, "wrong shape")
 def test_a_mis_shaped_tensor_is_named_with_both_shapes(folder, change):
     change(**{A_TENSOR: torch.zeros(3, 4)})
     refused(folder, WEIGHTS_NAME, A_TENSOR, "[3, 4]", "[64, 32]")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.fault(14, "NaN and infinity in the weights")
 def test_a_tensor_that_is_not_finite_is_named(folder, change, value):
     tensor = torch.zeros(64, 32)
     tensor[63, 31] = value

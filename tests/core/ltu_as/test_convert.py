@@ -1,11 +1,14 @@
 """The authors' files become one model folder that gives the same logits; anything odd about them is refused."""
 
 import hashlib
+import io
 import json
 import os
 import pickle
+import resource
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -223,11 +226,33 @@ class Canary:
         return os.mkdir, (str(self.path),)
 
 
+@pytest.mark.fault(15, "pickle that makes a folder")
 def test_a_pickle_that_would_run_a_program_does_not_run_it(files, tmp_path):
     torch.save({"x": Canary(tmp_path / "canary")}, files["ltu_as"])
     with pytest.raises(ModelError, match="refused"):
         convert(**files, out=tmp_path / "out")
     assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.fault(15, "checkpoint of 100 kB that unpacks to 100 MB: {part}")
+@pytest.mark.parametrize("part", ["data.pkl", "data/0"])
+def test_a_checkpoint_that_is_compressed_is_refused_before_it_is_unpacked(files, tmp_path, part):
+    """A pickle of any length is in its pack, and tensors that are mapped would be read as they are packed."""
+    whole = zipfile.ZipFile(io.BytesIO(files["ltu_as"].read_bytes()))
+    with zipfile.ZipFile(files["ltu_as"], "w") as bomb:
+        for name in whole.namelist():
+            if name.endswith(f"/{part}"):
+                bomb.writestr(name, b"\x80\x02" + bytes(100_000_000), zipfile.ZIP_DEFLATED)
+            else:
+                bomb.writestr(name, whole.read(name))
+    before_mb = peak_mb()
+    with pytest.raises(ModelError, match="it is compressed"):
+        convert(**files, out=tmp_path / "out")
+    assert peak_mb() - before_mb < 50
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def test_missing_inputs_and_a_folder_in_use_are_usage_errors(files, tmp_path):

@@ -75,6 +75,7 @@ class TestFormats:
         assert np.corrcoef(heard[middle], pcm16(tone(16_000))[: len(heard)][middle])[0, 1] > 0.998
 
     @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
+    @pytest.mark.fault(13, "8, 24 and 32 bits, float, double, mu-law")
     def test_any_sample_type_sounds_the_same(self, tmp_path, subtype):
         soundfile.write(tmp_path / "a.wav", tone(16_000), 16_000, subtype=subtype)
         assert np.max(np.abs(read_audio(tmp_path / "a.wav") - pcm16(tone(16_000)).astype(int))) < 600
@@ -96,6 +97,7 @@ class TestFormats:
             soundfile.write(tmp_path / "a.wav", samples * [1, other], 16_000, subtype="DOUBLE")
             assert np.max(np.abs(read_audio(tmp_path / "a.wav") - pcm16(samples[:, 0]).astype(int))) <= 1
 
+    @pytest.mark.fault(13, "constant offset")
     def test_a_constant_offset_stays(self, tmp_path):
         soundfile.write(tmp_path / "a.wav", np.full(4_800, 0.5), 48_000)
         assert np.all(np.abs(read_audio(tmp_path / "a.wav")[200:-200] - 16_384) <= 1)
@@ -128,6 +130,7 @@ class TestBlocks:
         assert 0 < len(blocks[-1]) <= max(1, round(block_s * 16_000))
         assert np.array_equal(np.concatenate(blocks), read_audio(path))
 
+    @pytest.mark.fault(13, "192 kHz, 8 channels, 96 MB")
     def test_memory_does_not_grow_with_the_file(self, tmp_path):
         path = tmp_path / "long.wav"
         data_bytes = 96_000_000
@@ -146,6 +149,7 @@ class TestBlocks:
 
 
 class TestBadSamples:
+    @pytest.mark.fault(13, "NaN and infinity")
     def test_samples_that_are_not_numbers_become_silence_and_are_counted(self, tmp_path):
         samples = tone(16_000)
         samples[[100, 200, 300]] = [np.nan, np.inf, -np.inf]
@@ -156,6 +160,15 @@ class TestBadSamples:
         expected = pcm16(tone(16_000))
         expected[[100, 200, 300]] = 0
         assert np.array_equal(heard, expected)
+
+    @pytest.mark.filterwarnings("error")
+    def test_one_that_signals_to_the_processor_is_counted_like_any_other(self, tmp_path):
+        samples = np.full(1_000, 20_000, "<f4")
+        samples[10:11].view("<u4")[0] = 0x7F80_0001
+        soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
+        with AudioFile(tmp_path / "a.wav") as audio:
+            assert len(np.concatenate(list(audio.blocks(0.1)))) == 1_000
+            assert audio.bad_samples == 1
 
     def test_one_absurd_value_does_not_drown_its_neighbours(self, tmp_path):
         samples = tone(48_000)
@@ -186,6 +199,7 @@ class TestBadSamples:
 
 
 class TestShortAndLong:
+    @pytest.mark.fault(13, "one sample")
     def test_one_sample_is_sound(self, tmp_path):
         soundfile.write(tmp_path / "a.wav", np.array([0.5]), 16_000)
         assert read_audio(tmp_path / "a.wav").tolist() == [16_384]
@@ -195,6 +209,7 @@ class TestShortAndLong:
         with pytest.raises(AudioError, match=r"a\.wav holds no sound"):
             read_audio(tmp_path / "a.wav")
 
+    @pytest.mark.fault(13, "no sample")
     def test_no_sample_is_an_error(self, tmp_path):
         soundfile.write(tmp_path / "a.wav", np.empty(0), 16_000)
         with pytest.raises(AudioError, match=r"a\.wav holds no sound"):
@@ -251,11 +266,32 @@ class TestFilesThatAreNotSound:
             read_audio(tmp_path / "a.mp3")
 
     @pytest.mark.parametrize(("rate_hz", "channels"), [(2_000_000_000, 1), (100, 1), (48_000, 1_000)])
+    @pytest.mark.fault(13, "2,000,000,000 Hz, 100 Hz, 1000 channels")
     def test_a_header_out_of_bounds_is_refused_before_memory_is_taken(self, tmp_path, rate_hz, channels):
         header = wav_header(rate_hz=rate_hz, channels=channels, data_bytes=4_000)
         (tmp_path / "a.wav").write_bytes(header + bytes(4_000))
         with pytest.raises(AudioError, match=r"outside 8000\.\.384000 Hz|more than 64"):
             AudioFile(tmp_path / "a.wav")
+
+    @pytest.fixture
+    def caf(self, tmp_path):
+        """One that FFmpeg reads where libsndfile cannot."""
+        soundfile.write(tmp_path / "a.caf", noise(4_000), 16_000, subtype="ALAC_16")
+        return tmp_path / "a.caf"
+
+    def test_a_file_that_says_to_read_on_before_its_beginning_is_one_line_and_nothing_is_printed(self, caf, capfd):
+        content = caf.read_bytes()
+        size_at = content.find(b"data") + 4
+        caf.write_bytes(content[:size_at] + b"\x7f" + bytes(7) + content[size_at + 8 :])
+        with pytest.raises(AudioError, match=r"a\.caf cannot be read as sound: it looks like CAF"):
+            AudioFile(caf)
+        assert capfd.readouterr() == ("", "")
+
+    def test_sound_without_what_its_decoder_needs_is_one_line(self, caf):
+        content = caf.read_bytes()
+        caf.write_bytes(content[: content.find(b"kuki")] + content[content.find(b"pakt") :])
+        with pytest.raises(AudioError, match=r"a\.caf is damaged .* packets that cannot be decoded: 1"):
+            read_audio(caf)
 
     def test_a_name_that_is_not_utf8_is_read_all_the_same(self, tmp_path):
         path = Path(os.fsdecode(bytes(tmp_path) + b"/\xff\xfe.wav"))
@@ -265,6 +301,7 @@ class TestFilesThatAreNotSound:
 
 class TestFilesCutShort:
     @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff", "au"])
+    @pytest.mark.fault(13, "cut in half, six kinds")
     def test_a_truncated_file_gives_all_it_holds_and_then_an_error(self, tmp_path, suffix):
         path = tmp_path / f"a.{suffix}"
         soundfile.write(path, noise(480_000), 48_000)
@@ -274,6 +311,7 @@ class TestFilesCutShort:
         assert "cut short" in error.one_line()
         assert f"{len(heard) / 16_000:.2f} s" in error.one_line()
 
+    @pytest.mark.fault(13, "FLAC damaged in the middle")
     def test_a_damaged_file_gives_what_comes_before_the_damage(self, tmp_path):
         path = tmp_path / "a.flac"
         soundfile.write(path, noise(160_000), 16_000)
@@ -287,6 +325,7 @@ class TestFilesCutShort:
         assert np.array_equal(heard, whole[: len(heard)])
 
     @pytest.mark.parametrize("claimed_bytes", [0x7FFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFF0])
+    @pytest.mark.fault(13, "a length that cannot be")
     def test_a_recording_that_was_piped_with_an_unknown_length_is_whole(self, tmp_path, claimed_bytes):
         samples = pcm16(tone(16_000))
         (tmp_path / "a.wav").write_bytes(wav_header(data_bytes=claimed_bytes) + samples.tobytes())

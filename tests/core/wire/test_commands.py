@@ -61,6 +61,7 @@ def test_a_command_may_be_as_short_as_its_name():
         (b'{"command": "pause", "id": "%s"}' % (b"x" * 5000), "at most 4096 are read"),
     ],
 )
+@pytest.mark.fault(12, "invalid UTF-8 and JSON, 1e308, deep nesting, too long")
 def test_what_is_no_command_is_refused_in_one_line_that_lists_the_commands(sent, why):
     with pytest.raises(CommandError, match=why) as refusal:
         decode_command(sent)

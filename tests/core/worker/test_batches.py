@@ -29,6 +29,7 @@ def distributions(readings: list[Reading]) -> list:
     return [reading.distribution for reading in readings]
 
 
+@pytest.mark.fault(10, "no memory for more than 4 at once (made up)")
 def test_a_batch_beyond_memory_is_halved_until_it_fits_and_stays_small():
     model = Recorder(max_batch=4)
     reader = BatchReader(model)
@@ -40,6 +41,7 @@ def test_a_batch_beyond_memory_is_halved_until_it_fits_and_stays_small():
     assert model.sizes == [3, 3, 3, 3]
 
 
+@pytest.mark.fault(10, "memory that is free again (made up)")
 def test_the_batch_grows_back_one_at_a_time_after_a_long_good_stretch():
     model = Recorder(max_batch=4)
     reader = BatchReader(model)

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,7 @@ async def test_a_failed_utterance_gets_a_reason_and_spares_its_batch_and_the_pro
 
 
 @pytest.mark.parametrize("fault", ["crash", "exit", "cuda error"])
+@pytest.mark.fault(10, "{fault}, by one utterance again and again (made up)")
 async def test_an_utterance_that_kills_the_process_twice_is_given_up_and_its_batch_is_read(fault: str):
     async with inference() as worker:
         readings = await worker.read([*SOUNDS, faulty(fault), *SOUNDS])
@@ -130,9 +132,12 @@ async def test_an_utterance_that_kills_the_process_twice_is_given_up_and_its_bat
     assert readings[len(SOUNDS)].reason == "worker failed"
 
 
-async def test_an_utterance_that_hangs_is_given_up_after_the_time_limit():
+@pytest.mark.fault(9, "a reading without end, limit 1 s")
+async def test_an_utterance_that_hangs_is_given_up_after_the_time_limit(measured):
     async with inference(read_timeout_s=1) as worker:
+        began_s = time.monotonic()
         readings = await worker.read([faulty("hang"), *SOUNDS])
+        measured(healed_s=time.monotonic() - began_s, lost="1 utterance, with a reason")
         assert worker.health.state == "ready"
     assert reasons(readings) == ["worker failed", *[None] * len(SOUNDS)]
     assert distributions(readings)[1:] == EXPECTED
@@ -147,7 +152,8 @@ async def test_a_hang_is_noticed_by_what_is_usual_long_before_the_time_limit():
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
-async def test_a_batch_survives_the_end_of_the_process_that_reads_it(tmp_path: Path, sent: signal.Signals):
+@pytest.mark.fault(9, "{sent.name} while it reads")
+async def test_a_batch_survives_the_end_of_the_process_that_reads_it(tmp_path: Path, sent: signal.Signals, measured):
     hold = tmp_path / "hold"
     async with inference(f"fake:hold_while={hold}", read_timeout_s=2) as worker:
         victim = child_of(os.getpid())
@@ -159,7 +165,9 @@ async def test_a_batch_survives_the_end_of_the_process_that_reads_it(tmp_path: P
         os.kill(victim, sent)
         if sent == signal.SIGTERM:
             os.kill(victim, signal.SIGCONT)  # a stopped process takes only SIGKILL
+        sent_s = time.monotonic()
         assert distributions(await reading) == EXPECTED
+        measured(healed_s=time.monotonic() - sent_s, lost=0)
         assert worker.health.generation == 2
         assert is_gone(victim)
         assert child_of(os.getpid()) != victim
@@ -188,6 +196,7 @@ async def test_a_listener_that_raises_does_not_end_the_supervision():
         assert distributions(await worker.read(SOUNDS)) == EXPECTED
 
 
+@pytest.mark.fault(9, "crash at every start")
 async def test_a_crash_loop_opens_the_breaker_and_the_worker_recovers_by_itself(tmp_path: Path):
     broken = tmp_path / "broken"
     seen: list[WorkerStatus] = []
@@ -240,6 +249,7 @@ async def test_a_model_that_does_not_exist_is_a_usage_error():
         await inference("fake:speed=3").start()
 
 
+@pytest.mark.fault(9, "exit while it loads")
 async def test_a_process_that_dies_while_loading_is_told_in_one_line(tmp_path: Path):
     with pytest.raises(WorkerError, match="did not get ready: exit code 70"):
         await inference(f"fake:broken_while={tmp_path}").start()
@@ -315,6 +325,7 @@ async def test_a_cancelled_read_does_not_shift_later_answers(tmp_path: Path):
         assert worker.health.restarts == 0
 
 
+@pytest.mark.fault(9, "a reading without end, seen from the event loop")
 async def test_the_event_loop_runs_on_while_the_model_is_busy():
     async with inference() as worker:
         hanging = asyncio.create_task(worker.read([faulty("hang")]))

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ def test_a_command_passes_and_a_retained_one_is_nothing():
     assert (gate.counts.passed, gate.counts.retained) == (1, 1)
 
 
+@pytest.mark.fault(12, "a flood, retained ones")
 def test_of_a_flood_one_message_is_answered_until_there_is_room_again():
     gate = Gate(rate_per_s=4, burst=10)
     judged = [gate.push(PAUSE, retained=False, now_s=1.0) for _ in range(50)]
@@ -55,6 +57,7 @@ def test_every_message_is_counted_once_and_the_rate_holds(messages):
     assert counts.passed + counts.refused <= 10 + 5 * now_s + 1e-6
 
 
+@pytest.mark.fault(12, "100,000 bent messages")
 def test_a_hundred_thousand_messages_of_junk_lead_to_at_most_one_refusal_each():
     gate = Gate(rate_per_s=1e9)  # every one of them is read
     refusals = 0

@@ -199,6 +199,7 @@ async def test_events_after_the_reader_has_gone_are_counted(pipe):
         assert sink.health().queued == 0
 
 
+@pytest.mark.fault(18, "reader of standard output that stalls")
 async def test_a_reader_that_stalls_never_stalls_the_pipeline(pipe, monkeypatch):
     monkeypatch.setattr(jsonl, "QUEUE_LINES", 10)
     path, reader = pipe

@@ -34,6 +34,7 @@ def outbox(tmp_path: Path) -> str:
     return str(tmp_path / "outbox")
 
 
+@pytest.mark.fault(17, "a second monitor of the node, three times")
 async def test_a_second_monitor_of_a_node_does_not_start_and_the_first_does_not_notice(mosquitto, subscribe):
     subscriber = subscribe(mosquitto.port)
     async with mqtt(mosquitto.address) as first:
@@ -50,6 +51,7 @@ async def test_a_second_monitor_of_a_node_does_not_start_and_the_first_does_not_
     assert set(subscriber.payloads("desk/availability")[:-1]) == {"online"}
 
 
+@pytest.mark.fault(17, "two that could not hear each other")
 async def test_monitors_that_could_not_hear_each_other_at_first_are_one_once_they_can(mosquitto, subscribe):
     subscriber = subscribe(mosquitto.port)
     async with Wire(mosquitto.port) as wire:
@@ -352,6 +354,7 @@ async def test_what_one_run_could_not_publish_the_next_publishes_before_its_own(
         assert sink.health().queued == 0
 
 
+@pytest.mark.fault(16, "clock as read, 10 h on, while events wait")
 async def test_what_waits_is_not_too_old_because_the_clock_was_set(mosquitto, subscribe, monkeypatch):
     subscriber, wall = subscribe(mosquitto.port), time.time
     async with Wire(mosquitto.port) as wire:

@@ -97,7 +97,8 @@ def test_a_device_that_refuses_16_khz_mono_is_opened_at_its_own_rate(pulse, spee
     assert report["lost"] == 0
 
 
-def test_sound_that_the_device_lost_is_counted(pulse):
+@pytest.mark.fault(8, "sink of PulseAudio suspended for 0.4 s")
+def test_sound_that_the_device_lost_is_counted(pulse, measured):
     recorder = start_recording(pulse, "mic", 5.0)
     time.sleep(2.0)
     started_s = time.monotonic()
@@ -105,9 +106,11 @@ def test_sound_that_the_device_lost_is_counted(pulse):
     at_most_s = time.monotonic() - started_s
     _, report = finish(recorder)
     assert 0.3 < report["lost"] / 16_000 < at_most_s + 0.1
+    measured(lost=f"{report['lost'] / 16_000:.2f} s, counted")
 
 
-def test_a_program_that_was_stopped_for_a_while_loses_nothing_and_goes_on(pulse):
+@pytest.mark.fault(8, "SIGSTOP of the program for 2.5 s")
+def test_a_program_that_was_stopped_for_a_while_loses_nothing_and_goes_on(pulse, measured):
     recorder = start_recording(pulse, "mic", 4.0)
     recorder.send_signal(signal.SIGSTOP)
     time.sleep(2.5)
@@ -115,15 +118,19 @@ def test_a_program_that_was_stopped_for_a_while_loses_nothing_and_goes_on(pulse)
     _, report = finish(recorder)
     assert report["samples"] >= 4.0 * 16_000
     assert report["lost"] == 0
+    measured(lost=0)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_microphone_that_vanishes_is_reported_at_once(how):
+@pytest.mark.fault(7, "{how.name} of PulseAudio")
+def test_a_microphone_that_vanishes_is_reported_at_once(how, measured):
     """SIGSTOP is the sound server that hangs: it neither delivers nor closes."""
     with start_pulse() as pulse:
         recorder = start_recording(pulse, "mic", 3_600)
         pulse.process.send_signal(how)
+        sent_s = time.monotonic()
         _, report = recorder.communicate(timeout=30)  # of the hour that it would go on
+        measured(detected_s=time.monotonic() - sent_s)
     assert recorder.returncode == 1
     assert b"AudioError: microphone default stopped delivering sound" in report
     assert b"Traceback" not in report
