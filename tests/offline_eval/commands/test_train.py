@@ -49,6 +49,7 @@ def test_one_command_trains_a_model_from_a_table(tones: Path, small_whisper: Pat
     assert "epoch 1: loss" in printed.err
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         "config.json",
+        "learned_from.json",
         "model.safetensors",
         "tokenizer.json",
         "MODEL_CARD.md",
