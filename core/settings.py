@@ -147,9 +147,9 @@ class ModelSettings:
     adapt_readings: bool = False
     """For a model that is not made for that: divide each reading by the stream's mean reading, towards mostly neutral
     speech (see core/mean_reading.py)."""
-    neutral_odds: Positive = 1.0
-    """How much likelier neutral speech is, where the program listens, than each other emotion. 1: all four alike, as
-    ltu-as-mini learned it."""
+    neutral_odds: Positive | Literal["auto"] = "auto"
+    """How much likelier neutral speech is, where the program listens, than each other emotion. 1: all four alike; auto:
+    as the model folder's calibration.json says, and without one 1."""
     transcript: bool = False
     """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
     explain: bool = False

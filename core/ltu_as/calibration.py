@@ -32,6 +32,8 @@ FORMAT: Final = "emotion-monitor/calibration/1"
 LEAST = 1e-10
 """Probabilities below count as this: a linear read-out's clipped zero is no certainty."""
 
+Odds = Annotated[float, Interval(gt=0, le=100)]
+
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 _FIT_AGAIN = "fit it again with `emotion-eval calibrate`, or remove the file"
 
@@ -128,6 +130,8 @@ class Calibration:
         fitted_on: Which speakers and how many clips, in a few words.
         entries: Corrections; what has none is uncalibrated.
         abstention: When there is no reading; None: only when the model cannot take the sound.
+        neutral_odds: How much likelier neutral speech is than each other emotion where the model is meant to listen,
+            see `EmotionDistribution.expecting`; a choice, nothing that is fitted.
 
     Raises:
         ValueError: Two entries are for the same way of asking and reading.
@@ -140,6 +144,7 @@ class Calibration:
     fitted_on: str
     entries: tuple[Entry, ...] = ()
     abstention: Abstention | None = None
+    neutral_odds: Odds = 1.0
 
     def __post_init__(self) -> None:
         for way, times in Counter(entry.way for entry in self.entries).items():

@@ -49,7 +49,7 @@ class LTUASReader:
         calibrate: Correct readings as the folder's calibration.json says, if it holds this prompt and read-out.
         abstain: Give no reading where that file's thresholds say so.
         adapt: Use the anchors that readings are asked with, if the model is made for it.
-        neutral_odds: See `EmotionDistribution.expecting`.
+        neutral_odds: See `EmotionDistribution.expecting`; None: what the calibration says, and without one 1.
 
     Raises:
         ModelError: The folder cannot be used, its calibration is broken or that of other weights, or the model does
@@ -71,7 +71,7 @@ class LTUASReader:
         calibrate: bool = True,
         abstain: bool = True,
         adapt: bool = True,
-        neutral_odds: float = 1.0,
+        neutral_odds: float | None = None,
     ) -> None:
         if dtype is None:
             dtype = "float32" if device == "cpu" else stored_dtype(folder)
@@ -104,9 +104,10 @@ class LTUASReader:
         self._correction = None
         if loaded and calibrate:
             self._correction = loaded.calibration.entry(self._prompt, self._kind, pool, scope)
-        self._neutral_odds = neutral_odds
+        expected = loaded.calibration.neutral_odds if loaded and self._correction else 1.0
+        self._neutral_odds = expected if neutral_odds is None else neutral_odds
         options: list[str] = [] if (pool, scope) == ("mean", "all") else [pool, scope]
-        options += [] if neutral_odds == 1 else [f"neutral_odds={neutral_odds:g}"]
+        options += [] if self._neutral_odds == expected else [f"neutral_odds={self._neutral_odds:g}"]
         self._stamp = ModelStamp(
             name=config.name,
             sha256=sha256,
@@ -122,7 +123,7 @@ class LTUASReader:
 
     @property
     def stamp(self) -> ModelStamp:
-        """Name, hash, prompt, read-out (with pool and scope, unless mean and all, and other odds) and calibration."""
+        """Name, hash, prompt, read-out (with pool, scope and odds where they are not the usual) and calibration."""
         return self._stamp
 
     @property

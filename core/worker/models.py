@@ -83,5 +83,5 @@ def _read_model(folder: Path, settings: ModelSettings, *, threads: int) -> Emoti
         calibrate=settings.calibration == "auto",
         abstain=settings.abstain,
         adapt=settings.adapt,
-        neutral_odds=settings.neutral_odds,
+        neutral_odds=None if settings.neutral_odds == "auto" else settings.neutral_odds,
     )

@@ -49,6 +49,7 @@ class Job:
             are fitted on, and both are others than those of the training.
         training_clips: At most so many clips of the train speakers say what training speech is like.
         device: Where the model runs.
+        neutral_odds: Written into the calibration, see there; nothing here is fitted or judged with it.
     """
 
     model: Path
@@ -61,6 +62,7 @@ class Job:
     seed: int = 0
     training_clips: int = 1000
     device: str = "cpu"
+    neutral_odds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,7 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         fitted_on=_fitted_on(labelled, held_out),
         entries=tuple(row.entry for row in fitted if row.entry),
         abstention=thresholds(),
+        neutral_odds=job.neutral_odds,
     )
     path = job.out or job.model / CALIBRATION_NAME
     calibration.to_json(path)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from offline_eval.calibration.calibrate import Outcome
-from offline_eval.calibration.report import corrections
+from offline_eval.calibration.report import corrections, expectation
 from offline_eval.calibration.worth import Fitted
 
 CARD_NAME = "MODEL_CARD.md"
@@ -41,6 +41,8 @@ Before: as the model reads. After: each {outcome.held_out} corrected by a fit to
 calibration error in 15 bins; each corpus counts alike.
 
 {table}
+
+{expectation(outcome.calibration)}
 
 ![Reliability of the default read-out: accuracy by top probability, before and after]({PLOT_NAME})
 

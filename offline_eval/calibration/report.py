@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from core.ltu_as.abstention import REASONS, Abstention
+from core.ltu_as.calibration import Calibration
 from offline_eval.calibration.calibrate import Outcome
 from offline_eval.calibration.worth import Fitted, Refused
 
@@ -16,6 +17,8 @@ def report(outcome: Outcome) -> str:
             "NLL in nats, expected calibration error in 15 bins; each corpus counts alike.",
             "",
             *corrections(outcome.fitted),
+            "",
+            expectation(outcome.calibration),
             "",
             *_thresholds(outcome.calibration.abstention or Abstention()),
             "",
@@ -43,6 +46,17 @@ def corrections(rows: Sequence[Fitted]) -> Iterator[str]:
                 *(f"{v:.3f}" for v in (worth.before.nll, worth.after.nll, worth.before.ece, worth.after.ece)),
             ]
             yield f"| {' | '.join([row.prompt, row.readout, str(row.clips), *cells])} |"
+
+
+def expectation(calibration: Calibration) -> str:
+    """What is taken to be likely before anything is heard."""
+    odds = calibration.neutral_odds
+    if odds == 1:
+        return "Live, all four emotions are expected alike."
+    return (
+        f"Live, neutral speech is expected {odds:g} times as often as each other emotion (`neutral_odds`, a choice);\n"
+        "the numbers above are without that."
+    )
 
 
 def _thresholds(abstention: Abstention) -> Iterator[str]:

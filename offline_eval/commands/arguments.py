@@ -4,6 +4,8 @@ import argparse
 import difflib
 from collections.abc import Callable, Sequence
 
+from core.command_line import above_0
+
 
 def add_data(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Adds `--data` (data, a list; None where it need not be given), and `--dev-speakers` and `--without`, tuples."""
@@ -39,6 +41,17 @@ def add_left_out(parser: argparse._ActionsContainer, purpose: str) -> None:
         default=[],
         metavar="CORPUS=MODEL",
         help=f"a corpus of the data, and a model trained alike but without it (train --without): {purpose}",
+    )
+
+
+def add_neutral_odds(parser: argparse.ArgumentParser, *, default: float | None, meaning: str) -> None:
+    """Adds `--neutral-odds` (neutral_odds, a number above 0)."""
+    parser.add_argument(
+        "--neutral-odds",
+        type=above_0,
+        default=default,
+        metavar="N",
+        help=f"how much likelier neutral speech is than each other emotion, as model.neutral_odds: {meaning}",
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.command_line import whole_number
-from offline_eval.commands.arguments import add_data, add_left_out
+from offline_eval.commands.arguments import add_data, add_left_out, add_neutral_odds
 from offline_eval.commands.progress import say
 
 
@@ -38,6 +38,7 @@ def add_to(commands: Any) -> None:
         metavar="N",
         help="at most so many train clips say what training speech is like (default %(default)s; 0: no such check)",
     )
+    add_neutral_odds(parser, default=1.0, meaning="written into the calibration, nothing is fitted with it (default 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the content-free sounds (default 0)")
     parser.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the model runs (default cpu)")
     parser.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: all cores)")
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         training_clips=arguments.training_clips,
         device=arguments.device,
+        neutral_odds=arguments.neutral_odds,
     )
     outcome = calibrate(job, progress=say)
     if arguments.out is None:

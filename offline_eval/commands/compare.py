@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.command_line import whole_number
 from core.errors import UsageError
-from offline_eval.commands.arguments import add_data, add_left_out, add_recipe, names
+from offline_eval.commands.arguments import add_data, add_left_out, add_neutral_odds, add_recipe, names
 from offline_eval.commands.compare_folders import compare_folders
 from offline_eval.commands.progress import say
 
@@ -73,6 +73,7 @@ def add_to(commands: Any) -> None:
         "of the speaker, of which 70 %% are neutral, or 60 %% of an emotion; with :readings any model, over the "
         "mean of its readings of these (default 0)",
     )
+    add_neutral_odds(parser, default=1.0, meaning="how finished models read (default 1: corpora hold emotions alike)")
     parser.add_argument(
         "--condition",
         choices=list(_CONDITIONS),
@@ -210,7 +211,11 @@ def _finished(arguments: argparse.Namespace) -> "list[System]":
     from core.ltu_as.folder import resolve_model
     from offline_eval.comparison.finished_model import FinishedModel, Listening
 
-    models = {corpus: Listening(resolve_model(model), calibrate=bool(arguments.model)) for corpus, model in named}
+    odds = arguments.neutral_odds
+    models = {
+        corpus: Listening(resolve_model(model), calibrate=bool(arguments.model), neutral_odds=odds)
+        for corpus, model in named
+    }
     return [FinishedModel(models, stream, arguments.seed) for stream in arguments.heard]
 
 

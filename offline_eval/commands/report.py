@@ -1,13 +1,12 @@
 """emotion-eval report: what a run came to, as a page, as Markdown, and as JSON."""
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
 from core.command_line import whole_number
 from core.errors import UsageError
-from offline_eval.commands.arguments import add_data
+from offline_eval.commands.arguments import add_data, add_neutral_odds
 from offline_eval.commands.report_ordinary import report_ordinary
 
 _DRAWS = 2_000
@@ -35,13 +34,7 @@ def add_to(commands: Any) -> None:
         "--model", metavar="NAME|DIR", help="report what this model hears; then only what follows down to --out"
     )
     parser.add_argument("--adapt", action="store_true", help="let the model get to know each recording's voice")
-    parser.add_argument(
-        "--neutral-odds",
-        type=_odds,
-        default=1.0,
-        metavar="N",
-        help="how much likelier neutral speech is than each other emotion, as model.neutral_odds (default 1)",
-    )
+    add_neutral_odds(parser, default=None, meaning="with --model (default: as its calibration says)")
     add_data(parser, required=False)
     parser.add_argument(
         "--cache",
@@ -94,11 +87,3 @@ def run(arguments: argparse.Namespace) -> int:
     for path in written:
         print(path)
     return 0
-
-
-def _odds(text: str) -> float:
-    """An argparse type: a number above zero."""
-    odds = float(text)
-    if not 0 < odds < math.inf:
-        raise ValueError
-    return odds

@@ -26,13 +26,14 @@ class Listening:
     Args:
         folder: The model.
         calibrate: Correct readings as its calibration says.
+        neutral_odds: See `EmotionDistribution.expecting`.
 
     Raises:
         ModelError: The folder cannot be used.
     """
 
-    def __init__(self, folder: Path, *, calibrate: bool) -> None:
-        self._reader = LTUASReader(folder, calibrate=calibrate, abstain=False)
+    def __init__(self, folder: Path, *, calibrate: bool, neutral_odds: float = 1.0) -> None:
+        self._reader = LTUASReader(folder, calibrate=calibrate, abstain=False, neutral_odds=neutral_odds)
         self.name = self._reader.stamp.name
         self.recipe = repr(self._reader.stamp)
         self._heard: dict[Path, EncodedSounds] = {}

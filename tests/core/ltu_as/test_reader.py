@@ -152,7 +152,7 @@ def test_the_folders_own_prompt_and_readout_are_the_defaults(tmp_path):
 def calibrated(folder, tmp_path_factory):
     """The folder with a correction of one read-out and the thresholds given."""
 
-    def build(**thresholds):
+    def build(neutral_odds=1.0, **thresholds):
         copy = tmp_path_factory.mktemp("calibrated")
         for file in folder.iterdir():
             (copy / file.name).symlink_to(file)
@@ -162,6 +162,7 @@ def calibrated(folder, tmp_path_factory):
             fitted_on="nothing",
             entries=(Entry(prompt="single", readout="seq_logprob", temperature=2, prior=prior, prior_strength=0.5),),
             abstention=Abstention(**thresholds),
+            neutral_odds=neutral_odds,
         ).to_json(copy / "calibration.json")
         return copy
 
@@ -178,9 +179,18 @@ def test_a_calibrated_reading_is_the_corrected_one_and_says_so(calibrated, reade
     assert heard.stamp.calibration == hashlib.sha256((folder / "calibration.json").read_bytes()).hexdigest()[:12]
 
 
+def test_neutral_speech_is_as_likely_as_the_calibration_says_unless_one_says_otherwise(calibrated):
+    folder = calibrated(neutral_odds=4)
+    usual, alike = LTUASReader(folder), LTUASReader(folder, neutral_odds=1)
+    (said,), (before,) = usual.read([noise(RATE)]), alike.read([noise(RATE)])
+    assert tuple(said.distribution) == pytest.approx(tuple(before.distribution.expecting(4)), abs=1e-6)
+    assert (usual.stamp.readout, alike.stamp.readout) == ("seq_logprob", "seq_logprob/neutral_odds=1")
+    assert usual.stamp.calibration == alike.stamp.calibration
+
+
 @pytest.mark.parametrize("options", [{"calibrate": False}, {"prompt": "ambiguous"}, {"pool": "sum"}])
 def test_a_reading_that_the_calibration_does_not_cover_stays_as_it_is_and_says_so(calibrated, folder, options):
-    heard, plain = LTUASReader(calibrated(), **options), LTUASReader(folder, **options)
+    heard, plain = LTUASReader(calibrated(neutral_odds=4), **options), LTUASReader(folder, **options)
     assert heard.stamp == plain.stamp
     assert heard.stamp.calibration is None
     assert heard.read([noise(RATE)])[0].distribution == plain.read([noise(RATE)])[0].distribution

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.distribution import EMOTIONS, EmotionDistribution
 from core.ltu_as.tiny import save_tiny
 from tests.offline_eval.command import emotion_eval
 
@@ -82,6 +83,25 @@ def test_corpora_that_were_left_out_are_read_by_their_own_models_before_and_afte
     streams = ["3 heard, 70 % neutral", "3 heard, 60 % anger", "3 heard, 70 % neutral, over its mean reading"]
     systems = ["tiny", *(f"tiny, {stream}" for stream in streams), "class-prior"]
     assert [*json.loads((tmp_path / "compare.json").read_text())["scores"]] == systems
+
+
+def test_a_finished_model_reads_by_other_odds_of_neutral_speech(two_corpora, tmp_path, capsys):
+    save_tiny(tmp_path / "model")
+    left_out = [f"--left-out={corpus}={tmp_path / 'model'}" for corpus in ("even", "odd")]
+    for odds in ("1", "3"):
+        options = ("--systems", "uniform", "--cache", tmp_path / "cache", "--neutral-odds", odds)
+        assert emotion_eval("compare", "--data", two_corpora, *left_out, *options, "--out", tmp_path / odds) == 0
+    capsys.readouterr()
+    alike, likelier = (
+        [
+            EmotionDistribution(*(float(row[emotion]) for emotion in EMOTIONS))
+            for row in csv.DictReader((tmp_path / odds / "predictions.csv").read_text().splitlines())
+            if row["system"] == "tiny"
+        ]
+        for odds in ("1", "3")
+    )
+    for before, after in zip(alike, likelier, strict=True):
+        assert tuple(after) == pytest.approx(tuple(before.expecting(3)), abs=1e-5)
 
 
 def test_what_is_scored_can_be_heard_by_telephone(two_corpora, small_whisper, tmp_path, capsys):
