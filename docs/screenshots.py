@@ -1,23 +1,31 @@
 """Paints the README's pictures of the dashboard: python docs/screenshots.py [--all] [--out DIR] [--size 120x40].
 
-Each picture is a scene of tests/monitor/dashboard/scenes.py in the real dashboard, without a terminal, as SVG and as
-PNG (by rsvg-convert where it is installed, else CairoSVG; Fira Code, if installed, gives the truest letters).
+`sample` and `explained` are the program itself, which plays the shipped sample in real time; every other picture is a
+scene of tests/monitor/dashboard/scenes.py. All are painted by the real dashboard, without a terminal, as SVG and as PNG
+(by rsvg-convert where it is installed, else CairoSVG; Fira Code, if installed, gives the truest letters).
 """
 # ruff: noqa: INP001, T201 - a script
 
 import argparse
 import asyncio
 import html
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from core.wire.events import Event, HealthEvent, UtteranceEvent  # noqa: E402
 from monitor.dashboard import DashboardApp, Session  # noqa: E402
+from monitor.recordings.lines import Line, read_line  # noqa: E402
 from tests.monitor.dashboard import scenes  # noqa: E402
 
 CELL = 12.2
@@ -38,12 +46,36 @@ SHAPES = {
     "╎": [(5.4, 2.0, 1.2, 8.2), (5.4, 14.2, 1.2, 8.2)],
 }
 """What is drawn instead of a character: rectangles (x, y, width, height) in its cell."""
-PICTURES = {"mixed": (), "explained": ("down", "enter"), "overload": ("h",)}
-"""Scenes shown in the documents, and the keys pressed in them."""
+SAMPLE = ROOT / "monitor" / "samples" / "two_cities.flac"
+PICTURES = {"sample": (), "explained": ("down", "enter"), "overload": ("h",)}
+"""What the documents show, and the keys pressed in it."""
+PLAYED = ("sample", "explained")
+"""Those of them that are a run of the program."""
+
+
+@cache
+def played() -> Sequence[Event]:
+    """The events of the program playing its sample, up to the last utterance; it takes as long as the sample."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "monitor", "run", "--headless", "--source", f"file:{SAMPLE}", "--mqtt", "off"]
+        environment = os.environ | {"EMOTION_MONITOR_MODEL__EXPLAIN": "true"}
+        subprocess.run([*command, "--record", folder], check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603
+        (recording,) = Path(folder).glob("*.jsonl")
+        lines = [read_line(line) for line in recording.read_bytes().splitlines()]
+    events = [line.event for line in lines if isinstance(line, Line)]
+    last = max(n for n, event in enumerate(events) if isinstance(event, UtteranceEvent) and event.final)
+    return [*map(_unrecorded, events[: last + 1])]
+
+
+def _unrecorded(event: Event) -> Event:
+    """Recording is how the script gets at the events, not what the picture is about."""
+    if not isinstance(event, HealthEvent):
+        return event
+    return replace(event, recording=None, sinks=())
 
 
 async def paint(scene: str, size: tuple[int, int], theme: str) -> str:
-    """One scene as SVG."""
+    """One picture as SVG."""
     app = DashboardApp(
         on_command=lambda _command: None,
         session=Session(model="ltu-as-mini", prompt="single", readout="seq_logprob"),
@@ -51,7 +83,7 @@ async def paint(scene: str, size: tuple[int, int], theme: str) -> str:
         repaint_s=0.0,
     )
     app.theme = theme
-    for event in scenes.events(scene):
+    for event in played() if scene in PLAYED else scenes.events(scene):
         app.post_event(event)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
