@@ -385,9 +385,13 @@ def _validate(merged: Values, origin: Mapping[tuple[str, str], str]) -> Settings
     try:
         return TypeAdapter(Settings).validate_python(merged)
     except ValidationError as error:
-        first = error.errors()[0]
+        first, *rest = error.errors()
         section, key = str(first["loc"][0]), str(first["loc"][1])
-        msg = f"{origin[section, key]}: {section}.{key} = {_shown(first['input'])}: {first['msg'].lower()}"
+        # What may be one kind of value or another fails as each of them, one after the other.
+        kinds = [one for one in rest if one["loc"][:-1] == first["loc"][:-1] and one["type"] != first["type"]]
+        others = [one["msg"].partition(", unable to")[0].removeprefix("Input should be ") for one in kinds]
+        wanted = " or ".join([first["msg"], *others]).lower()
+        msg = f"{origin[section, key]}: {section}.{key} = {_shown(first['input'])}: {wanted}"
         raise UsageError(msg) from error
 
 

@@ -143,7 +143,7 @@ def _add_convert(commands: Any) -> None:
 
 def _add_bench(commands: Any) -> None:
     bench = commands.add_parser("bench", help="measure this machine", description="Measure this machine.")
-    measures = bench.add_subparsers(title="what", required=True, metavar="NAME")
+    measures = bench.add_subparsers(title="what", required=True)  # without metavar they are named
     latency = _add(measures, "latency", _bench_latency, "utterance to reading by stage, start-up, memory")
     latency.add_argument(
         "--repeat", type=whole_number(1), default=15, metavar="N", help="readings per length (default 15)"

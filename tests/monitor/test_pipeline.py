@@ -390,6 +390,20 @@ async def test_utterances_longer_than_the_model_hears_are_announced():
     assert any(event.where == "model" and "20 s" in event.message for event in memory.of(ErrorEvent))
 
 
+@pytest.mark.parametrize(
+    ("model", "wanted", "times"), [("fake:wordless=1", True, 1), ("fake:wordless=1", False, 0), ("fake", True, 0)]
+)
+async def test_transcripts_that_the_model_never_gives_are_spoken_of_once_where_they_are_wanted(model, wanted, times):
+    plain = settings(model)
+    memory = Memory()
+    asked = replace(plain, model=replace(plain.model, transcript=wanted))
+    await Pipeline(asked, [Clip(realtime=False)], [memory]).run()
+    assert len(memory.of(UtteranceEvent)) > 1
+    told = [event.message for event in memory.of(ErrorEvent)]
+    assert len(told) == times
+    assert all("has no transcriber" in message for message in told)
+
+
 async def test_another_model_reads_from_a_moment_on_and_nothing_that_waited_is_lost():
     memory, clip = Memory(), Clip(realtime=False)
     pipeline = Pipeline(settings("fake:read_s=0.5"), [clip], [memory])
