@@ -1,7 +1,8 @@
 """Settings: defaults here, then a TOML file, then the environment, then flags.
 
-The dataclasses are the truth; config/default.toml is their commented copy, held equal by a test. Environment
-variables are named EMOTION_MONITOR_SECTION__KEY.
+The dataclasses are the truth; config/default.toml is their commented copy, held equal by a test, and default.toml
+beside this file a link to it, so that an installation has it too. Environment variables are named
+EMOTION_MONITOR_SECTION__KEY.
 """
 
 import difflib
@@ -314,6 +315,11 @@ def load_settings(
     return _validate(merged, origin)
 
 
+def documented_defaults() -> str:
+    """Every setting with its default and what it means, as a settings file."""
+    return Path(__file__).with_name("default.toml").read_text(encoding="utf-8")
+
+
 def default_user_file() -> Path:
     """Where a user's own settings are looked for when no --config is given."""
     from platformdirs import user_config_path
@@ -326,7 +332,7 @@ def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         msg = f"{path}: no such settings file"
-        raise UsageError(msg, hint="config/default.toml in the repository is a commented start") from error
+        raise UsageError(msg, hint="emotion-monitor settings prints a commented start") from error
     except RecursionError as error:
         msg = f"{path}: not readable as TOML: nested too deeply"
         raise UsageError(msg, hint="a section holds keys, a key a value or a list") from error

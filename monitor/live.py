@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -96,7 +97,12 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
     ]
     async with AsyncExitStack() as stack:
         sinks: list[Sink] = []  # those that take commands need the pipeline, which needs them only once it runs
-        recorder = Recorder(settings.record, settings.mqtt.node, sinks)
+
+        def obey(command: Command) -> None:
+            pipeline.command(command)
+
+        app = None if headless else _dashboard(settings, obey)
+        recorder = Recorder(settings.record, settings.mqtt.node, sinks, say=partial(_say, app))
 
         async def open_microphone(spec: str) -> Source:
             return await _open_microphone(spec, consent)
@@ -112,9 +118,9 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
         pipeline = Pipeline(
             settings, sources, sinks, open_source=open_microphone, recorder=recorder, on_health=on_health
         )
-        app = None if headless else _dashboard(settings, pipeline.command)
         consent = _consent(settings, app)
         if app is not None:
+            stack.callback(_sum_up, app, recorder, settings.output.sinks)
             sinks.append(await stack.enter_async_context(_dashboard_sink(app)))
         sinks += await open_sinks(settings, sources, pipeline.execute, stack)
         await stack.enter_async_context(recorder)
@@ -149,6 +155,24 @@ async def _open_microphone(spec: str, consent: Consent) -> Source:
         msg = f"{source.name} is not listened to: nobody at the dashboard agreed"
         raise UsageError(msg)
     return source
+
+
+def _say(app: "DashboardApp | None", text: str) -> None:
+    """Tells whoever is there; the one line of a dashboard has more room for a path without the home in it."""
+    if app is None:
+        log.info("%s", text)
+    else:
+        app.say(f"{text[:1].upper()}{text[1:]}".replace(f"{os.path.expanduser('~')}/", "~/"))  # noqa: PTH111 - it never fails
+
+
+def _sum_up(app: "DashboardApp", recorder: Recorder, sinks: Sequence[str]) -> None:
+    """The session in a few lines, for a terminal whose dashboard is gone, and where what it left is."""
+    from monitor.export.brief import brief
+
+    for line in brief(app.exporter.session):
+        log.info("%s", line)
+    for path in (*recorder.made, *filter(None, map(jsonl_target, sinks)), *app.exporter.written):
+        log.info("saved: %s", path)
 
 
 def _consent(settings: Settings, app: "DashboardApp | None") -> Consent:
