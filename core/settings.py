@@ -48,7 +48,8 @@ class SourceSettings:
     """Where sound comes from."""
 
     sources: Annotated[tuple[str, ...], MinLen(1)] = ("auto",)
-    """auto | mic | mic:NAME | file:PATH | stdin | ws://HOST:PORT; auto is the default microphone, or the sample."""
+    """auto | mic | mic:NAME | file:PATH | stdin | ws://HOST:PORT, any with =NAME after it; auto is the default
+    microphone, or the sample."""
     speed: Literal["max"] | Positive = 1.0
     """How fast files and stdin are played: 1 is real time; max waits for the model and drops nothing."""
     retry_s: NotNegative = 3.0

@@ -91,7 +91,8 @@ def _add_run(commands: Any) -> None:
         action="append",
         metavar="SPEC",
         help="mic | mic:NAME | file:PATH | stdin | ws://HOST:PORT; may repeat: each is a stream of its own. "
-        "Default: the microphone, or the shipped sample where there is none",
+        "=NAME after it calls it so in topics, events and on screen. Default: the microphone, or the shipped sample "
+        "where there is none",
     )
     run.add_argument("--speed", metavar="1|N|max", help="how fast files are played; max waits for the model")
     run.add_argument(

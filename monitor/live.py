@@ -25,7 +25,7 @@ from monitor.sinks.jsonl import JsonlSink, jsonl_target
 from monitor.sinks.opening import open_sinks
 from monitor.sinks.recording import Recorder
 from monitor.sinks.sink import Sink
-from monitor.sources.opening import open_source
+from monitor.sources.opening import open_source, tell_apart
 from monitor.sources.portaudio import in_thread
 from monitor.sources.source import Source
 from monitor.systemd import ServiceNotices
@@ -55,14 +55,15 @@ def run(settings: Settings) -> int:
 def _check(settings: Settings, *, headless: bool) -> None:
     """Refuses what would fight over one standard stream."""
     for key, values in (("source.sources", settings.source.sources), ("output.sinks", settings.output.sinks)):
-        twice = [value for value, count in Counter(values).items() if count > 1 and value in {"stdin", "jsonl"}]
+        kinds = Counter(value.partition("=")[0] for value in values)
+        twice = [kind for kind, count in kinds.items() if count > 1 and kind in {"stdin", "jsonl"}]
         if twice:
             msg = f"{key}: {twice[0]} is given twice"
             raise UsageError(msg)
     if not headless and any(jsonl_target(spec) is None for spec in settings.output.sinks):
         msg = "the dashboard and --sink jsonl cannot share one terminal"
         raise UsageError(msg, hint="add --headless, or write to a file with --sink jsonl:PATH")
-    if not headless and "stdin" in settings.source.sources:
+    if not headless and any(spec.partition("=")[0] == "stdin" for spec in settings.source.sources):
         msg = "the dashboard reads its keys from standard input"
         raise UsageError(msg, hint="add --headless to read sound from there")
 
@@ -95,6 +96,7 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
         await in_thread(partial(open_source, spec, speed=settings.source.speed, websocket=settings.websocket))
         for spec in settings.source.sources
     ]
+    tell_apart(sources)
     async with AsyncExitStack() as stack:
         sinks: list[Sink] = []  # those that take commands need the pipeline, which needs them only once it runs
 

@@ -35,6 +35,7 @@ from core.wire.events import (
     LevelEvent,
     NoteEvent,
     SinkHealth,
+    StateEvent,
     TokensEvent,
     UtteranceEvent,
     decode,
@@ -67,6 +68,7 @@ class Clip:
         failure: Exception | None = None,
     ) -> None:
         self.name = "clip"
+        self.label: str | None = None
         self.is_open = False
         self._opens = opens
         self.realtime = realtime
@@ -240,6 +242,30 @@ async def test_a_source_takes_the_place_of_another_as_a_stream_of_its_own():
     assert after.adds_up
     assert {event.stream for event in memory.of(UtteranceEvent)} == {before.stream, after.stream}
     assert not pipeline.errors
+
+
+async def test_every_event_of_a_source_carries_its_name_and_what_takes_its_place_has_it_too():
+    memory, first, second, taken = Memory(), Clip(realtime=True), Clip(realtime=True), Clip(realtime=True)
+    first.label, other = "alice", Clip(realtime=True)
+    other.label = taken.label = "bob"
+    named = {"mic:other": second, "mic:other=bob": taken}
+
+    async def open_source(spec: str) -> Clip:
+        return named[spec]
+
+    pipeline = Pipeline(settings(), [first, other], [memory], open_source)
+    run = asyncio.create_task(pipeline.run())
+    await until(lambda: first.taken > IN_SPEECH, "sound")
+    alice = pipeline.health().streams[0].stream
+    with pytest.raises(UsageError, match="2 sources are called bob"):
+        await pipeline.execute(SwitchSource(source="mic:other=bob", stream=alice))
+    await pipeline.execute(SwitchSource(source="mic:other", stream=alice))
+    await run
+    called = {stream.stream: stream.name for stream in memory.of(HealthEvent)[-1].streams}
+    assert sorted(called.values()) == ["alice", "alice", "bob"]
+    for kind in (UtteranceEvent, StateEvent, LevelEvent, TokensEvent):
+        assert memory.of(kind)
+        assert all(event.name == called[event.stream] for event in memory.of(kind))
 
 
 async def test_streams_that_are_over_do_not_pile_up_when_sources_are_switched():
