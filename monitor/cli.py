@@ -140,7 +140,8 @@ def _add_replay(commands: Any) -> None:
 
 def _add_watch(commands: Any) -> None:
     watch = _add(commands, "watch", _watch, "show a monitor elsewhere in the same dashboard, over an MQTT broker")
-    watch.add_argument("url", metavar="URL", help="mqtt://[USER@]HOST[:PORT] or mqtts://...")
+    text = "mqtt://[USER@]HOST[:PORT] or mqtts://...; default: mqtt.url, or the monitor that runs on this machine"
+    watch.add_argument("url", metavar="URL", nargs="?", help=text)
     watch.add_argument("--node", metavar="NAME", help="the only one to show; all of them unless named")
     watch.add_argument("--base", metavar="TOPIC", help="first level of the topics (mqtt.base)")
     _add_insecure_flag(watch)
