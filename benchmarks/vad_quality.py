@@ -6,7 +6,6 @@ DATA holds vad/clips.csv (clip_id, source), vad/segments.csv (clip_id, start_s, 
 manifest.csv (dataset, path, rms_dbfs), one row per clip of an emotional corpus. Prints Markdown tables.
 """
 
-import argparse
 import csv
 import random
 import time
@@ -20,12 +19,15 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from core.command_line import Parser, end_with
+from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
 from core.settings import Settings, load_settings
 from core.sound.segmenter import Dropped, Output, SpeechSegmenter
 from core.sound.utterance import Utterance
 from core.sound.vad import Vad
 
+NEEDED = ("vad/clips.csv", "vad/segments.csv", "manifest.csv")
 TWINS = {"pyannote_sample"}
 """Clips that are copies of another one."""
 
@@ -43,7 +45,7 @@ class Heard:
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = Parser(prog="vad_quality", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="another setting")
     parser.add_argument("--clips", type=int, default=200, help="clips per emotional corpus, drawn by a fixed seed")
@@ -53,9 +55,22 @@ def main() -> None:
         name, _, value = text.partition("=")
         section, _, key = name.partition(".")
         flags.setdefault(section, {})[key] = value
-    settings = load_settings(environ={}, flags=flags)
-    for line in [*marked_clips(arguments.data, settings), "", *acted_clips(arguments.data, settings, arguments.clips)]:
+    end_with("vad_quality", lambda: measure(arguments.data, load_settings(environ={}, flags=flags), arguments.clips))
+
+
+def measure(data: Path, settings: Settings, per_corpus: int) -> int:
+    """Prints both tables.
+
+    Raises:
+        UsageError: The folder does not hold what it should.
+    """
+    missing = [name for name in NEEDED if not (data / name).is_file()]
+    if missing:
+        msg = f"{data} has no {' and no '.join(missing)}"
+        raise UsageError(msg, hint="benchmarks/vad_quality.py says what the folder holds")
+    for line in [*marked_clips(data, settings), "", *acted_clips(data, settings, per_corpus)]:
         print(line)
+    return 0
 
 
 def marked_clips(data: Path, settings: Settings) -> Iterator[str]:

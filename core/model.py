@@ -51,7 +51,11 @@ class Reading:
 
 
 class EmotionModel(Protocol):
-    """Turns utterances into readings."""
+    """Turns utterances into readings.
+
+    One may also say, by `transcribes`, whether it gives transcripts: then someone who wants them of one that never does
+    is told so.
+    """
 
     @property
     def stamp(self) -> ModelStamp:

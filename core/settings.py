@@ -1,7 +1,8 @@
 """Settings: defaults here, then a TOML file, then the environment, then flags.
 
-The dataclasses are the truth; config/default.toml is their commented copy, held equal by a test. Environment
-variables are named EMOTION_MONITOR_SECTION__KEY.
+The dataclasses are the truth; config/default.toml is their commented copy, held equal by a test, and default.toml
+beside this file a link to it, so that an installation has it too. Environment variables are named
+EMOTION_MONITOR_SECTION__KEY.
 """
 
 import difflib
@@ -47,7 +48,8 @@ class SourceSettings:
     """Where sound comes from."""
 
     sources: Annotated[tuple[str, ...], MinLen(1)] = ("auto",)
-    """auto | mic | mic:NAME | file:PATH | stdin | ws://HOST:PORT; auto is the default microphone, or the sample."""
+    """auto | mic | mic:NAME | file:PATH | stdin | ws://HOST:PORT, any with =NAME after it; auto is the default
+    microphone, or the sample."""
     speed: Literal["max"] | Positive = 1.0
     """How fast files and stdin are played: 1 is real time; max waits for the model and drops nothing."""
     retry_s: NotNegative = 3.0
@@ -314,6 +316,11 @@ def load_settings(
     return _validate(merged, origin)
 
 
+def documented_defaults() -> str:
+    """Every setting with its default and what it means, as a settings file."""
+    return Path(__file__).with_name("default.toml").read_text(encoding="utf-8")
+
+
 def default_user_file() -> Path:
     """Where a user's own settings are looked for when no --config is given."""
     from platformdirs import user_config_path
@@ -326,7 +333,7 @@ def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         msg = f"{path}: no such settings file"
-        raise UsageError(msg, hint="config/default.toml in the repository is a commented start") from error
+        raise UsageError(msg, hint="emotion-monitor settings prints a commented start") from error
     except RecursionError as error:
         msg = f"{path}: not readable as TOML: nested too deeply"
         raise UsageError(msg, hint="a section holds keys, a key a value or a list") from error
@@ -385,9 +392,13 @@ def _validate(merged: Values, origin: Mapping[tuple[str, str], str]) -> Settings
     try:
         return TypeAdapter(Settings).validate_python(merged)
     except ValidationError as error:
-        first = error.errors()[0]
+        first, *rest = error.errors()
         section, key = str(first["loc"][0]), str(first["loc"][1])
-        msg = f"{origin[section, key]}: {section}.{key} = {_shown(first['input'])}: {first['msg'].lower()}"
+        # What may be one kind of value or another fails as each of them, one after the other.
+        kinds = [one for one in rest if one["loc"][:-1] == first["loc"][:-1] and one["type"] != first["type"]]
+        others = [one["msg"].partition(", unable to")[0].removeprefix("Input should be ") for one in kinds]
+        wanted = " or ".join([first["msg"], *others]).lower()
+        msg = f"{origin[section, key]}: {section}.{key} = {_shown(first['input'])}: {wanted}"
         raise UsageError(msg) from error
 
 

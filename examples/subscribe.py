@@ -45,7 +45,8 @@ async def main(arguments: argparse.Namespace) -> None:
         seen[event["id"]] = None
         if len(seen) > REMEMBERED:
             seen.popitem(last=False)
-        print(f"{node}: {described(event)}", flush=True)
+        who = f"{node}, {event['name']}" if event.get("name") else node
+        print(f"{who}: {described(event)}", flush=True)
 
 
 def described(event: dict[str, Any]) -> str:

@@ -7,17 +7,15 @@ import secrets
 import shlex
 import shutil
 import sys
-import tempfile
-import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import aiomqtt
-import psutil
 
 from core import tasks
 from core.errors import BrokerError
+from monitor.broker_folder import RunningBroker, make_folder, write_private
 from monitor.broker_ports import (
     CONFIGURATION_NAME,
     DEFAULT_PORTS,
@@ -41,12 +39,10 @@ RESTART_S = (0.5, 30.0)
 
 REASON_LENGTH = 300
 PROBE_S = 0.02
-CLOCK_SLACK_S = 60.0
 
 _probe_logger = logging.getLogger(f"{__name__}.probe")
 _probe_logger.setLevel(logging.CRITICAL)  # that a listener is not open yet is no error
 
-_PREFIX = "broker-"  # then the process id of the program that owns the folder
 _LISTENING = "emotion-monitor: listening"
 # A client that is back in the very moment in which rumqttd gives its previous session up breaks a lock of that
 # listener, which answers nobody any more.
@@ -113,7 +109,7 @@ class EmbeddedBroker:
 
     async def __aenter__(self) -> Self:
         try:
-            self.folder = _make_folder(self._runtime)
+            self.folder = make_folder(self._runtime)
         except OSError as error:
             msg = f"no folder for the embedded broker: {error}"
             raise BrokerError(msg) from error
@@ -137,7 +133,7 @@ class EmbeddedBroker:
     @property
     def address(self) -> BrokerAddress:
         """For MqttSink: the MQTT 5 listener, with credentials."""
-        return BrokerAddress(host=HOST, port=self.ports.mqtt5, user=USER, password=self._password, properties=False)
+        return RunningBroker(pid=os.getpid(), ports=self.ports, password=self._password).address
 
     @property
     def urls(self) -> dict[str, str]:
@@ -168,11 +164,11 @@ class EmbeddedBroker:
         return f"XDG_CONFIG_HOME={shlex.quote(str(self.folder))} mosquitto_sub -v -t {shlex.quote(topic)}"
 
     def _write_files(self) -> None:
-        _write_private(self.folder / CONFIGURATION_NAME, configuration(self.ports, self._password))
-        _write_private(self.password_file, f"{self._password}\n")
+        write_private(self.folder / CONFIGURATION_NAME, configuration(self.ports, self._password))
+        write_private(self.password_file, f"{self._password}\n")
         lines = [f"# {protocol}: {url}" for protocol, url in self.urls.items()]
         lines += [f"-h {HOST}", f"-p {self.ports.mqtt311}", f"-u {USER}", f"-P {self._password}"]
-        _write_private(self.credentials, "\n".join(lines) + "\n")
+        write_private(self.credentials, "\n".join(lines) + "\n")
 
     async def _start_on_free_ports(self) -> "_Child":
         self.ports = free(self._wishes)
@@ -304,41 +300,3 @@ class _Child:
             if _LISTENING in self._said:
                 self._settled.set()
         self._settled.set()
-
-
-def _make_folder(runtime: Path | None) -> Path:
-    if runtime is None:
-        from platformdirs import user_runtime_path
-
-        with warnings.catch_warnings(action="ignore"):  # where there is no XDG_RUNTIME_DIR it says so, and finds a way
-            runtime = user_runtime_path("emotion-monitor", ensure_exists=True)
-    _sweep(runtime)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=runtime))
-
-
-def _sweep(runtime: Path) -> None:
-    """Removes what runs that were killed have left: folders, and a broker that did not notice."""
-    for folder in runtime.glob(f"{_PREFIX}*"):
-        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if not owner.isdecimal() or _is_owner_alive(int(owner), folder):
-            continue
-        for process in psutil.process_iter(["cmdline"]):
-            if str(folder / CONFIGURATION_NAME) in (process.info["cmdline"] or ()):
-                with suppress(psutil.Error):
-                    process.kill()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_owner_alive(pid: int, folder: Path) -> bool:
-    try:
-        # A process that is younger than the folder was given the number of one that is gone.
-        return psutil.Process(pid).create_time() < folder.stat().st_mtime + CLOCK_SLACK_S
-    except (psutil.NoSuchProcess, FileNotFoundError):
-        return False
-    except psutil.Error:
-        return True
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")

@@ -1,6 +1,7 @@
 """Where the embedded broker listens, and the configuration that tells it so."""
 
 import socket
+import tomllib
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass
 from typing import Literal, NamedTuple
@@ -90,3 +91,15 @@ dynamic_filters = true
 """
         for kind, port, *_ in listeners(ports)
     )
+
+
+def configured(text: str) -> tuple[Ports, str]:
+    """Ports and password again.
+
+    Raises:
+        ValueError: It is not such a text.
+        KeyError: Likewise.
+    """
+    values = tomllib.loads(text)
+    first, second, third = (int(values[kind]["1"]["listen"].rpartition(":")[2]) for kind, *_ in listeners(Ports()))
+    return Ports(first, second, third), str(values["v4"]["1"]["connections"]["auth"][USER])

@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 from core.command_line import Parser, above_0, end_with, log_to_stderr, whole_number
 from core.errors import UsageError
 
+log = logging.getLogger("monitor")
+
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Entry point; exits with 0 done, 1 failed while running, 2 usage or configuration, 130 interrupted."""
@@ -26,7 +28,7 @@ def _log_to_stderr(*, verbose: bool) -> None:
         log_to_stderr("%(levelname)s %(name)s: %(message)s", level=logging.DEBUG)
         return
     log_to_stderr("emotion-monitor: %(message)s", level=logging.WARNING)
-    logging.getLogger("monitor").setLevel(logging.INFO)
+    log.setLevel(logging.INFO)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "devices", _devices, "list the microphones")
     doctor = _add(commands, "doctor", _doctor, "check audio, model, GPU and broker: what works, what to do")
     _add_settings_flags(doctor)
+    _add_settings(commands)
     schema = _add(commands, "schema", _schema, "print the JSON Schemas of events, commands and answers")
     schema.add_argument("--out", type=Path, metavar="DIR", help="write them there instead, a file each")
     _add_convert(commands)
@@ -59,7 +62,7 @@ def _add(commands: Any, name: str, function: Any, text: str) -> argparse.Argumen
 
 
 def _add_settings_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML (see config/default.toml)")
+    _add_config_flag(parser)
     parser.add_argument("--model", metavar="NAME|DIR", help="ltu-as-mini (shipped) or a converted model folder")
     parser.add_argument("--device", metavar="auto|cpu|cuda", help="where the model runs")
     parser.add_argument("--mqtt", metavar="embedded|off|URL", help="where events are published")
@@ -76,6 +79,11 @@ def _add_insecure_flag(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_config_flag(parser: argparse.ArgumentParser) -> None:
+    text = "settings in TOML (emotion-monitor settings prints them all)"
+    parser.add_argument("--config", type=Path, metavar="FILE", help=text)
+
+
 def _add_run(commands: Any) -> None:
     run = _add(commands, "run", _run, "listen and report")
     run.add_argument(
@@ -83,7 +91,8 @@ def _add_run(commands: Any) -> None:
         action="append",
         metavar="SPEC",
         help="mic | mic:NAME | file:PATH | stdin | ws://HOST:PORT; may repeat: each is a stream of its own. "
-        "Default: the microphone, or the shipped sample where there is none",
+        "=NAME after it calls it so in topics, events and on screen. Default: the microphone, or the shipped sample "
+        "where there is none",
     )
     run.add_argument("--speed", metavar="1|N|max", help="how fast files are played; max waits for the model")
     run.add_argument(
@@ -104,32 +113,45 @@ def _add_run(commands: Any) -> None:
 
 def _add_export(commands: Any) -> None:
     export = _add(commands, "export", _export, "turn a recording into tables, events or a page with plots")
-    export.add_argument("file", type=Path, metavar="FILE", help="a recording, or what --sink jsonl:PATH wrote")
+    _add_file(export, "a recording, or what --sink jsonl:PATH wrote")
     export.add_argument(
         "--format", default="csv,jsonl,html", metavar="csv,jsonl,html", help="one or several; default: all"
     )
     export.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to; default: this folder")
+    _add_config_flag(export)
+
+
+def _add_file(parser: argparse.ArgumentParser, what: str) -> None:
+    text = f"{what}; a folder: its latest recording; default: the latest where recordings go (record.folder)"
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE|DIR", help=text)
 
 
 def _add_replay(commands: Any) -> None:
     from monitor.replay.arguments import position, speed
 
     replay = _add(commands, "replay", _replay, "show a recording of events as it was, in the same dashboard")
-    replay.add_argument("file", type=Path, metavar="FILE", help="from run --record DIR, or from --sink jsonl:PATH")
+    _add_file(replay, "from run --record DIR, or from --sink jsonl:PATH")
     replay.add_argument("--speed", type=speed, default=1.0, metavar="N|max", help="0.25 to 64; max without dashboard")
     replay.add_argument("--from", dest="start", type=position, default=0.0, metavar="MM:SS", help="where to begin")
     replay.add_argument("--headless", action="store_true", help="no dashboard: give the events again, one a line")
     replay.add_argument("--sink", action="append", metavar="jsonl[:PATH]", help="where to; may repeat")
-    replay.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML (see config/default.toml)")
+    _add_config_flag(replay)
 
 
 def _add_watch(commands: Any) -> None:
     watch = _add(commands, "watch", _watch, "show a monitor elsewhere in the same dashboard, over an MQTT broker")
-    watch.add_argument("url", metavar="URL", help="mqtt://[USER@]HOST[:PORT] or mqtts://...")
+    text = "mqtt://[USER@]HOST[:PORT] or mqtts://...; default: mqtt.url, or the monitor that runs on this machine"
+    watch.add_argument("url", metavar="URL", nargs="?", help=text)
     watch.add_argument("--node", metavar="NAME", help="the only one to show; all of them unless named")
     watch.add_argument("--base", metavar="TOPIC", help="first level of the topics (mqtt.base)")
     _add_insecure_flag(watch)
-    watch.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML (see config/default.toml)")
+    _add_config_flag(watch)
+
+
+def _add_settings(commands: Any) -> None:
+    text = "print a settings file that documents every setting, and say where yours is looked for"
+    settings = _add(commands, "settings", _show_settings, text)
+    settings.epilog = "The file goes to standard output, the rest to standard error: emotion-monitor settings > FILE"
 
 
 def _add_convert(commands: Any) -> None:
@@ -143,7 +165,7 @@ def _add_convert(commands: Any) -> None:
 
 def _add_bench(commands: Any) -> None:
     bench = commands.add_parser("bench", help="measure this machine", description="Measure this machine.")
-    measures = bench.add_subparsers(title="what", required=True, metavar="NAME")
+    measures = bench.add_subparsers(title="what", required=True)  # without metavar they are named
     latency = _add(measures, "latency", _bench_latency, "utterance to reading by stage, start-up, memory")
     latency.add_argument(
         "--repeat", type=whole_number(1), default=15, metavar="N", help="readings per length (default 15)"
@@ -178,11 +200,25 @@ def _run(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from monitor.export.command import export_file, known_formats
 
-    session, paths = export_file(arguments.file, known_formats(arguments.format), arguments.out)
+    formats = known_formats(arguments.format)
+    file = _recording(arguments)
+    session, paths = export_file(file, formats, arguments.out)
     print(*paths, sep="\n")
     if session.skipped:
-        logging.getLogger("monitor").warning("%d lines of %s were no events", session.skipped, arguments.file)
+        log.warning("%d lines of %s were no events", session.skipped, file)
     return 0
+
+
+def _recording(arguments: argparse.Namespace) -> Path:
+    """The file that was given, or the latest recording: of the folder that was given, or where recordings go."""
+    from monitor.sinks.recording import latest_recording, recordings_folder
+
+    given: Path | None = arguments.file
+    if given is not None and not given.is_dir():
+        return given
+    file = latest_recording(given or recordings_folder(_settings_of(arguments.config, {}).record))
+    log.info("the latest recording: %s", file)
+    return file
 
 
 def _settings(arguments: argparse.Namespace, flags: dict[str, dict[str, Any]] | None = None) -> Any:
@@ -205,7 +241,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     from monitor.replay.command import replay
 
     return replay(
-        arguments.file,
+        _recording(arguments),
         _settings_of(arguments.config, {}),
         speed=arguments.speed,
         from_s=arguments.start,
@@ -237,8 +273,21 @@ def _devices(_: argparse.Namespace) -> int:
 def _doctor(arguments: argparse.Namespace) -> int:
     from monitor.doctor import examine
 
-    logging.getLogger("monitor").setLevel(logging.WARNING)  # the report says it all
+    log.setLevel(logging.WARNING)  # the report says it all
     return examine(_settings(arguments))
+
+
+def _show_settings(_: argparse.Namespace) -> int:
+    import os
+
+    from core.settings import ENV_PREFIX, default_user_file, documented_defaults
+
+    yours = default_user_file()
+    log.info("your settings: %s, %s", yours, "in force" if yours.exists() else "which is not there; defaults hold")
+    if names := sorted(name for name in os.environ if name.startswith(ENV_PREFIX)):
+        log.info("above them, from the environment: %s", ", ".join(names))
+    print(documented_defaults(), end="")
+    return 0
 
 
 def _schema(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,9 @@ from core.wire.events import StreamHealth, Tuning
 from core.worker.queue import DroppedJob
 from monitor.clock import WallClock
 from monitor.intake import Intake
+from monitor.label import labelled
 from monitor.outlet import Outlet
+from monitor.sources.naming import check_names
 from monitor.sources.source import Source
 from monitor.stream import Pushed, Stream
 from monitor.vitals import account
@@ -121,7 +123,7 @@ class Listening:
         """Puts another source in a stream's place once it gives sound; as a stream of its own, with its own clock.
 
         Raises:
-            UsageError: It is not clear which stream, or there is no such microphone.
+            UsageError: It is not clear which stream, there is no such microphone, or another stream has its name.
             AudioError: The microphone gives no sound.
         """
         async with self._switching:
@@ -130,7 +132,9 @@ class Listening:
                 wanted = f"no stream {command.stream!r} is listening" if command.stream else "which stream?"
                 msg = f"the source cannot be switched: {wanted}"
                 raise UsageError(msg, hint=f"listening: {', '.join(self._going_on) or 'none'}")
-            await self._put_in_place(replaced[0], await self._open_source(command.source))
+            source = await self._open_source(command.source)
+            check_names([source.label, *(self._sources[name].label for name in self._going_on if name != replaced[0])])
+            await self._put_in_place(replaced[0], source)
             self._listeners[replaced[0]].cancel()
 
     async def drop(self, dropped: Iterable[DroppedJob]) -> None:
@@ -143,7 +147,9 @@ class Listening:
         self._added += 1
         name = f"{self._run}-{self._added}"
         self._sources[name] = source
-        self._streams[name] = Stream(stream=name, source=source.name, paced=source.realtime, settings=self._settings)
+        self._streams[name] = Stream(
+            stream=name, source=source.name, paced=source.realtime, settings=self._settings, name=source.label
+        )
         self._streams[name].tune(self._tuning)
         return name
 
@@ -171,6 +177,7 @@ class Listening:
         except TimeoutError:
             msg = f"{source.name} gives no sound"
             raise AudioError(msg) from None
+        source.label = source.label or self._sources[name].label  # who speaks there is the same
         for old in self._over:
             log.info("%s", account(self._streams.pop(old).health()))
             del self._sources[old], self._listeners[old]
@@ -212,7 +219,7 @@ class Listening:
                     await stack.enter_async_context(source)
                 self.follow_clock()
                 stream.open(time.time())
-                log.info("listening to %s", source.name)
+                log.info("listening to %s", labelled(source.name, source.label))
                 await self._report_notices(name)
                 async for block in source.blocks():
                     if not stream.paced:

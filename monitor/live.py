@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -24,7 +25,7 @@ from monitor.sinks.jsonl import JsonlSink, jsonl_target
 from monitor.sinks.opening import open_sinks
 from monitor.sinks.recording import Recorder
 from monitor.sinks.sink import Sink
-from monitor.sources.opening import open_source
+from monitor.sources.opening import open_source, tell_apart
 from monitor.sources.portaudio import in_thread
 from monitor.sources.source import Source
 from monitor.systemd import ServiceNotices
@@ -54,14 +55,15 @@ def run(settings: Settings) -> int:
 def _check(settings: Settings, *, headless: bool) -> None:
     """Refuses what would fight over one standard stream."""
     for key, values in (("source.sources", settings.source.sources), ("output.sinks", settings.output.sinks)):
-        twice = [value for value, count in Counter(values).items() if count > 1 and value in {"stdin", "jsonl"}]
+        kinds = Counter(value.partition("=")[0] for value in values)
+        twice = [kind for kind, count in kinds.items() if count > 1 and kind in {"stdin", "jsonl"}]
         if twice:
             msg = f"{key}: {twice[0]} is given twice"
             raise UsageError(msg)
     if not headless and any(jsonl_target(spec) is None for spec in settings.output.sinks):
         msg = "the dashboard and --sink jsonl cannot share one terminal"
         raise UsageError(msg, hint="add --headless, or write to a file with --sink jsonl:PATH")
-    if not headless and "stdin" in settings.source.sources:
+    if not headless and any(spec.partition("=")[0] == "stdin" for spec in settings.source.sources):
         msg = "the dashboard reads its keys from standard input"
         raise UsageError(msg, hint="add --headless to read sound from there")
 
@@ -94,9 +96,15 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
         await in_thread(partial(open_source, spec, speed=settings.source.speed, websocket=settings.websocket))
         for spec in settings.source.sources
     ]
+    tell_apart(sources)
     async with AsyncExitStack() as stack:
         sinks: list[Sink] = []  # those that take commands need the pipeline, which needs them only once it runs
-        recorder = Recorder(settings.record, settings.mqtt.node, sinks)
+
+        def obey(command: Command) -> None:
+            pipeline.command(command)
+
+        app = None if headless else _dashboard(settings, obey)
+        recorder = Recorder(settings.record, settings.mqtt.node, sinks, say=partial(_say, app))
 
         async def open_microphone(spec: str) -> Source:
             return await _open_microphone(spec, consent)
@@ -112,9 +120,9 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
         pipeline = Pipeline(
             settings, sources, sinks, open_source=open_microphone, recorder=recorder, on_health=on_health
         )
-        app = None if headless else _dashboard(settings, pipeline.command)
         consent = _consent(settings, app)
         if app is not None:
+            stack.callback(_sum_up, app, recorder, settings.output.sinks)
             sinks.append(await stack.enter_async_context(_dashboard_sink(app)))
         sinks += await open_sinks(settings, sources, pipeline.execute, stack)
         await stack.enter_async_context(recorder)
@@ -149,6 +157,24 @@ async def _open_microphone(spec: str, consent: Consent) -> Source:
         msg = f"{source.name} is not listened to: nobody at the dashboard agreed"
         raise UsageError(msg)
     return source
+
+
+def _say(app: "DashboardApp | None", text: str) -> None:
+    """Tells whoever is there; the one line of a dashboard has more room for a path without the home in it."""
+    if app is None:
+        log.info("%s", text)
+    else:
+        app.say(f"{text[:1].upper()}{text[1:]}".replace(f"{os.path.expanduser('~')}/", "~/"))  # noqa: PTH111 - it never fails
+
+
+def _sum_up(app: "DashboardApp", recorder: Recorder, sinks: Sequence[str]) -> None:
+    """The session in a few lines, for a terminal whose dashboard is gone, and where what it left is."""
+    from monitor.export.brief import brief
+
+    for line in brief(app.exporter.session):
+        log.info("%s", line)
+    for path in (*recorder.made, *filter(None, map(jsonl_target, sinks)), *app.exporter.written):
+        log.info("saved: %s", path)
 
 
 def _consent(settings: Settings, app: "DashboardApp | None") -> Consent:

@@ -187,6 +187,10 @@ class Pipeline:
             msg = f"{model.stamp.name} hears {model.window_s:g} s; utterances may last {longest_s:g} s"
             hint = "what is beyond counts as truncated_s; lower segmenter.max_utterance_s"
             await self._outlet.report("model", EmotionMonitorError(msg, hint=hint))
+        if self._settings.model.transcript and model.transcribes is False:
+            msg = f"{model.stamp.name} has no transcriber: there will be no transcripts, though model.transcript is on"
+            hint = "turn it off, or take a model whose folder names a transcriber"
+            await self._outlet.report("model", EmotionMonitorError(msg, hint=hint))
 
     async def _tune(self, command: Tune) -> None:
         """Changes a number at once, or the model once the other one is ready."""

@@ -62,15 +62,17 @@ class Stream:
 
     Args:
         stream: Session id, unique per run and source.
-        source: The source's name, for people.
+        source: Where its sound comes from, for people.
+        name: What the user calls it; None: nothing.
         paced: Whether the source goes on when the model is behind. One that waits gets no interim readings: nobody
             watches it live, and which of them are in time would differ from run to run.
         settings: All settings.
     """
 
-    def __init__(self, *, stream: str, source: str, paced: bool, settings: Settings) -> None:
+    def __init__(self, *, stream: str, source: str, paced: bool, settings: Settings, name: str | None = None) -> None:
         self.stream = stream
         self.source = source
+        self.name = name
         self.paced = paced
         self.state: StreamState = "opening"
         self.anchor: Anchor | None = Anchor() if settings.model.adapt else None
@@ -192,6 +194,7 @@ class Stream:
         return StreamHealth(
             stream=self.stream,
             source=self.source,
+            name=self.name,
             state=self.state,
             captured=counts.captured,
             silence=counts.silence,
@@ -232,6 +235,7 @@ class Stream:
             LevelEvent(
                 stream=self.stream,
                 source=self.source,
+                name=self.name,
                 at_s=at_s,
                 rms_dbfs=level.rms_dbfs,
                 peak_dbfs=level.peak_dbfs,
@@ -246,6 +250,7 @@ class Stream:
         return DropEvent(
             stream=self.stream,
             source=self.source,
+            name=self.name,
             at=self._wall(dropped.end),
             reason=dropped.reason,
             start_s=dropped.start / SAMPLE_RATE_HZ,
@@ -266,6 +271,7 @@ class Stream:
             seq=seq,
             stream=self.stream,
             source=self.source,
+            name=self.name,
             utterance=utterance.number,
             started_at=self._wall(utterance.start),
             start_s=utterance.start_s,
@@ -298,6 +304,7 @@ class Stream:
             StateEvent(
                 stream=self.stream,
                 source=self.source,
+                name=self.name,
                 seq=event.seq,
                 at=timestamp(read_at),
                 valid_until=timestamp(read_at + self._valid_s),
@@ -319,6 +326,7 @@ class Stream:
             TokensEvent(
                 stream=self.stream,
                 source=self.source,
+                name=self.name,
                 seq=event.seq,
                 utterance=event.utterance,
                 prompt=explanation.prompt,

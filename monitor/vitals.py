@@ -9,6 +9,7 @@ from core.model import SAMPLE_RATE_HZ, Reading
 from core.sound.utterance import Utterance
 from core.wire.events import HealthEvent, SinkHealth, StreamHealth, Tuning, WorkerHealth, timestamp
 from core.worker import WorkerStatus
+from monitor.label import labelled
 from monitor.percentile import percentile
 
 _UTTERANCES = 200
@@ -95,11 +96,12 @@ class Vitals:
 
 def account(stream: StreamHealth) -> str:
     """The two sums of a stream in one line for people."""
+    name = labelled(stream.source, stream.name)
     dropped = "".join(f" + {count / SAMPLE_RATE_HZ:.1f} s {reason}" for reason, count in stream.dropped.items())
     lost = "".join(f" + {count} dropped ({reason})" for reason, count in stream.segments_dropped.items())
     lost += f" + {stream.in_flight} in flight" if stream.in_flight else ""
     return (
-        f"{stream.source}: {stream.captured / SAMPLE_RATE_HZ:.1f} s = {stream.silence / SAMPLE_RATE_HZ:.1f} s silence"
+        f"{name}: {stream.captured / SAMPLE_RATE_HZ:.1f} s = {stream.silence / SAMPLE_RATE_HZ:.1f} s silence"
         f" + {stream.segmented / SAMPLE_RATE_HZ:.1f} s speech{dropped}; "
         f"{stream.segments} utterances = {stream.published} read + {stream.failed} without reading{lost}"
     )

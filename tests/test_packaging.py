@@ -37,6 +37,10 @@ def test_the_wheel_carries_the_embedded_model_the_sample_the_schemas_and_the_typ
     assert mini <= 64e6
 
 
+def test_the_wheel_carries_the_documented_settings_as_a_file_of_its_own(wheel):
+    assert wheel.read("core/default.toml") == (REPOSITORY / "config" / "default.toml").read_bytes()
+
+
 IMPORTED = """
 import sys
 try:

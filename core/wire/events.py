@@ -87,7 +87,7 @@ class UtteranceEvent:
     """Counts the stream's final readings from 1, so that a gap is a lost message; an interim reading has the number
     of the final one that comes next."""
     stream: str
-    """Names one run of one source; a level of the topic."""
+    """Names one run of one source; a level of the topic, unless the source has a name."""
     source: str
     """Where the sound came from, such as `mic:USB Audio` or `file:talk.wav`."""
     utterance: int
@@ -122,6 +122,8 @@ class UtteranceEvent:
     latency_ms: LatencyMs
     adaptation: Adaptation | None = None
     """What of this voice and room had been heard before; null where the model does not adapt to them."""
+    name: str | None = None
+    """What the user calls the source, and then the level of the topic too; null: nothing."""
     schema: Literal["emotion-monitor/utterance/1"] = "emotion-monitor/utterance/1"
 
 
@@ -146,6 +148,8 @@ class StateEvent:
     dominant: Emotion
     calibration: str | None = None
     """As in ModelStamp: null when the reading is uncalibrated."""
+    name: str | None = None
+    """What the user calls the source, and then the level of the topic too; null: nothing."""
     schema: Literal["emotion-monitor/state/1"] = "emotion-monitor/state/1"
 
 
@@ -166,6 +170,8 @@ class LevelEvent:
     """Level between utterances, over the last seconds; null until it is known."""
     clipped: bool = False
     """Whether sound since the level before reached full scale."""
+    name: str | None = None
+    """What the user calls the source, and then the level of the topic too; null: nothing."""
     schema: Literal["emotion-monitor/level/1"] = "emotion-monitor/level/1"
 
 
@@ -181,6 +187,8 @@ class DropEvent:
     start_s: float
     """When it began, in seconds of the stream's own sound."""
     end_s: float
+    name: str | None = None
+    """What the user calls the source, and then the level of the topic too; null: nothing."""
     schema: Literal["emotion-monitor/drop/1"] = "emotion-monitor/drop/1"
 
 
@@ -214,6 +222,8 @@ class TokensEvent:
     """At least one: the first is the answer position."""
     readouts: dict[str, EmotionDistribution | None]
     """Read-out to its distribution, uncalibrated; null where it gives none."""
+    name: str | None = None
+    """What the user calls the source, and then the level of the topic too; null: nothing."""
     schema: Literal["emotion-monitor/tokens/1"] = "emotion-monitor/tokens/1"
 
 
@@ -269,6 +279,8 @@ class StreamHealth:
     in_flight: int = 0
     segments_dropped: dict[str, int] = field(default_factory=dict)
     """Reason to utterances."""
+    name: str | None = None
+    """What the user calls the source; null: nothing."""
 
     @property
     def adds_up(self) -> bool:

@@ -91,7 +91,7 @@ def _serve(inbox: queue.Queue[Request], answers: BinaryIO) -> None:
             else:
                 reader = BatchReader(model)
                 answer = {"stamp": asdict(model.stamp), "device": model.device, "window_s": model.window_s}
-                answer["gpu_mb"] = _gpu_mb()
+                answer |= {"gpu_mb": _gpu_mb(), "transcribes": getattr(model, "transcribes", None)}
         else:
             waveforms: list[Waveform] = waveforms_from_payload(header["lengths"], payload)
             anchors = [anchor_from_json(values) for values in header["anchors"]]

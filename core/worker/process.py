@@ -51,12 +51,16 @@ class WorkerHung(WorkerDied):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReady:
-    """A model that has been loaded and has read a probe; `load_s` is the time both took, process start included."""
+    """A model that has been loaded and has read a probe; `load_s` is the time both took, process start included.
+
+    `transcribes` is None where the model does not say, as most plug-ins do not.
+    """
 
     stamp: ModelStamp
     device: str
     window_s: float
     load_s: float
+    transcribes: bool | None = None
 
 
 class WorkerProcess:
@@ -127,6 +131,7 @@ class WorkerProcess:
             device=loaded["device"],
             window_s=loaded["window_s"],
             load_s=self._age_s(),
+            transcribes=loaded["transcribes"],
         )
         return self.ready
 

@@ -38,8 +38,8 @@ class Nodes {
     const event = Readings.decode(payload);
     if (event?.kind === "health" && rest.length === 1) this.#health(node, event);
     if (rest.length !== 2) return;
-    if (event?.kind === "state") this.#state(node, rest[0], event, retained);
-    if (event?.kind === "utterance") this.#utterance(node, rest[0], event);
+    if (event?.kind === "state") this.#state(node, event, retained);
+    if (event?.kind === "utterance") this.#utterance(node, event);
   }
 
   paint() {
@@ -62,11 +62,12 @@ class Nodes {
     this.#showConditions();
   }
 
-  #stream(node, stream, source) {
+  // The topic has the name of a source that has one; only the event says which of its runs this is.
+  #stream(node, { stream, source, name }) {
     const key = `${node}/${stream}`;
     if (!this.streams.has(key)) {
       const clock = this.#clock(node);
-      const view = new StreamView(`${node} · ${source}`, {
+      const view = new StreamView(`${node} · ${name ?? source}`, {
         announce: (words) => announcer.say(`${node}: ${words}`),
         now: () => Date.now() - clock.ms,
       });
@@ -77,9 +78,9 @@ class Nodes {
     return this.streams.get(key).view;
   }
 
-  #state(node, stream, event, retained) {
+  #state(node, event, retained) {
     if (!retained) this.#clock(node).push(Date.parse(event.at), Date.now());
-    this.#stream(node, stream, event.source).show({
+    this.#stream(node, event).show({
       distribution: event.distribution,
       smoothed: event.smoothed,
       final: event.final !== false,
@@ -88,10 +89,10 @@ class Nodes {
     });
   }
 
-  #utterance(node, stream, event) {
+  #utterance(node, event) {
     if (event.final === false || !this.seen.isNew(event.id)) return;
     const startMs = Date.parse(event.started_at);
-    this.#stream(node, stream, event.source).add({
+    this.#stream(node, event).add({
       startMs,
       endMs: startMs + (event.end_s - event.start_s) * 1000,
       distribution: event.distribution,

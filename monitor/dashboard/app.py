@@ -78,6 +78,7 @@ class DashboardApp(App[None]):
     Attributes:
         state: What is known.
         there: Set once screens can be shown.
+        exporter: What was heard, for exports and for the last words.
     """
 
     CSS_PATH = ["dashboard.tcss", "dialogs/dialogs.tcss"]  # noqa: RUF012 - declared by Textual
@@ -111,7 +112,7 @@ class DashboardApp(App[None]):
         self.look = look or Look()
         self.backend = backend or Backend()
         self._find_microphones = find_microphones
-        self._exporter = Exporter(self.backend.session)
+        self.exporter = Exporter(self.backend.session)
         self._main = MainScreen(self.look, self.backend, self._repaint)
         self.there = asyncio.Event()
         self._last_steps = [AsciiFilter()] if self.look.ascii else []
@@ -137,7 +138,7 @@ class DashboardApp(App[None]):
     def post_event(self, event: Event) -> None:
         """Takes one event, before, while or after the app runs; call it on the app's event loop."""
         self.state = self.state.push(event, now_s=self._clock())
-        self._exporter.hear(event)
+        self.exporter.hear(event)
         calm = isinstance(event, LevelEvent) and not event.speaking
         self._changed(self._repaint_s * QUIET_FACTOR if calm else self._repaint_s)
 
@@ -307,7 +308,7 @@ class DashboardApp(App[None]):
 
     def action_export(self) -> None:
         """Chooses formats and a folder, and exports."""
-        self._open(self._exporter.dialog(self.state))
+        self._open(self.exporter.dialog(self.state))
 
     def _open(self, dialog: Dialog) -> None:
         """Opens a dialog and gives the command that comes of it."""

@@ -18,9 +18,13 @@ class Exporter:
 
     Args:
         recording: Reads all of the recording, in a thread; None: there is none, what is heard is kept.
+
+    Attributes:
+        written: The files so far.
     """
 
     def __init__(self, recording: Callable[[], Session] | None) -> None:
+        self.written: list[Path] = []
         self._recording = recording
         self._spool = Spool()
         self._folder = user_data_path("emotion-monitor") / "exports"
@@ -30,9 +34,14 @@ class Exporter:
         if self._recording is None:
             self._spool.push(event)
 
+    @property
+    def session(self) -> Session:
+        """What was kept."""
+        return self._spool.session()
+
     def dialog(self, state: DashboardState) -> ExportDialog:
         """Asks for formats and a folder, and exports."""
-        about = "All of the recording." if self._recording else _about(self._spool.session())
+        about = "All of the recording." if self._recording else _about(self.session)
         return ExportDialog(state, about=about, folder=self._folder, write=self._write)
 
     async def _write(self, formats: list[Format], folder: Path) -> list[Path]:
@@ -41,9 +50,10 @@ class Exporter:
         Raises:
             EmotionMonitorError: They cannot be written.
         """
-        session = await asyncio.to_thread(self._recording) if self._recording else self._spool.session()
+        session = await asyncio.to_thread(self._recording) if self._recording else self.session
         paths = await asyncio.to_thread(export, session, formats, folder)
         self._folder = folder
+        self.written += paths
         return paths
 
 

@@ -1,6 +1,6 @@
 """A session on one page for people: HTML that needs nothing else, no network, no script, no font."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
@@ -10,7 +10,7 @@ from core.wire.events import ModelStamp
 from monitor.export import plots
 from monitor.export.session import Session, Span, spoken
 from monitor.export.summary import BINS, Percentiles, Summary, mean, summarised
-from monitor.losses import Lost, reason_words
+from monitor.export.words import counts, length, loss, many
 from monitor.wire_time import epoch_s
 
 ROWS = 12
@@ -18,7 +18,6 @@ ROWS = 12
 MOST_ERRORS = 20
 MARK_ROOM, MARK_ROWS = 0.04, 3
 """Numbers of notes that are nearer than this, in parts of the axis, go below each other, in so many rows."""
-LONG_S = 100
 
 MEANING = """\
 A reading is how likely each of four emotions is to be heard in one utterance: what listeners would say of the voice. \
@@ -81,7 +80,7 @@ def _head(session: Session, summary: Summary, span: Span | None) -> Iterator[str
     if session.forgotten:
         yield f"<p>The beginning is missing: {session.forgotten} older events were no longer in memory.</p>"
     if session.skipped:
-        yield f"<p>{_many(session.skipped, 'event')} could not be read and {_is(session.skipped)} left out.</p>"
+        yield f"<p>{many(session.skipped, 'event')} could not be read and {_is(session.skipped)} left out.</p>"
     unnamed = not any(stamp.calibration for stamp in summary.stamps)
     if summary.stamps and unnamed:
         yield "<p>The readings are uncalibrated: percentages were not corrected on speakers new to the model.</p>"
@@ -165,7 +164,7 @@ def _in_all(summary: Summary) -> Iterator[str]:
     for name, share in summary.mean.as_dict().items():
         yield f'<tr><th scope="row">{name}</th><td>{plots.bar(share, name)}</td><td>{_percent(share)}</td></tr>'
     yield "</tbody></table>"
-    yield f'<p class="quiet">{_many(count, "reading")}, each counting alike.</p></div>'
+    yield f'<p class="quiet">{many(count, "reading")}, each counting alike.</p></div>'
     yield '<div><h3>How mixed they were</h3><figure class="histogram">'
     bins = ", ".join(f"{n} from {place / BINS:.1f}" for place, n in enumerate(summary.entropies) if n)
     label = f"Readings by entropy in steps of {1 / BINS:.1f}: {bins}"
@@ -189,10 +188,10 @@ def _notes(session: Session) -> Iterator[str]:
 
 
 def _about(session: Session, summary: Summary) -> Iterator[str]:
-    speech = f"{_many(len(session.utterances), 'utterance')}, {_length(summary.speech_s)} of speech"
-    facts = [("Heard", f"{speech}; {_many(len(summary.readings), 'reading')}")]
-    facts += [("No reading", _counts(summary.no_readings) or "none")]
-    facts += [("Not read", ", ".join(_loss(reason, lost) for reason, lost in summary.lost.items()) or "nothing")]
+    speech = f"{many(len(session.utterances), 'utterance')}, {length(summary.speech_s)} of speech"
+    facts = [("Heard", f"{speech}; {many(len(summary.readings), 'reading')}")]
+    facts += [("No reading", counts(summary.no_readings) or "none")]
+    facts += [("Not read", ", ".join(loss(reason, lost) for reason, lost in summary.lost.items()) or "nothing")]
     if session.health:
         facts.append(("Monitor", f"{session.health.node}, on {session.health.worker.device}"))
     facts += [("Model", _stamp(stamp, times, len(summary.stamps))) for stamp, times in summary.stamps.items()]
@@ -200,7 +199,7 @@ def _about(session: Session, summary: Summary) -> Iterator[str]:
     yield from (f"<div><dt>{term}</dt><dd>{_text(said)}</dd></div>" for term, said in facts)
     yield "</dl>"
     if session.errors:
-        yield f"<details><summary>{_many(len(session.errors), 'error')}</summary><ul>"
+        yield f"<details><summary>{many(len(session.errors), 'error')}</summary><ul>"
         for error in session.errors[:MOST_ERRORS]:
             yield f"<li>{_time(epoch_s(error.at) or 0.0)} {_text(error.where)}: {_text(error.message)}</li>"
         more = len(session.errors) - MOST_ERRORS
@@ -240,23 +239,13 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[st
 def _stamp(stamp: ModelStamp, times: int, stamps: int) -> str:
     parts = [stamp.name, f"sha256 {stamp.sha256[:12]}", f"prompt {stamp.prompt}", f"read-out {stamp.readout}"]
     parts.append(f"calibration {stamp.calibration}" if stamp.calibration else "uncalibrated")
-    return ", ".join(parts) + (f" ({_many(times, 'utterance')})" if stamps > 1 else "")
-
-
-def _loss(reason: str, lost: Lost) -> str:
-    words = reason_words(reason)
-    times = f" {lost.times} times" if lost.times > 1 else ""
-    return f"{words}{times}" + (f", {lost.seconds:.1f} s" if lost.seconds else "")
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason}: {count}" for reason, count in counts.items())
+    return ", ".join(parts) + (f" ({many(times, 'utterance')})" if stamps > 1 else "")
 
 
 def _when(span: Span) -> str:
     start, end = (datetime.fromtimestamp(second_s, UTC) for second_s in (span.start_s, span.end_s))
     until = _time(span.end_s) if start.date() == end.date() else f"{_day(span.end_s)}, {_time(span.end_s)}"
-    return f"{_day(span.start_s)}, {_time(span.start_s)} to {until} UTC, {_length(span.end_s - span.start_s)}"
+    return f"{_day(span.start_s)}, {_time(span.start_s)} to {until} UTC, {length(span.end_s - span.start_s)}"
 
 
 def _day(second_s: float) -> str:
@@ -271,17 +260,6 @@ def _time(second_s: float) -> str:
 
 def _clock(second_s: float) -> str:
     return f"{datetime.fromtimestamp(second_s, UTC):%H:%M:%S}"
-
-
-def _length(seconds: float) -> str:
-    if seconds < LONG_S:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
-def _many(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _is(count: int) -> str:

@@ -13,6 +13,7 @@ from core.wire.events import (
     UtteranceEvent,
     encode,
 )
+from monitor.label import labelled
 from monitor.wire_time import epoch_s
 
 Kept: TypeAlias = UtteranceEvent | NoteEvent | DropEvent | ErrorEvent
@@ -60,11 +61,11 @@ class Session:
 
     @property
     def sources(self) -> dict[str, str]:
-        """Stream to source, in order of appearance."""
-        known = {utterance.stream: utterance.source for utterance in self.utterances}
-        known |= {drop.stream: drop.source for drop in self.drops}
+        """Stream to what its source is called, in order of appearance."""
+        known = {utterance.stream: labelled(utterance.source, utterance.name) for utterance in self.utterances}
+        known |= {drop.stream: labelled(drop.source, drop.name) for drop in self.drops}
         for stream in self.health.streams if self.health else ():
-            known.setdefault(stream.stream, stream.source)
+            known.setdefault(stream.stream, labelled(stream.source, stream.name))
         return known
 
     @property

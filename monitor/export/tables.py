@@ -26,6 +26,7 @@ FORMULA = "=+-@"
 UTTERANCE_COLUMNS: dict[str, str] = {
     "stream": "names one run of one source",
     "source": "where the sound came from",
+    "name": "what the user calls the source",
     "seq": "counts the stream's final readings from 1; a gap is a lost one",
     "utterance": "number of the utterance within its stream",
     "started_utc": "when it began",
@@ -66,6 +67,7 @@ NOTE_COLUMNS = {
 DROP_COLUMNS = {
     "stream": "names one run of one source",
     "source": "where the sound came from",
+    "name": "what the user calls the source",
     "reason": "why this sound got no reading",
     "started_utc": "when it began",
     "ended_utc": "when it ended",
@@ -102,6 +104,7 @@ def _utterance(event: UtteranceEvent) -> list[Cell]:
     return [
         event.stream,
         event.source,
+        event.name,
         event.seq,
         event.utterance,
         _utc(span.start_s),
@@ -143,7 +146,7 @@ def _note(note: NoteEvent) -> list[list[Cell]]:
 def _drop(drop: DropEvent, zero_s: float) -> list[Cell]:
     times = [_utc(zero_s + drop.start_s), _utc(zero_s + drop.end_s)]
     seconds = [drop.start_s, drop.end_s, _length(drop.start_s, drop.end_s)]
-    return [drop.stream, drop.source, drop.reason, *times, *seconds]
+    return [drop.stream, drop.source, drop.name, drop.reason, *times, *seconds]
 
 
 def _shares(distribution: EmotionDistribution | None) -> Sequence[Cell]:

@@ -91,26 +91,31 @@ class Topics:
         self.claim = f"{self._root}/claim"
         self.state_of_any_stream = f"{self._root}/+/state"
 
-    def utterance(self, stream: str) -> str:
+    def utterance(self, level: str) -> str:
         """Readings of finished utterances of a stream."""
-        return f"{self._root}/{topic_level(stream)}/utterance"
+        return f"{self._root}/{topic_level(level)}/utterance"
 
-    def state(self, stream: str) -> str:
+    def state(self, level: str) -> str:
         """Latest reading of a stream."""
-        return f"{self._root}/{topic_level(stream)}/state"
+        return f"{self._root}/{topic_level(level)}/state"
 
-    def tokens(self, stream: str) -> str:
+    def tokens(self, level: str) -> str:
         """How the readings of a stream came about."""
-        return f"{self._root}/{topic_level(stream)}/tokens"
+        return f"{self._root}/{topic_level(level)}/tokens"
 
-    def level(self, stream: str) -> str:
+    def level(self, level: str) -> str:
         """What a stream hears right now."""
-        return f"{self._root}/{topic_level(stream)}/level"
+        return f"{self._root}/{topic_level(level)}/level"
 
 
 def topic_level(name: str) -> str:
     """`name` as one topic level: wildcards, slashes and control characters become `_`."""
     return _UNFIT_FOR_A_LEVEL.sub("_", name) or "_"
+
+
+def level_of(event: UtteranceEvent | StateEvent | LevelEvent | TokensEvent) -> str:
+    """What tells the topics of a stream from those of others: its source's name, the same in every run, or its id."""
+    return event.name or event.stream
 
 
 def message_of(
@@ -123,13 +128,13 @@ def message_of(
         case LevelEvent() | TokensEvent():
             return _detail(event, topics, expiry_s) if details else None
         case UtteranceEvent():
-            topic = topics.utterance(event.stream)
+            topic = topics.utterance(level_of(event))
             model = event.model.name
             return Message(topic=topic, payload=encode(event), schema=event.schema, model=model, expiry_s=expiry_s)
         case StateEvent():
             valid_for = datetime.fromisoformat(event.valid_until) - datetime.fromisoformat(event.at)
             return Message(
-                topic=topics.state(event.stream),
+                topic=topics.state(level_of(event)),
                 payload=encode(event),
                 retain=True,
                 schema=event.schema,
@@ -151,9 +156,9 @@ def message_of(
 def _detail(event: LevelEvent | TokensEvent, topics: Topics, expiry_s: int) -> Message:
     """What is worth little soon after."""
     if isinstance(event, LevelEvent):
-        topic = topics.level(event.stream)
+        topic = topics.level(level_of(event))
         return Message(topic=topic, payload=encode(event), qos=0, schema=event.schema, expiry_s=LEVEL_EXPIRY_S)
-    topic, shortest_s = topics.tokens(event.stream), min(TOKENS_EXPIRY_S, expiry_s)
+    topic, shortest_s = topics.tokens(level_of(event)), min(TOKENS_EXPIRY_S, expiry_s)
     return Message(topic=topic, payload=encode(event), schema=event.schema, expiry_s=shortest_s)
 
 

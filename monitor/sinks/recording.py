@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
+import re
 import time
-from collections.abc import MutableSequence
+from collections.abc import Callable, MutableSequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
@@ -18,9 +20,13 @@ from core.wire.events import Event, SinkHealth, Timestamp, encode, timestamp
 from monitor.sinks.lines import LineWriter
 from monitor.sinks.sink import Sink
 
+log = logging.getLogger(__name__)
+
 RECORDING_SCHEMA = "emotion-monitor/recording/1"
 """Of the first line; readers of events skip it, as every schema that they do not know."""
 QUEUE_LINES = 10_000
+_NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?\.jsonl$")
+"""When it was begun, and which of several of that second it is; an export lies beside it under another name."""
 FLUSH_S = 0.5
 """So long events come together before they are written; at least once a second they are."""
 
@@ -92,13 +98,26 @@ class Recorder:
         settings: Whether it is on from the start, and where recordings go.
         node: Whose events these are.
         sinks: Of the run.
+        say: Tells people where a recording goes, and where it is once it is over; by default the log does.
+
+    Attributes:
+        made: The files, in order.
     """
 
-    def __init__(self, settings: RecordSettings, node: str, sinks: MutableSequence[Sink]) -> None:
+    def __init__(
+        self,
+        settings: RecordSettings,
+        node: str,
+        sinks: MutableSequence[Sink],
+        *,
+        say: Callable[[str], None] = log.info,
+    ) -> None:
+        self.made: list[Path] = []
         self._on = settings.on
-        self._folder = Path(settings.folder).expanduser() if settings.folder else default_folder()
+        self._folder = recordings_folder(settings)
         self._node = node
         self._sinks = sinks
+        self._say = say
         self._current: Recording | None = None
         self._switching = asyncio.Lock()
 
@@ -117,10 +136,13 @@ class Recorder:
             if on and self._current is None:
                 self._current = await Recording(self._folder, self._node).__aenter__()
                 self._sinks.append(self._current)
+                self.made.append(self._current.path)
+                self._say(f"recording {self._current.path}")
             elif not on and self._current is not None:
                 over, self._current = self._current, None
                 self._sinks.remove(over)
                 await over.__aexit__()
+                self._say(f"recorded {over.path}")
 
     async def __aenter__(self) -> Self:
         await self.switch(on=self._on)
@@ -130,9 +152,25 @@ class Recorder:
         await self.switch(on=False)
 
 
-def default_folder() -> Path:
-    """Where recordings go unless the settings say otherwise."""
-    return user_data_path("emotion-monitor") / "recordings"
+def recordings_folder(settings: RecordSettings) -> Path:
+    """Where recordings go: where the settings say, or into the user's data folder."""
+    return Path(settings.folder).expanduser() if settings.folder else user_data_path("emotion-monitor") / "recordings"
+
+
+def latest_recording(folder: Path) -> Path:
+    """The recording in a folder that was begun last; by its name, whatever became of the file's times since.
+
+    Raises:
+        UsageError: There is none.
+    """
+    try:
+        found = [(named[1], int(named[2] or 1), path) for path in folder.iterdir() if (named := _NAME.match(path.name))]
+    except OSError:
+        found = []
+    if not found:
+        msg = f"there is no recording in {folder}"
+        raise UsageError(msg, hint="name a file or another folder; r in the dashboard, or run --record DIR, makes one")
+    return max(found)[2]
 
 
 def _create(folder: Path, created_at: Timestamp) -> tuple[Path, int]:

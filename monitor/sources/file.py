@@ -27,6 +27,7 @@ class FileSource:
         pace: In place of a clock of the given speed.
 
     Attributes:
+        path: The file.
         bad_samples: Samples so far that were not numbers; they were played as silence.
 
     Raises:
@@ -36,14 +37,15 @@ class FileSource:
     def __init__(self, path: Path, *, speed: Speed = 1.0, pace: Pace | None = None) -> None:
         AudioFile(path).close()  # a file that cannot be played is better found before everything else starts
         self.name = f"file:{path.name}"
+        self.label: str | None = None
         self.realtime = speed != "max"
         self.notices: list[str] = []
         self.bad_samples = 0
-        self._path = path
+        self.path = path
         self._pace = pace or Pace(speed)
 
     async def __aenter__(self) -> Self:
-        self._audio = AudioFile(self._path)
+        self._audio = AudioFile(self.path)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

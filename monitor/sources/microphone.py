@@ -42,6 +42,7 @@ class MicrophoneSource:
 
     def __init__(self, microphone: Microphone) -> None:
         self.name = f"mic:{microphone.name}"
+        self.label: str | None = None
         self.realtime = True
         self.notices: list[str] = []
         self.lost = 0

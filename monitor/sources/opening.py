@@ -2,10 +2,12 @@
 
 import difflib
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import AudioError, UsageError
 from core.settings import WebSocketSettings
+from monitor.sources.naming import check_names, split_name, told_apart
 from monitor.sources.source import Source, Speed
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "two_cities.flac"
@@ -25,8 +27,8 @@ def open_source(spec: str, *, speed: Speed = 1.0, websocket: WebSocketSettings |
     """Finds the source that a user asked for; it delivers sound once it is entered.
 
     Args:
-        spec: `auto`, `mic`, `mic:NAME`, `file:PATH`, `stdin` or `ws://HOST:PORT`. `auto` is the default microphone, or
-            else the shipped sample, with a notice that says so.
+        spec: `auto`, `mic`, `mic:NAME`, `file:PATH`, `stdin` or `ws://HOST:PORT`, and `=` and a name where the user
+            gives it one. `auto` is the default microphone, or else the shipped sample, with a notice that says so.
         speed: For files, standard input and WebSockets.
         websocket: Who may connect to a WebSocket, and its limits.
 
@@ -37,6 +39,39 @@ def open_source(spec: str, *, speed: Speed = 1.0, websocket: WebSocketSettings |
     if speed != "max" and not 0 < speed < math.inf:
         msg = f"a speed of {speed} is not possible"
         raise UsageError(msg, hint="1 is real time; max is as fast as possible")
+    bare, label = split_name(spec, is_whole=_is_whole)
+    source = _unnamed(bare, speed, websocket)
+    source.label = label
+    return source
+
+
+def tell_apart(sources: Sequence[Source]) -> None:
+    """Lets no two files of a run have one name.
+
+    Raises:
+        UsageError: The user has given two sources one.
+    """
+    from monitor.sources.file import FileSource
+
+    check_names([source.label for source in sources])
+    files = [source for source in sources if isinstance(source, FileSource)]
+    for file, name in zip(files, told_apart([file.path.absolute() for file in files]), strict=True):
+        file.name = f"file:{name}"
+
+
+def _is_whole(spec: str) -> bool:
+    """Whether a file or a microphone is called so."""
+    kind, _, rest = spec.partition(":")
+    if kind == "file":
+        return Path(rest).expanduser().exists()
+    if kind == "mic":
+        from monitor.sources.portaudio import list_microphones, matching
+
+        return bool(matching(list_microphones(), rest))
+    return False
+
+
+def _unnamed(spec: str, speed: Speed, websocket: WebSocketSettings | None) -> Source:
     kind, colon, rest = spec.partition(":")
     if spec == "auto":
         return _default_microphone_or_sample(speed)

@@ -31,12 +31,14 @@ class Source(Protocol):
 
     Attributes:
         name: For people and events: `mic:USB Audio`, `file:talk.wav`, `stdin`.
+        label: What the user calls it; None: nothing.
         realtime: True if sound keeps coming whether or not it is taken, so that overload must drop; False if the
             consumer may make the source wait.
         notices: What the user should be told, one line each; grows while the source runs.
     """
 
     name: str
+    label: str | None
     realtime: bool
     notices: list[str]
 

@@ -42,6 +42,7 @@ class StdinSource:
 
     def __init__(self, *, speed: Speed = 1.0, fd: int = 0, pace: Pace | None = None) -> None:
         self.name = "stdin"
+        self.label: str | None = None
         self.realtime = speed != "max"
         self.notices: list[str] = []
         self._fd = fd

@@ -43,6 +43,7 @@ class WebSocketSource:
     """
 
     def __init__(self, address: ListenAddress, settings: WebSocketSettings, *, speed: Speed = 1.0) -> None:
+        self.label: str | None = None
         self.realtime = speed != "max"
         self.notices: list[str] = []
         self.server = WebSocketServer(

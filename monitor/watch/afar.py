@@ -1,6 +1,7 @@
 """Where messages of monitors elsewhere come from, and their events with the node's name in them. No I/O."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from core.wire.events import (
     DropEvent,
@@ -10,10 +11,13 @@ from core.wire.events import (
     LevelEvent,
     NoteEvent,
     StateEvent,
+    StreamHealth,
     TokensEvent,
     UtteranceEvent,
 )
 from monitor.mqtt.messages import topic_level
+
+T = TypeVar("T", bound=UtteranceEvent | StateEvent | LevelEvent | DropEvent | TokensEvent | StreamHealth)
 
 OF_A_NODE = ("availability", "health", "error", "note")
 OF_A_STREAM = ("utterance", "state", "level", "tokens")
@@ -79,10 +83,7 @@ def from_afar(event: Event, node: str) -> Event:
     """The event with the node's name in its streams and sources."""
     match event:
         case HealthEvent():
-            streams = tuple(
-                replace(s, stream=stream_of(node, s.stream), source=f"{node} · {s.source}") for s in event.streams
-            )
-            return replace(event, streams=streams)
+            return replace(event, streams=tuple(_named(stream, node) for stream in event.streams))
         case NoteEvent():
             positions_s = {stream_of(node, stream): at_s for stream, at_s in event.positions_s.items()}
             return replace(event, positions_s=positions_s)
@@ -90,4 +91,9 @@ def from_afar(event: Event, node: str) -> Event:
             stream = stream_of(node, event.stream) if event.stream else None
             return replace(event, stream=stream, message=f"{node}: {event.message}")
         case UtteranceEvent() | StateEvent() | LevelEvent() | DropEvent() | TokensEvent():
-            return replace(event, stream=stream_of(node, event.stream), source=f"{node} · {event.source}")
+            return _named(event, node)
+
+
+def _named(of: T, node: str) -> T:
+    name = f"{node} · {of.name}" if of.name else None
+    return replace(of, stream=stream_of(node, of.stream), source=f"{node} · {of.source}", name=name)

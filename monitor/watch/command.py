@@ -1,31 +1,31 @@
-"""`emotion-monitor watch mqtt://HOST`: the dashboard over monitors elsewhere."""
+"""`emotion-monitor watch`: the dashboard over monitors elsewhere, or another one on this machine."""
 
 import asyncio
-from dataclasses import replace
 
 from core.errors import UsageError
 from core.settings import Settings
 from core.wire.commands import WIRE_COMMANDS, Mute, Quit, Unmute
-from monitor.mqtt.address import BrokerAddress, broker_address
+from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Topics
 from monitor.screen import has_screen
 from monitor.signals import on_end
+from monitor.watch.address import watched_address
 
 REFUSAL = "Not from afar: only where the monitor runs."
 
 
-def watch(url: str, settings: Settings, *, node: str | None) -> int:
+def watch(url: str | None, settings: Settings, *, node: str | None) -> int:
     """Shows what the nodes behind a broker say; returns the exit status.
 
     Args:
-        url: mqtt://[user@]HOST[:PORT] or mqtts://...
+        url: mqtt://[user@]HOST[:PORT] or mqtts://...; None: see `watched_address`.
         settings: Section `mqtt` says how to log in, what may be insecure, and the base of the topics.
         node: The only node to show; None: all.
 
     Raises:
         UsageError: An address that cannot be used, or no terminal.
     """
-    address = broker_address(replace(settings.mqtt, url=url))
+    address = watched_address(url, settings.mqtt)
     Topics(settings.mqtt.base, node or "node")  # says what is wrong with the base
     if not has_screen():
         msg = "watch shows a dashboard and needs a terminal"

@@ -32,6 +32,8 @@ class Node:
     health: HealthEvent | None = None
     streams: set[str] = field(default_factory=set)
     """Those heard of, under their names here."""
+    levels: dict[str, str] = field(default_factory=dict)
+    """Level of the topics of a stream to the one of them that spoke there last."""
     behind_s: float = 0.0
     """How far its clock is behind ours."""
 
@@ -88,6 +90,8 @@ class Nodes:
         except EventError:  # of another version, or somebody else's
             return News()
         node = self.known.setdefault(origin.node, Node())
+        if isinstance(event, StateEvent) and origin.stream:
+            node.levels[origin.stream] = event.stream
         news = self._hear_event(node, event, retained=retained, now=now)
         news.offline |= node.streams if node.is_offline else set()
         return news
@@ -207,10 +211,11 @@ class Nodes:
         if origin.kind != "state":
             return News()
         node = self.known.get(origin.node, Node())
-        named = [stream for stream in node.streams if topic_level(stream.partition("/")[2]) == origin.stream]
-        for stream in named:
-            self._valid_until.pop(stream, None)
-        return News(expired=dict.fromkeys(named, "the last one was withdrawn"))
+        stream = node.levels.pop(origin.stream or "", None)
+        if stream not in node.streams:
+            return News()
+        self._valid_until.pop(stream, None)
+        return News(expired={stream: "the last one was withdrawn"})
 
 
 def _nobody(link: SinkHealth, now: float) -> HealthEvent:

@@ -106,6 +106,19 @@ def test_a_person_sees_readings_and_leaves_with_q(terminal):
     assert "Traceback" not in screen.sent
 
 
+def test_whoever_leaves_is_told_what_was_heard_and_where_it_is(terminal, tmp_path):
+    screen = terminal(*PLAY, "--speed", "max", "--record", str(tmp_path), columns=200)
+    screen.until("has ended")
+    screen.press("q")
+    assert screen.end() == 0
+    (recording,) = tmp_path.iterdir()
+    _, _, after = screen.sent.partition(LEAVES_ALTERNATE_SCREEN)
+    lines = [line.removeprefix("emotion-monitor: ") for line in plain(after).splitlines()]
+    assert "8 utterances, 40 s of speech; 8 readings" in lines
+    assert any(line.startswith("heard on average: ") for line in lines)
+    assert lines[-1] == f"saved: {recording}"
+
+
 def test_after_the_end_of_the_file_the_readings_stay_until_q(terminal):
     screen = terminal(*PLAY, "--speed", "max")
     screen.until("has ended")

@@ -1,6 +1,7 @@
 """The embedded broker: who gets in, what it leaves behind, and what happens when it or we are killed."""
 
 import asyncio
+import os
 import signal
 import socket
 import stat
@@ -19,6 +20,7 @@ from core.errors import BrokerError
 from core.settings import MqttSettings
 from core.wire.events import Event, decode
 from monitor import broker as module
+from monitor import broker_folder
 from monitor.broker import EmbeddedBroker
 from monitor.broker_ports import Ports
 from monitor.mqtt import connection
@@ -227,13 +229,24 @@ def test_a_broker_that_did_not_notice_the_end_of_its_program_is_killed_at_the_ne
     deaf = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", left / "rumqttd.toml"])
     try:
         wait_until(lambda: str(left) in " ".join(psutil.Process(deaf.pid).cmdline()), "its start")
-        module._sweep(tmp_path)
+        broker_folder._sweep(tmp_path)
         assert deaf.wait(PATIENCE_S) == -signal.SIGKILL
         assert not left.exists()
         assert killed_run != deaf.pid
     finally:
         deaf.kill()
         deaf.wait()
+
+
+@pytest.mark.usefixtures("killed_run")
+async def test_brokers_that_run_are_found_with_their_passwords_and_those_of_killed_programs_are_not(tmp_path):
+    assert broker_folder.running_brokers(tmp_path) == []
+    async with EmbeddedBroker(runtime=tmp_path) as first, EmbeddedBroker(runtime=tmp_path) as second:
+        (tmp_path / f"broker-{os.getpid()}-being-made").mkdir()
+        found = broker_folder.running_brokers(tmp_path)
+        assert {broker.address for broker in found} == {first.address, second.address}
+        assert {broker.pid for broker in found} == {os.getpid()}
+    assert broker_folder.running_brokers(tmp_path) == []
 
 
 async def test_programs_side_by_side_leave_each_other_alone(tmp_path):

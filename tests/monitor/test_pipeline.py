@@ -35,6 +35,7 @@ from core.wire.events import (
     LevelEvent,
     NoteEvent,
     SinkHealth,
+    StateEvent,
     TokensEvent,
     UtteranceEvent,
     decode,
@@ -67,6 +68,7 @@ class Clip:
         failure: Exception | None = None,
     ) -> None:
         self.name = "clip"
+        self.label: str | None = None
         self.is_open = False
         self._opens = opens
         self.realtime = realtime
@@ -242,6 +244,30 @@ async def test_a_source_takes_the_place_of_another_as_a_stream_of_its_own():
     assert not pipeline.errors
 
 
+async def test_every_event_of_a_source_carries_its_name_and_what_takes_its_place_has_it_too():
+    memory, first, second, taken = Memory(), Clip(realtime=True), Clip(realtime=True), Clip(realtime=True)
+    first.label, other = "alice", Clip(realtime=True)
+    other.label = taken.label = "bob"
+    named = {"mic:other": second, "mic:other=bob": taken}
+
+    async def open_source(spec: str) -> Clip:
+        return named[spec]
+
+    pipeline = Pipeline(settings(), [first, other], [memory], open_source)
+    run = asyncio.create_task(pipeline.run())
+    await until(lambda: first.taken > IN_SPEECH, "sound")
+    alice = pipeline.health().streams[0].stream
+    with pytest.raises(UsageError, match="2 sources are called bob"):
+        await pipeline.execute(SwitchSource(source="mic:other=bob", stream=alice))
+    await pipeline.execute(SwitchSource(source="mic:other", stream=alice))
+    await run
+    called = {stream.stream: stream.name for stream in memory.of(HealthEvent)[-1].streams}
+    assert sorted(called.values()) == ["alice", "alice", "bob"]
+    for kind in (UtteranceEvent, StateEvent, LevelEvent, TokensEvent):
+        assert memory.of(kind)
+        assert all(event.name == called[event.stream] for event in memory.of(kind))
+
+
 async def test_streams_that_are_over_do_not_pile_up_when_sources_are_switched():
     memory, clips = Memory(), []
 
@@ -388,6 +414,20 @@ async def test_utterances_longer_than_the_model_hears_are_announced():
     memory = Memory()
     await Pipeline(long, [Clip(realtime=False, samples=SPEECH[:BLOCK])], [memory]).run()
     assert any(event.where == "model" and "20 s" in event.message for event in memory.of(ErrorEvent))
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "times"), [("fake:wordless=1", True, 1), ("fake:wordless=1", False, 0), ("fake", True, 0)]
+)
+async def test_transcripts_that_the_model_never_gives_are_spoken_of_once_where_they_are_wanted(model, wanted, times):
+    plain = settings(model)
+    memory = Memory()
+    asked = replace(plain, model=replace(plain.model, transcript=wanted))
+    await Pipeline(asked, [Clip(realtime=False)], [memory]).run()
+    assert len(memory.of(UtteranceEvent)) > 1
+    told = [event.message for event in memory.of(ErrorEvent)]
+    assert len(told) == times
+    assert all("has no transcriber" in message for message in told)
 
 
 async def test_another_model_reads_from_a_moment_on_and_nothing_that_waited_is_lost():

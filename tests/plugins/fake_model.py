@@ -60,6 +60,8 @@ class FakeModel:
     """Reading ends with an error while this path exists."""
     hold_while: str = ""
     """Reading goes on and on while this path exists."""
+    wordless: int = 0
+    """1: it has no transcriber."""
     prompt: str = "none"
     """For the stamp; it changes nothing else."""
     readout: str = "hash"
@@ -110,6 +112,11 @@ class FakeModel:
         """As LTU-AS."""
         return 10.0
 
+    @property
+    def transcribes(self) -> bool:
+        """Whether readings have a transcript."""
+        return not self.wordless
+
     def read(
         self,
         waveforms: Sequence[NDArray[np.int16]],
@@ -136,7 +143,7 @@ class FakeModel:
         distribution = EmotionDistribution.from_weights([1.0 + byte for byte in digest])
         return Reading(
             distribution=distribution,
-            transcript=f"{len(waveform)} samples",
+            transcript=f"{len(waveform)} samples" if self.transcribes else None,
             truncated_s=max(len(waveform) / SAMPLE_RATE_HZ - self.window_s, 0.0),
             llm_ms=1000 * (time.perf_counter() - started_s),
             explanation=self._explain(distribution, written=written),

@@ -61,7 +61,7 @@ class SensitivityDialog(Dialog):
             self._paint()
 
     def _paint(self) -> None:
-        seen = tuple((stream.source, stream.voicing.last(SHOWN_S)) for stream in self.state.streams[:STREAMS])
+        seen = tuple((stream.label, stream.voicing.last(SHOWN_S)) for stream in self.state.streams[:STREAMS])
         effect = self.query_one("#effect", Painted)
         effect.styles.height = max(3 * len(seen), 1)
         effect.show(effect_lines, seen)

@@ -13,6 +13,7 @@ from monitor.dashboard.paint.stack import EIGHTHS, cell, tops, whole_rows
 from monitor.dashboard.paint.text import NARROW, fitting, lines
 from monitor.dashboard.state.rows import LostRow, Row
 from monitor.dashboard.state.view_model import DashboardState, one_line
+from monitor.label import labelled
 
 STAGES = ("hangover", "queue", "features", "llm", "rest")
 """Where the time went, in order; `rest` is what lies between the others."""
@@ -60,7 +61,7 @@ def account(state: DashboardState, row: Row) -> Account:
         tokens=None if utterance is None else state.tokens.of(row.stream, utterance),
         place=place,
         total=len(state.history),
-        source=stream.source if stream else row.stream,
+        source=labelled(stream.source, stream.name) if stream else row.stream,
         explains=tuning.explain if tuning else False,
     )
 
@@ -77,7 +78,7 @@ def facts(known: Account, width: int) -> Content:
     first = [_stretch(start_s, end_s), f"{end_s - start_s:.1f} s of speech"]
     if said is None:
         return lines(*_wrapped(first, width))
-    first += [_clock(said), one_line(said.source)]
+    first += [_clock(said), one_line(labelled(said.source, said.name))]
     if said.truncated_s > 0:
         first.append(f"{said.truncated_s:.1f} s more than the model hears")
     stamp = said.model

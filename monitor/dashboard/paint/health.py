@@ -18,6 +18,7 @@ from monitor.dashboard.paint.text import NARROW, lines
 from monitor.dashboard.paint.troubles import Trouble
 from monitor.dashboard.state.latencies import Wait
 from monitor.dashboard.state.view_model import DashboardState, Stream, one_line
+from monitor.label import labelled
 from monitor.losses import EXPECTED, Lost, reason_words
 from monitor.percentile import percentile
 
@@ -72,7 +73,7 @@ def summary(known: Checkup, width: int) -> Content:
 
 
 def _all_well(state: DashboardState) -> str:
-    listening = [stream.source for stream in state.streams if stream.state == "listening"]
+    listening = [stream.label for stream in state.streams if stream.state == "listening"]
     if state.ended:
         return "There is no more sound to come; what was heard stays on screen."
     if state.paused:
@@ -95,7 +96,7 @@ def sound(known: Checkup, width: int) -> Content:
             rows += _level(stream, known.now_s, width)
         if stream.stream in sums:
             rows += _sums(sums[stream.stream])
-        blocks.append(_section(f"sound: {stream.source}", rows, width))
+        blocks.append(_section(f"sound: {labelled(stream.source, stream.name)}", rows, width))
     return lines(*_apart(blocks))
 
 

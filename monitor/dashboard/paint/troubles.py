@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from core.wire.events import SinkHealth, WorkerHealth
 from monitor.dashboard.paint import wording
 from monitor.dashboard.state.view_model import DashboardState, Stream, one_line
+from monitor.label import labelled
 from monitor.losses import EXPECTED, reason_words
 
 RECENT_S = 30.0
@@ -68,8 +69,8 @@ def _worker_trouble(worker: WorkerHealth) -> Iterator[Trouble]:
 
 
 def _stream_troubles(state: DashboardState, stream: Stream, now_s: float) -> Iterator[Trouble]:
-    name, level = stream.source, stream.level
-    microphone = name.startswith("mic")
+    name, level = stream.label, stream.level
+    microphone = stream.source.startswith("mic")
     if stream.state == "failed":
         gone = "The microphone is gone" if microphone else "The sound has broken off"
         todo = "q quits; then start again." if state.ended else "The other sources go on; start again to bring it back."
@@ -121,7 +122,7 @@ def _losses(stream: Stream) -> Iterator[Trouble]:
             seconds[loss.reason] = seconds.get(loss.reason, 0.0) + loss.end_s - loss.start_s
     for reason, lost_s in seconds.items():
         what, todo = LOSSES.get(reason, (f"Not read ({reason_words(reason)})", "What comes next is read."))
-        yield Trouble(about=stream.source, what=f"{what}: {lost_s:.1f} s lost just now", todo=todo)
+        yield Trouble(about=stream.label, what=f"{what}: {lost_s:.1f} s lost just now", todo=todo)
 
 
 BROKER = (
@@ -158,7 +159,7 @@ def _sum_troubles(state: DashboardState) -> Iterator[Trouble]:
     for stream in state.health.streams if state.health else ():
         if not stream.adds_up:
             yield Trouble(
-                about=one_line(stream.source),
+                about=one_line(labelled(stream.source, stream.name)),
                 what="The sums of the sound do not add up",
                 todo="That is a mistake in this program: please report it.",
                 grave=False,

@@ -59,6 +59,8 @@ class Stream:
 
     stream: str
     source: str
+    name: str | None = None
+    """What the user calls it."""
     state: str = "listening"
     level: Level | None = None
     heard: Heard | None = None
@@ -70,6 +72,11 @@ class Stream:
     """What the timeline draws."""
     voicing: Voicing = field(default_factory=Voicing)
     """What the choice of the sensitivity is shown by."""
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return self.name or self.source
 
     def sound_age_s(self, now_s: float) -> float:
         """Seconds since sound arrived last; 0 before any did."""
@@ -128,7 +135,7 @@ class DashboardState:
         """The state after one event."""
         match event:
             case LevelEvent():
-                return self._with_stream(_hear_level(self._stream(event.stream, event.source), event, now_s), now_s)
+                return self._with_stream(_hear_level(self._stream(event), event, now_s), now_s)
             case UtteranceEvent():
                 return self._push_utterance(event, now_s)
             case StateEvent():
@@ -212,9 +219,9 @@ class DashboardState:
         """The error to show now; it fades after a while."""
         return self.notice if self.notice and now_s - self.notice.received_s < NOTICE_S else None
 
-    def _stream(self, name: str, source: str) -> Stream:
-        known = next((stream for stream in self.streams if stream.stream == name), None)
-        return known or Stream(stream=name, source=one_line(source))
+    def _stream(self, of: UtteranceEvent | StateEvent | LevelEvent | DropEvent | StreamHealth) -> Stream:
+        known = next((stream for stream in self.streams if stream.stream == of.stream), None)
+        return known or Stream(stream=of.stream, source=one_line(of.source), name=of.name and one_line(of.name))
 
     def _with_stream(self, changed: Stream, now_s: float) -> Self:
         changed = replace(changed, touched_s=now_s)
@@ -246,7 +253,7 @@ class DashboardState:
             latency_ms=event.latency_ms.total,
             adaptation=event.adaptation,
         )
-        stream = self._stream(event.stream, event.source)
+        stream = self._stream(event)
         if stream.heard is None or heard.order >= stream.heard.order:
             stream = replace(stream, heard=heard)
         stream = replace(stream, past=stream.past.hear_utterance(event))
@@ -255,7 +262,7 @@ class DashboardState:
         return replace(self._with_stream(stream, now_s), history=history, stamp=event.model, latencies=latencies)
 
     def _push_latest(self, event: StateEvent, now_s: float) -> Self:
-        stream = self._stream(event.stream, event.source)
+        stream = self._stream(event)
         if stream.heard is None or (event.seq, event.final) > stream.heard.order:
             heard = Heard(
                 seq=event.seq,
@@ -272,7 +279,7 @@ class DashboardState:
     def _push_drop(self, event: DropEvent, now_s: float) -> Self:
         if not possible(event.start_s, event.end_s):
             return self
-        stream = self._stream(event.stream, event.source)
+        stream = self._stream(event)
         reason = _bounded(one_line(event.reason), stream.lost)
         before = stream.lost.get(reason, Lost())
         length_s = max(event.end_s - event.start_s, 0.0)
@@ -309,7 +316,7 @@ class DashboardState:
     def _push_health(self, event: HealthEvent, now_s: float) -> Self:
         state = replace(self, health=event, pause_wanted=None)
         for health in event.streams:
-            stream = state._stream(health.stream, health.source)  # noqa: SLF001 - same class
+            stream = state._stream(health)  # noqa: SLF001 - same class
             if stream not in state.streams and len(state.streams) >= STREAM_LIMIT:
                 continue  # it takes its place when something is heard of it
             known = replace(

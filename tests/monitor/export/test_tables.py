@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from core.distribution import EMOTIONS
 from monitor.export import tables
+from monitor.export.page import page
 from monitor.export.session import Session
-from tests.monitor.export.sessions import hour, session
+from tests.monitor.export.sessions import everything, gathered, hour, session
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "dashboard.md"
 
@@ -35,6 +36,13 @@ def test_numbers_are_those_of_the_events_unrounded():
             assert [float(row[f"smoothed_{name}"]) for name in EMOTIONS] == list(event.smoothed)
             assert float(row["entropy"]) == event.entropy
         assert float(row["latency_total_ms"]) == event.latency_ms.total
+
+
+def test_a_source_with_a_name_has_it_in_a_column_and_on_the_page():
+    named = gathered(replace(event, name="alice") if hasattr(event, "name") else event for event in everything())
+    for table in (tables.utterances(named), tables.drops(named)):
+        assert {row["name"] for row in rows(table)} == {"alice"}
+    assert "alice (mic:Desk microphone)" in page(named)
 
 
 def test_an_utterance_without_a_reading_has_its_reason_and_empty_cells():

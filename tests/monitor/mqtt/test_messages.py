@@ -49,6 +49,13 @@ def test_any_name_becomes_exactly_one_topic_level(name):
     topic.encode()
 
 
+@pytest.mark.parametrize("event", [utterance(1), state(1), tokens(1), level()], ids=lambda event: event.schema)
+def test_a_source_with_a_name_has_topics_of_that_name_in_every_run(event):
+    message = message_of(replace(event, stream="ab12-1", name="alice"), TOPICS, details=True)
+    assert message.topic == f"emotion/desk/alice/{event.schema.split('/')[1]}"
+    assert json.loads(message.payload)["stream"] == "ab12-1"
+
+
 def test_names_that_fit_stay_as_they_are():
     assert topic_level("mic:USB Audio") == "mic:USB Audio"
     assert topic_level("a/b+c#d") == "a_b_c_d"

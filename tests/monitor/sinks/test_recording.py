@@ -13,7 +13,7 @@ from core.errors import UsageError
 from core.settings import RecordSettings
 from core.wire.events import Event, decode, timestamp
 from monitor.sinks import recording
-from monitor.sinks.recording import RECORDING_SCHEMA, Recorder, Recording
+from monitor.sinks.recording import RECORDING_SCHEMA, Recorder, Recording, latest_recording
 from tests.patience import until
 from tests.program import SAMPLE, run
 from tests.sample_events import drop, error, health, level, note, state, tokens, utterance
@@ -163,3 +163,33 @@ def test_a_run_records_when_asked_to_and_says_in_its_health_where(tmp_path):
     assert rest[-1]["recording"] == file.name
     assert not run(*play, env={"XDG_DATA_HOME": str(tmp_path / "data")}).code
     assert not (tmp_path / "data").exists(), "off by default"
+
+
+async def test_where_a_recording_goes_is_said_when_it_begins_and_when_it_is_over(tmp_path):
+    said: list[str] = []
+    async with Recorder(RecordSettings(folder=str(tmp_path)), "desk", [], say=said.append) as recorder:
+        assert said == []
+        await recorder.switch(on=True)
+        (path,) = tmp_path.iterdir()
+        assert said == [f"recording {path}"]
+        await recorder.switch(on=False)
+        await recorder.switch(on=True)
+    assert said[:2] == [f"recording {path}", f"recorded {path}"]
+    assert [Path(line.partition(" ")[2]) for line in said[1::2]] == recorder.made
+    assert set(recorder.made) == set(tmp_path.iterdir())
+
+
+def test_the_latest_recording_is_the_one_begun_last_whatever_lies_beside_it(tmp_path):
+    second = "2026-01-01T10-00-00Z"
+    names = ["2025-12-31T23-00-00Z.jsonl", f"{second}.jsonl", f"{second}-2.jsonl", f"{second}-11.jsonl"]
+    for name in (*names, "2026-01-01T10-00-00Z-11-events.jsonl", "talk.jsonl", "2027-01-01T10-00-00Z.json"):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / f"{second}-11.jsonl", (0, 0))
+    assert latest_recording(tmp_path).name == f"{second}-11.jsonl"
+
+
+@pytest.mark.parametrize("folder", ["empty", "nowhere"])
+def test_a_folder_without_a_recording_is_named(tmp_path, folder):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=f"there is no recording in .*{folder}"):
+        latest_recording(tmp_path / folder)

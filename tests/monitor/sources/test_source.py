@@ -1,12 +1,14 @@
 """Which source a user's words mean."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
 
 from core.errors import UsageError
 from monitor.sources.file import FileSource
-from monitor.sources.opening import SAMPLE, open_source
+from monitor.sources.opening import SAMPLE, open_source, tell_apart
 
 
 @pytest.fixture
@@ -30,6 +32,34 @@ def test_a_path_may_begin_with_the_home_folder(talk, monkeypatch):
 def test_a_path_may_hold_a_colon(talk):
     named = talk.rename(talk.with_name("10:30.wav"))
     assert open_source(f"file:{named}").name == "file:10:30.wav"
+
+
+def test_a_name_after_a_sign_is_what_the_user_calls_a_source(talk):
+    source = open_source(f"file:{talk}=alice")
+    assert (source.name, source.label) == ("file:talk.wav", "alice")
+    assert open_source("ws://127.0.0.1:0=door").label == "door"
+    assert open_source(f"file:{talk}").label is None
+
+
+def test_a_file_with_a_sign_in_its_name_stays_a_file(talk):
+    whole = talk.rename(talk.with_name("a=b"))
+    source = open_source(f"file:{whole}")
+    assert (source.name, source.label) == ("file:a=b", None)
+    assert open_source(f"file:{whole}=alice").label == "alice"
+
+
+def test_two_files_of_one_name_are_called_by_their_folders_too(talk):
+    other = talk.parent / "tuesday" / "talk.wav"
+    other.parent.mkdir()
+    shutil.copy(talk, other)
+    sources = [open_source(f"file:{path}") for path in (other, talk)]
+    tell_apart(sources)
+    assert [source.name for source in sources] == ["file:tuesday/talk.wav", f"file:{talk.parent.name}/talk.wav"]
+
+
+def test_two_sources_of_one_name_are_refused(talk):
+    with pytest.raises(UsageError, match="2 sources are called alice"):
+        tell_apart([open_source(f"file:{talk}=alice") for _ in range(2)])
 
 
 def test_a_missing_file_is_found_at_once():

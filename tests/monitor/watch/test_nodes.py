@@ -202,6 +202,14 @@ def test_a_withdrawn_reading_is_no_longer_shown():
     assert news.expired == {"desk/s1": "the last one was withdrawn"}
 
 
+def test_so_is_one_of_a_source_with_a_name_which_is_that_of_its_topics():
+    nodes = Nodes("emotion", None)
+    (shown,) = say(nodes, "desk", replace(state_event(), name="alice"), now=EPOCH + 30)
+    assert (shown.stream, shown.name) == ("desk/s1", "desk · alice")
+    news = nodes.push(origin("emotion/desk/alice/state", "emotion"), b"", retained=False, now=EPOCH + 31)
+    assert news.expired == {"desk/s1": "the last one was withdrawn"}
+
+
 def test_a_node_that_is_removed_from_the_broker_is_forgotten_with_all_it_said():
     nodes = Nodes("emotion", None)
     say(nodes, "desk", state_event(), now=EPOCH + 30)

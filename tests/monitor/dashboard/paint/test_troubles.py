@@ -1,10 +1,12 @@
 """What is wrong, in words, and what to do."""
 
+from dataclasses import replace
+
 import pytest
 
 from monitor.dashboard.paint import health_lines
 from monitor.dashboard.paint.troubles import RECENT_S, Trouble, recorded, troubles
-from monitor.dashboard.state.view_model import SILENT_SOURCE_S
+from monitor.dashboard.state.view_model import SILENT_SOURCE_S, DashboardState
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import SMALL, running, seen
 
@@ -18,6 +20,14 @@ def found(name: str, now_s: float = 0.0) -> tuple[Trouble, ...]:
 @pytest.mark.parametrize("scene", WELL)
 def test_where_all_is_well_there_is_no_trouble(scene: str):
     assert found(scene) == ()
+
+
+def test_a_source_with_a_name_is_spoken_of_by_it():
+    events = [replace(event, name="alice") if hasattr(event, "name") else event for event in scenes.events("overload")]
+    state = DashboardState()
+    for event in events:
+        state = state.push(event, now_s=0.0)
+    assert {trouble.about for trouble in troubles(state, 0.0)} == {"alice"}
 
 
 CASES = [
