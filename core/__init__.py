@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["open_model"]
 
+DISTRIBUTION = "emotion-monitor"
+"""Whose `core` this is: a user's own folder of that name would be found in its place, see `monitor/__init__.py`."""
+
 
 def __getattr__(name: str) -> Any:
     """Imports what it takes to open a model only when someone does."""
