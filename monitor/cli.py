@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log details to standard error")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_read(commands)
     _add_export(commands)
     _add_replay(commands)
     _add_watch(commands)
@@ -61,10 +62,14 @@ def _add(commands: Any, name: str, function: Any, text: str) -> argparse.Argumen
     return parser
 
 
-def _add_settings_flags(parser: argparse.ArgumentParser) -> None:
+def _add_model_flags(parser: argparse.ArgumentParser) -> None:
     _add_config_flag(parser)
     parser.add_argument("--model", metavar="NAME|DIR", help="ltu-as-mini (shipped) or a converted model folder")
     parser.add_argument("--device", metavar="auto|cpu|cuda", help="where the model runs")
+
+
+def _add_settings_flags(parser: argparse.ArgumentParser) -> None:
+    _add_model_flags(parser)
     parser.add_argument("--mqtt", metavar="embedded|off|URL", help="where events are published")
     _add_insecure_flag(parser)
 
@@ -109,6 +114,20 @@ def _add_run(commands: Any) -> None:
     )
     run.add_argument("--record", metavar="DIR", help="record all events (never sound) in a file there, for a replay")
     _add_settings_flags(run)
+
+
+def _add_read(commands: Any) -> None:
+    read = _add(commands, "read", _read, "read sound files into one table, a row for each utterance")
+    read.epilog = (
+        "Each file is a stream of its own, cut and read as by `run --source file:PATH`. The same command goes on where "
+        "it was interrupted, and later reads what is new: TABLE.journal remembers. See docs/read.md."
+    )
+    read.add_argument(
+        "paths", type=Path, nargs="+", metavar="FILE|FOLDER", help="sound files, and folders that hold some"
+    )
+    read.add_argument("--out", type=Path, required=True, metavar="TABLE", help="such as table.csv or table.parquet")
+    read.add_argument("--format", metavar="csv|parquet|audformat", help="default: what the name of the table says")
+    _add_model_flags(read)
 
 
 def _add_export(commands: Any) -> None:
@@ -195,6 +214,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.yes:
         flags["output"]["consent"] = "given"
     return run(_settings(arguments, flags))
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    from monitor.read.command import read
+
+    flags = {"model": {"name": arguments.model, "device": arguments.device}}
+    return read(arguments.paths, arguments.out, _settings_of(arguments.config, flags), kind=arguments.format)
 
 
 def _export(arguments: argparse.Namespace) -> int:

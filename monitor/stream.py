@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
+from core.adaptation import StreamAdaptation
 from core.anchor import Anchor
-from core.mean_reading import MeanReading
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import Settings
 from core.smoothing import Smoother
@@ -16,7 +16,6 @@ from core.sound.noise_floor import NoiseFloor
 from core.sound.segmenter import TOO_SHORT, Dropped, Output, SpeechSegmenter
 from core.sound.utterance import Utterance
 from core.wire.events import (
-    Adaptation,
     DropEvent,
     Emotion,
     Event,
@@ -75,8 +74,7 @@ class Stream:
         self.name = name
         self.paced = paced
         self.state: StreamState = "opening"
-        self.anchor: Anchor | None = Anchor() if settings.model.adapt else None
-        self._mean_reading = MeanReading() if settings.model.adapt_readings else None
+        self._known = StreamAdaptation(settings.model)
         self._opened_at = 0.0
         self._node = settings.mqtt.node
         self._valid_s = settings.mqtt.state_valid_s
@@ -134,6 +132,11 @@ class Stream:
         self._segmenter.set_vad_mode(tuning.vad_mode)
 
     @property
+    def anchor(self) -> Anchor | None:
+        """What the model is to know of the stream when it reads the next utterance."""
+        return self._known.anchor
+
+    @property
     def position_s(self) -> float:
         """How far the stream's own sound has come, in seconds."""
         return self._segmenter.position / SAMPLE_RATE_HZ
@@ -161,32 +164,13 @@ class Stream:
             read_at: Wall time, in seconds since the epoch.
         """
         utterance = job.utterance
-        reading = self._levelled(utterance, reading, model)
+        reading = self._known.take(reading, model, at_s=utterance.end_s, final=utterance.final)
         if utterance.final:
             self._segments.in_flight -= 1
             self._segments.published += reading.distribution is not None
             self._segments.failed += reading.distribution is None
-            self._learn(utterance, reading)
         event = self._utterance_event(job, reading, model, started_s=started_s, now_s=now_s)
         return [event, *self._state_events(event, read_at), *self._tokens_events(event, reading)]
-
-    def _learn(self, utterance: Utterance, reading: Reading) -> None:
-        """What has no reading says nothing of the voice."""
-        if self.anchor is not None and reading.heard is not None and reading.distribution is not None:
-            self.anchor = self.anchor.push(reading.heard, reading.distribution, at_s=utterance.end_s)
-
-    def _levelled(self, utterance: Utterance, reading: Reading, model: ModelStamp) -> Reading:
-        """The reading over the stream's mean, if that is asked for and the model does not get to know voices itself."""
-        if self._mean_reading is None or reading.distribution is None or reading.adaptation is not None:
-            return reading
-        mean = self._mean_reading.of(repr(model))
-        if utterance.final:
-            self._mean_reading = mean.push(reading.distribution, at_s=utterance.end_s)
-        return replace(
-            reading,
-            distribution=mean.levelled(reading.distribution),
-            adaptation=Adaptation(utterances=mean.utterances, weight=mean.weight),
-        )
 
     def health(self) -> StreamHealth:
         """The stream's two sums."""

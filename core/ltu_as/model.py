@@ -20,6 +20,7 @@ from core.ltu_as.checkpoint import load_into, save_weights
 from core.ltu_as.config import CONFIG_NAME, DtypeName, LTUASConfig
 from core.ltu_as.decode import Decoding, Generated, write
 from core.ltu_as.features import EncodedSounds, WhisperFeatures, encode_together, means_over_sound, windows_of
+from core.ltu_as.folder import model_folder
 from core.ltu_as.lora import add_lora, merge_lora
 from core.ltu_as.prefix import Prefix, causal_mask, padded, positions
 from core.ltu_as.prompt import render
@@ -80,15 +81,17 @@ class LTUAS(nn.Module):
         """Loads a model folder.
 
         Args:
-            folder: Holds config.json, model.safetensors (or shards with an index) and tokenizer.json.
+            folder: `ltu-as-mini`, which is shipped, or a folder that holds config.json, model.safetensors (or shards
+                with an index) and tokenizer.json.
             device: Where to put it.
             dtype: Precision of the language model; see `LTUASConfig.dtypes` for the rest.
             merge: Merge LoRA into the weights.
 
         Raises:
+            UsageError: There is no such folder.
             ModelError: A file is missing or damaged, or a tensor is missing, unexpected, mis-shaped or not finite.
         """
-        folder = Path(folder)
+        folder = model_folder(folder)
         config = LTUASConfig.from_json(folder / CONFIG_NAME)
         tokenizer = Tokenizer.from_file(folder / TOKENIZER_NAME)
         if tokenizer.vocab_size > config.llama.vocab_size:

@@ -17,7 +17,7 @@ from core.settings import ModelSettings
 from core.worker.batches import BatchReader
 from core.worker.memory import limit_memory
 from core.worker.messages import Waveform, anchor_from_json, error_to_json, reading_to_json, waveforms_from_payload
-from core.worker.models import load_model
+from core.worker.models import load_model, without_collection
 from core.worker.pipe import FrameError, pack, read_frame
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,8 @@ def _serve(inbox: queue.Queue[Request], answers: BinaryIO) -> None:
             settings = ModelSettings(**header["model"])
             show_transcript = settings.transcript
             try:
-                model = load_model(settings, threads=header["threads"])
+                with without_collection():
+                    model = load_model(settings, threads=header["threads"])
             except EmotionMonitorError as error:
                 answer = {"error": error_to_json(error)}
             else:

@@ -7,7 +7,8 @@ Models of other kinds are plug-ins: an installed package may declare an entry po
 
 import gc
 import logging
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -19,6 +20,20 @@ from core.settings import ModelSettings
 log = logging.getLogger(__name__)
 
 PLUG_INS = "emotion_monitor.models"
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """For a process of our own, while it imports and loads what stays: looking for garbage in it takes a sixth of that.
+
+    Whatever is there afterwards counts as no garbage for ever.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def load_model(settings: ModelSettings, *, threads: int) -> EmotionModel:
@@ -50,16 +65,6 @@ def _plug_in(name: str) -> EntryPoint | None:
 
 def _load_ltu_as(settings: ModelSettings, *, threads: int) -> EmotionModel:
     folder = resolve_model(settings.name)  # before torch: a wrong name is told at once
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model folder is complete; nothing is ever fetched
-    gc.disable()  # importing makes objects that stay: looking for garbage among them takes a sixth of the start
-    try:
-        return _read_model(folder, settings, threads=threads)
-    finally:
-        gc.enable()
-        gc.freeze()
-
-
-def _read_model(folder: Path, settings: ModelSettings, *, threads: int) -> EmotionModel:
     import torch
 
     if threads:

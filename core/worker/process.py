@@ -34,7 +34,10 @@ FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32", "LRU_CACHE_CAPACITY": "3
 several hundred lengths: by default 1024 are kept, each of some hundred kilobytes, and the process doubled within hours.
 Both have to be bounded, as each keeps the other's; to make them anew costs no time that could be measured."""
 
-ENVIRONMENT = PATIENT_THREADS | FEW_KERNELS
+COMPLETE = {"HF_HUB_OFFLINE": "1"}
+"""A model folder is complete; nothing is ever fetched."""
+
+ENVIRONMENT = PATIENT_THREADS | FEW_KERNELS | COMPLETE
 """What an inference process is given, unless whoever starts the program says otherwise."""
 
 _STEP_S = 0.5

@@ -4,7 +4,6 @@
 on standard output.
 """
 
-import gc
 import json
 import os
 import statistics
@@ -23,7 +22,7 @@ from core.errors import EmotionMonitorError
 from core.model import SAMPLE_RATE_HZ
 from core.settings import ModelSettings, Settings
 from core.sound.audio import read_audio
-from core.worker.models import load_model
+from core.worker.models import load_model, without_collection
 from core.worker.process import ENVIRONMENT
 from monitor.bench.percentiles import Percentiles
 from monitor.sources.opening import SAMPLE
@@ -109,13 +108,13 @@ def stretches(speech: NDArray[np.int16], length_s: float, count: int) -> Iterato
 
 def _answer(request: dict[str, Any]) -> Inside:
     began_s = time.perf_counter()
-    gc.disable()  # as the inference process does
-    import torch
+    with without_collection():  # as the inference process does
+        import torch
 
-    from core.ltu_as.reader import LTUASReader
+        from core.ltu_as.reader import LTUASReader
 
-    imported_s = time.perf_counter()
-    reader = load_model(ModelSettings(**request["model"]), threads=request["threads"])
+        imported_s = time.perf_counter()
+        reader = load_model(ModelSettings(**request["model"]), threads=request["threads"])
     loaded_s = time.perf_counter()
     rss_mb = psutil.Process().memory_info().rss / 1e6
     if not isinstance(reader, LTUASReader):

@@ -19,10 +19,9 @@ def report_ordinary(arguments: argparse.Namespace) -> int:
         ModelError: The model cannot be used.
         AudioError: A file cannot be decoded.
     """
-    from core.anchor import Anchor
     from core.ltu_as.folder import resolve_model
     from core.ltu_as.reader import LTUASReader
-    from core.settings import SegmenterSettings, VadSettings
+    from core.settings import ModelSettings, Settings
     from offline_eval.ordinary.listen import listen
     from offline_eval.ordinary.report import as_json, as_markdown
     from offline_eval.ordinary.shares import by_length, heard_beside
@@ -31,21 +30,11 @@ def report_ordinary(arguments: argparse.Namespace) -> int:
     folder = resolve_model(arguments.model)
     beside = _regression(arguments, folder) if arguments.data else None
     reader = LTUASReader(folder, neutral_odds=arguments.neutral_odds)
+    settings = Settings(model=ModelSettings(adapt=arguments.adapt))
     findings = {}
     for name, files in recordings.items():
         say(f"{name}: {len(files)} recordings")
-        said = [
-            one
-            for file in files
-            for one in listen(
-                file,
-                reader,
-                segmenter=SegmenterSettings(),
-                vad=VadSettings(),
-                anchor=Anchor() if arguments.adapt else None,
-                beside=beside,
-            )
-        ]
+        said = [one for file in files for one in listen(file, reader, settings, beside=beside)]
         findings[name] = by_length(said)
         if beside:
             findings[f"{name}, logistic regression"] = by_length(heard_beside(said))

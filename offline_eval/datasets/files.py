@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import os
 import re
 import unicodedata
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from core.errors import UsageError
+from core.sound.folder import files_below
 from core.stand_in import refuse_stand_in
 from offline_eval.datasets.delimited import Record, UnreadableRowError, records
 
@@ -201,13 +201,8 @@ def is_there(path: Path) -> bool:
 
 
 def sound_files(root: Path) -> list[Path]:
-    """All sound files below a folder, sorted; without hidden ones such as the `._` files of macOS."""
-    found = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        found += [
-            Path(folder, name) for name in files if not name.startswith(".") and name.lower().endswith(SOUND_SUFFIXES)
-        ]
+    """All sound files below a folder, sorted; see `files_below`."""
+    found = [path for path in files_below(root) if path.name.lower().endswith(SOUND_SUFFIXES)]
     return sorted(found, key=lambda path: (SOUND_SUFFIXES.index(path.suffix.lower()), path))
 
 

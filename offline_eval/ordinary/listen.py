@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.anchor import Anchor
+from core import recording as recordings
 from core.distribution import EmotionDistribution
 from core.model import EmotionModel, Reading
-from core.settings import SegmenterSettings, VadSettings
-from core.sound.audio import read_audio
-from core.sound.segmenter import SpeechSegmenter
-from core.sound.utterance import Utterance
+from core.settings import Settings
+from core.sound.audio import decode_blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,32 +36,19 @@ class Said:
 Hears = Callable[[NDArray[np.int16]], EmotionDistribution]
 
 
-def listen(
-    recording: Path,
-    model: EmotionModel,
-    *,
-    segmenter: SegmenterSettings,
-    vad: VadSettings,
-    anchor: Anchor | None = None,
-    beside: Hears | None = None,
-) -> Iterator[Said]:
+def listen(recording: Path, model: EmotionModel, settings: Settings, *, beside: Hears | None = None) -> Iterator[Said]:
     """Reads a recording utterance by utterance.
 
     Args:
         recording: The file.
         model: Reads it.
-        segmenter: How speech becomes utterances.
-        vad: What is speech.
-        anchor: Of the stream as it begins, for a model that is to get to know it; None: it is not to.
+        settings: What is speech, how it becomes utterances, and whether the model is to get to know the recording.
         beside: Hears the same, without getting to know anybody.
 
     Raises:
         UsageError, AudioError: The file cannot be read.
     """
-    for utterance in _utterances(recording, segmenter, vad):
-        (reading,) = model.read([utterance.samples], anchors=[anchor])
-        if anchor and reading.heard and reading.distribution:
-            anchor = anchor.push(reading.heard, reading.distribution, at_s=utterance.end_s)
+    for utterance, reading in recordings.listen(decode_blocks(recording), model, settings):
         yield Said(
             recording=recording,
             start_s=utterance.start_s,
@@ -71,10 +56,3 @@ def listen(
             reading=reading,
             beside=beside(utterance.samples) if beside and reading.distribution else None,
         )
-
-
-def _utterances(recording: Path, segmenter: SegmenterSettings, vad: VadSettings) -> Iterator[Utterance]:
-    speech = SpeechSegmenter(segmenter, vad)
-    for output in (*speech.push(read_audio(recording)), *speech.flush()):
-        if isinstance(output, Utterance) and output.final:
-            yield output

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.durable import write_text
 from offline_eval.report import about, pictures, scores
 from offline_eval.report.differences import difference_notes, difference_table
 from offline_eval.report.document import Document, Section
@@ -10,7 +11,6 @@ from offline_eval.report.markdown import as_markdown
 from offline_eval.report.page import as_page
 from offline_eval.report.paper import paper
 from offline_eval.report.plain import as_json
-from offline_eval.runs.durable import write_text
 from offline_eval.runs.folder import RunFolder
 from offline_eval.scoring.resampling import DRAWS
 

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from core.durable import discard_partial, replacing
 from core.errors import UsageError
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import Verbalizer
-from offline_eval.runs.durable import discard_partial, replacing
 from offline_eval.runs.views import Input
 
 FORMAT = "emotion-monitor/answers/1"

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from core.durable import write_text
 from core.errors import UsageError
 from offline_eval.labels.rated import RatedUtterance
 from offline_eval.runs.answers_store import BLOCK, Answer, Configuration, block_path, holds, read_block
-from offline_eval.runs.durable import write_text
 from offline_eval.runs.items import Item, read_items, write_items
 from offline_eval.runs.views import Input, View
 

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.distribution import EMOTIONS, EmotionDistribution
+from core.durable import replacing
 from core.errors import EmotionMonitorError, UsageError
 from core.sound.audio import AudioFile
 from offline_eval.labels.annotation import AnnotatedUtterance
 from offline_eval.labels.rated import RatedUtterance
-from offline_eval.runs.durable import replacing
 
 FILE = "items.parquet"
 _TEXTS = ("utterance_id", "corpus", "speaker", "dialogue", "session", "consensus", "language", "gender")

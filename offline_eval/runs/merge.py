@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from core.durable import discard_partial, replacing
 from core.errors import UsageError
 from offline_eval.runs.answers_store import holds
-from offline_eval.runs.durable import discard_partial, replacing
 from offline_eval.runs.folder import Question, RunFolder
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from core.durable import write_text
 from offline_eval.datasets.guides import CORPORA
-from offline_eval.runs.durable import write_text
 from offline_eval.runs.folder import RunFolder, read_record
 from offline_eval.runs.presets import PRESETS
 from offline_eval.synthetic.tree import write_tree

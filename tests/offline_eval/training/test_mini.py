@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.anchor import Anchor
 from core.distribution import js_divergence
 from core.ltu_as import LTUAS, read_text
 from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
@@ -12,7 +11,7 @@ from core.ltu_as.folder import EMBEDDED, resolve_model
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import CONTEXTS
-from core.settings import SegmenterSettings, VadSettings
+from core.settings import ModelSettings, Settings
 from core.sound.audio import read_audio
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.labels.clips import in_split
@@ -107,8 +106,8 @@ def test_it_reads_a_voice_it_has_never_heard():
 @pytest.mark.parametrize("adapts", [False, True])
 def test_someone_who_reads_a_novel_aloud_is_not_said_to_be_loud(adapts):
     """The shipped sample, as the program cuts it, and with all four emotions expected alike."""
-    told = {"segmenter": SegmenterSettings(), "vad": VadSettings(), "anchor": Anchor() if adapts else None}
-    shares = shares_of(list(listen(SAMPLE, LTUASReader(MINI, neutral_odds=1), **told)))
+    settings = Settings(model=ModelSettings(adapt=adapts))
+    shares = shares_of(list(listen(SAMPLE, LTUASReader(MINI, neutral_odds=1), settings)))
     assert shares.utterances > 3
     assert shares.dominant["neutral"] > 0.8
     assert shares.surely_loud == 0

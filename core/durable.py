@@ -24,7 +24,7 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     except FileNotFoundError as error:
         msg = f"{path}: another process writes it too"
-        raise UsageError(msg, hint="start each shard once") from error
+        raise UsageError(msg, hint="let one of them finish first; of shards, start each once") from error
     finally:
         partial.unlink(missing_ok=True)
     _sync_folder(path.parent)

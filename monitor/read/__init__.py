@@ -1,0 +1,1 @@
+"""`emotion-monitor read`: what is heard in many files, as one table."""
