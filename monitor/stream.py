@@ -308,6 +308,7 @@ class Stream:
                 margin=event.distribution.margin,
                 dominant=cast("Emotion", event.distribution.dominant),
                 calibration=event.model.calibration,
+                adaptation=event.adaptation,
             )
         ]
 

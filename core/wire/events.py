@@ -146,6 +146,8 @@ class StateEvent:
     dominant: Emotion
     calibration: str | None = None
     """As in ModelStamp: null when the reading is uncalibrated."""
+    adaptation: Adaptation | None = None
+    """What of this voice and room had been heard before; null where the model does not adapt to them."""
     schema: Literal["emotion-monitor/state/1"] = "emotion-monitor/state/1"
 
 
