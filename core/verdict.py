@@ -83,7 +83,7 @@ def verdict(distribution: EmotionDistribution, worth: Worth = Worth.CALIBRATED) 
 def agreement(distribution: EmotionDistribution, worth: Worth = Worth.CALIBRATED) -> str:
     """Whether listeners would agree on the first emotion; where nobody can know, why not."""
     if worth is not Worth.CALIBRATED:
-        return worth.value
+        return str(worth.value)
     match clarity(distribution):
         case Clarity.UNCLEAR:
             return "all four possible"
