@@ -299,6 +299,7 @@ class Stream:
                 margin=event.distribution.margin,
                 dominant=cast("Emotion", event.distribution.dominant),
                 calibration=event.model.calibration,
+                adaptation=event.adaptation,
             )
         ]
 

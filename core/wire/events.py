@@ -150,6 +150,8 @@ class StateEvent:
     """As in ModelStamp: null when the reading is uncalibrated."""
     name: str | None = None
     """What the user calls the source, and then the level of the topic too; null: nothing."""
+    adaptation: Adaptation | None = None
+    """What of this voice and room had been heard before; null where the model does not adapt to them."""
     schema: Literal["emotion-monitor/state/1"] = "emotion-monitor/state/1"
 
 

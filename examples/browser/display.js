@@ -83,6 +83,7 @@ class Nodes {
     this.#stream(node, event).show({
       distribution: event.distribution,
       smoothed: event.smoothed,
+      weak: Readings.weakness(event),
       final: event.final !== false,
       atMs: Date.parse(event.at),
       validUntilMs: Date.parse(event.valid_until),
@@ -96,6 +97,7 @@ class Nodes {
       startMs,
       endMs: startMs + (event.end_s - event.start_s) * 1000,
       distribution: event.distribution,
+      weak: Readings.weakness(event),
       reason: event.reason,
     });
   }
@@ -137,6 +139,7 @@ class Broker {
     this.nodes = nodes;
     this.version = 5;
     this.failures = 0;
+    this.unanswered = new Set(); // versions of MQTT in which our greeting got no answer; some brokers refuse a login so
     this.#connect();
   }
 
@@ -149,7 +152,7 @@ class Broker {
   #connect() {
     const { url, user, password } = this.options;
     let refusal = "";
-    let connected = false;
+    let opened = false, answered = false, connected = false;
     if (this.failures === 0) tell("connecting …", "");
     // mqtt.js could reconnect by itself, but always in the same way: brokers without MQTT 5 need another one.
     const client = (this.client = mqtt.connect(url, {
@@ -163,8 +166,12 @@ class Broker {
       reconnectPeriod: 0,
       timerVariant: "native", // the others need workers made of blobs
     }));
+    client.stream.socket.addEventListener("open", () => { opened = true; });
+    client.on("packetreceive", () => { answered = true; });
     client.on("connect", () => {
       connected = true;
+      this.unanswered.clear();
+      tellProblem("");
       this.failures = 0;
       this.everConnected = true;
       client.subscribe(this.nodes.topics, { qos: 1 }, (error, granted) => {
@@ -182,11 +189,17 @@ class Broker {
       client.end(true);
       this.client = null;
       this.nodes.disconnected();
+      if (opened && !answered) this.unanswered.add(this.version);
+      else this.unanswered.clear();
+      const refused = /not auth|bad user/i.test(refusal);
+      const silent = this.unanswered.size === (this.everConnected ? 1 : 2);
       if (!this.everConnected) this.version = this.version === 5 ? 4 : 5;
       const wait = Readings.pauseMs(connected ? 0 : this.failures);
       this.failures += 1;
-      const why = /not auth|bad user/i.test(refusal) ? "wrong user or password" : refusal;
+      const why = refused ? "wrong user or password" : silent ? "no answer; is the password right?" : refusal;
       tell(`${connected ? "connection lost" : "no connection"}${why ? `: ${why}` : ""}; trying again`, "bad");
+      tellProblem(refused ? "The user or the password is wrong." : silent ?
+        "The broker is there but does not answer. The embedded one does so when the user or the password is wrong." : "");
       this.timer = setTimeout(() => this.#connect(), wait);
     });
   }
@@ -198,6 +211,12 @@ let nodes = null;
 function tell(text, state) {
   set(connectionState, text);
   connectionState.dataset.state = state;
+}
+
+function tellProblem(words) {
+  const problem = document.getElementById("broker-error");
+  if (words && problem.textContent !== words) document.getElementById("settings").open = true;
+  set(problem, words);
 }
 
 function showExposed() {
@@ -224,7 +243,7 @@ function disconnect() {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const wrong = problem();
-  set(document.getElementById("broker-error"), wrong);
+  tellProblem(wrong);
   if (wrong) return;
   disconnect();
   remember();

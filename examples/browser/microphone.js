@@ -124,6 +124,7 @@ class Recording {
     this.ready = false;
     if (this.state === "over") return;
     if (this.state === "finishing") return this.abandon();
+    if (reason.startsWith("unauthorized")) return this.fail("The monitor refused: the token is wrong, or missing.");
     if (code === 1008 || code === 1002 || code === 1009) return this.fail(`The monitor refused: ${reason || code}`);
     this.failures += 1;
     tell(`${reason || "no connection"}; trying again`, "bad");
@@ -169,7 +170,8 @@ class Recording {
     this.view.say(null);
     const atMs = Date.now();
     this.view.show({
-      distribution: reading.distribution, smoothed: reading.smoothed, final: reading.final, atMs, validUntilMs: atMs + WORTH_MS,
+      distribution: reading.distribution, smoothed: reading.smoothed, weak: Readings.weakness(reading), final: reading.final, atMs,
+      validUntilMs: atMs + WORTH_MS,
     });
     return true;
   }
@@ -178,7 +180,7 @@ class Recording {
     if (!this.#show(reading)) this.view.say(Readings.reason(reason));
     if (startMs === null) return;
     const now = Date.now();
-    this.view.add({ startMs: now - (endMs - startMs), endMs: now, distribution: reading?.distribution ?? null, reason });
+    this.view.add({ startMs: now - (endMs - startMs), endMs: now, distribution: reading?.distribution ?? null, weak: reading ? Readings.weakness(reading) : "", reason });
   }
 }
 

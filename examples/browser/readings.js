@@ -4,8 +4,9 @@
 const EMOTIONS = ["anger", "happiness", "sadness", "neutral"];
 
 const Readings = (() => {
-  // The thresholds of the terminal dashboard.
-  const UNCLEAR_ENTROPY = 0.95, MIXED_MARGIN = 0.15, LEANING_SHARE = 0.5, NOTED_SHARE = 0.2;
+  // Words and thresholds are those of core/verdict.py, which says why.
+  const UNCLEAR_ENTROPY = 0.95, MIXED_MARGIN = 0.15, TIE_MARGIN = 0.05, LEANING_SHARE = 0.5, NOTED_SHARE = 0.2;
+  const CLEAR_ENTROPY = 0.6, PLAIN_ENTROPY = 0.35, KNOWN_WEIGHT = 0.5;
 
   // Why sound got no reading, in words.
   const REASONS = {
@@ -21,17 +22,44 @@ const Readings = (() => {
 
   const either = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names[0]);
 
-  // A distribution in a few words: clear, mostly, leaning, mixed, or no clear emotion.
-  function verdict(distribution) {
+  // Why the percentages of an event are not worth more for the voice that it is of; empty: they are calibrated for it.
+  const weakness = ({ model, calibration = model?.calibration ?? null, adaptation }) =>
+    calibration === null ? "uncalibrated: only a rough guide" :
+    adaptation && adaptation.weight < KNOWN_WEIGHT ? "getting to know this voice" : "";
+
+  // How far one emotion stands out.
+  function clarity(distribution, weak = "") {
+    const [[, share], [, runnerUp]] = ranked(distribution);
+    if (entropy(distribution) >= UNCLEAR_ENTROPY) return "unclear";
+    if (share - runnerUp < MIXED_MARGIN) return "mixed";
+    if (share < LEANING_SHARE) return "leaning";
+    return !weak && runnerUp < NOTED_SHARE && entropy(distribution) < CLEAR_ENTROPY ? "clear" : "mostly";
+  }
+
+  // A reading in a few words: clear, mostly, leaning, mixed, or no clear emotion.
+  function verdict(distribution, weak = "") {
     const order = ranked(distribution);
     const [[first, share], [second, runnerUp]] = order;
-    if (entropy(distribution) >= UNCLEAR_ENTROPY) return "no clear emotion heard";
-    if (share - runnerUp < MIXED_MARGIN) {
-      return `mixed: ${either(order.filter(([, p]) => share - p < MIXED_MARGIN).map(([name]) => name))}`;
+    switch (clarity(distribution, weak)) {
+      case "unclear": return "no clear emotion heard";
+      case "mixed": return `mixed: ${either(order.filter(([, p]) => share - p < MIXED_MARGIN).map(([name]) => name))}`;
+      case "leaning": return `leaning to ${first}`;
+      case "mostly": return `mostly ${first}${runnerUp >= NOTED_SHARE ? `, some ${second}` : ""}`;
+      default: return `clear: ${first}`;
     }
-    if (share < LEANING_SHARE) return `leaning to ${first}`;
-    if (runnerUp >= NOTED_SHARE) return `mostly ${first}, some ${second}`;
-    return `clear: ${first}`;
+  }
+
+  // Whether listeners would agree on the first emotion; where nobody can know, why not.
+  function agreement(distribution, weak = "") {
+    if (weak) return weak;
+    const [[, share], [, runnerUp]] = ranked(distribution);
+    switch (clarity(distribution)) {
+      case "unclear": return "all four possible";
+      case "mixed": return `${share - runnerUp < TIE_MARGIN ? "a tie" : "nearly tied"}: many would disagree`;
+      case "leaning": return "fewer than half would agree";
+      case "mostly": return "half or more would agree";
+      default: return entropy(distribution) < PLAIN_ENTROPY ? "few would disagree" : "most would agree";
+    }
   }
 
   const reason = (code) => REASONS[code] ?? `no reading: ${String(code).replaceAll("_", " ")}`;
@@ -91,5 +119,5 @@ const Readings = (() => {
   // Waiting times between attempts: doubling, with jitter, up to half a minute.
   const pauseMs = (failures) => Math.min(30000, 500 * 2 ** Math.min(failures, 6)) * (0.5 + Math.random() / 2);
 
-  return { verdict, reason, entropy, ranked, decode, isDistribution, age, Seen, ClockDifference, pauseMs };
+  return { verdict, agreement, weakness, reason, entropy, ranked, decode, isDistribution, age, Seen, ClockDifference, pauseMs };
 })();

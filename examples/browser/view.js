@@ -17,8 +17,8 @@ class StreamView {
   constructor(title, { announce = () => {}, now = Date.now } = {}) {
     this.announce = announce;
     this.now = now;
-    this.current = null; // {distribution, smoothed, final, atMs, validUntilMs}
-    this.utterances = []; // oldest first: {startMs, endMs, distribution, reason}
+    this.current = null; // {distribution, smoothed, weak, final, atMs, validUntilMs}
+    this.utterances = []; // oldest first: {startMs, endMs, distribution, weak, reason}
     this.title = element("h2", {}, title);
     this.condition = element("span", { class: "status" }, "");
     this.condition.hidden = true;
@@ -61,9 +61,9 @@ class StreamView {
   }
 
   // The latest reading, interim ones included; after `validUntilMs` it is worth nothing.
-  show({ distribution, smoothed, final, atMs, validUntilMs }) {
+  show({ distribution, smoothed, weak, final, atMs, validUntilMs }) {
     if (this.current && atMs < this.current.atMs) return;
-    this.current = { distribution, smoothed, final, atMs, validUntilMs };
+    this.current = { distribution, smoothed, weak, final, atMs, validUntilMs };
     for (const name of EMOTIONS) {
       const { track, fill, mean, value } = this.bars[name];
       const percent = Math.round(distribution[name] * 100);
@@ -75,12 +75,12 @@ class StreamView {
       if (Readings.isDistribution(smoothed)) mean.style.left = `${smoothed[name] * 100}%`;
     }
     this.paint();
-    if (final) this.announce(Readings.verdict(distribution));
+    if (final) this.announce(Readings.verdict(distribution, weak));
   }
 
   // A finished utterance, for the history; `distribution` is null for one without a reading.
-  add({ startMs, endMs, distribution, reason }) {
-    this.utterances.push({ startMs, endMs, distribution, reason });
+  add({ startMs, endMs, distribution, weak, reason }) {
+    this.utterances.push({ startMs, endMs, distribution, weak, reason });
     this.utterances.sort((a, b) => a.startMs - b.startMs);
     this.utterances = this.utterances.slice(-500);
     this.#paintTable();
@@ -106,10 +106,11 @@ class StreamView {
     if (reading) {
       const stale = nowMs > reading.validUntilMs;
       this.root.classList.toggle("stale", stale);
-      const verdict = Readings.verdict(reading.distribution);
+      const verdict = Readings.verdict(reading.distribution, reading.weak);
       const words = stale ? `was ${verdict}` : reading.final ? verdict : `so far ${verdict}`;
       set(this.words, this.instead ?? words);
-      const parts = [Readings.age((nowMs - reading.atMs) / 1000), `entropy ${Readings.entropy(reading.distribution).toFixed(2)}`];
+      const sure = Readings.agreement(reading.distribution, reading.weak);
+      const parts = [sure, `entropy ${Readings.entropy(reading.distribution).toFixed(2)}`, Readings.age((nowMs - reading.atMs) / 1000)];
       if (!reading.final && !stale) parts.unshift("still speaking");
       set(this.detail, parts.join(" · "));
       set(this.note, stale ? "This reading is too old to be worth anything." : "");
@@ -135,7 +136,7 @@ class StreamView {
     });
     this.svg.replaceChildren(...columns);
     const last = shown.findLast((one) => one.distribution);
-    const latest = last ? `; the latest: ${Readings.verdict(last.distribution)}` : "";
+    const latest = last ? `; the latest: ${Readings.verdict(last.distribution, last.weak)}` : "";
     const label = `Last 5 minutes: ${shown.length} utterance${shown.length === 1 ? "" : "s"}${latest}`;
     if (this.svg.getAttribute("aria-label") !== label) this.svg.setAttribute("aria-label", label);
   }
@@ -143,7 +144,7 @@ class StreamView {
   #paintTable() {
     this.rows.replaceChildren(...this.utterances.slice(-TABLE_ROWS).reverse().map((one) => {
       const shares = EMOTIONS.map((name) => (one.distribution ? `${Math.round(one.distribution[name] * 100)} %` : "–"));
-      const heard = one.distribution ? Readings.verdict(one.distribution) : Readings.reason(one.reason);
+      const heard = one.distribution ? Readings.verdict(one.distribution, one.weak) : Readings.reason(one.reason);
       const length = `${((one.endMs - one.startMs) / 1000).toFixed(1)} s`;
       const cells = [new Date(one.startMs).toLocaleTimeString(), heard, ...shares, length];
       return element("tr", {}, ...cells.map((text) => element("td", {}, text)));

@@ -34,6 +34,7 @@ from monitor.dashboard.paint.health import Checkup
 from monitor.dashboard.paint.text import NARROW
 from monitor.dashboard.paint.troubles import recorded, troubles
 from monitor.dashboard.palette import Actions
+from monitor.dashboard.state.playback import replayed
 from monitor.dashboard.state.view import View
 from monitor.dashboard.state.view_model import DashboardState, Session, Stream
 from monitor.dashboard.widgets.details import DetailsScreen
@@ -197,7 +198,9 @@ class DashboardApp(App[None]):
     def _checkup(self) -> Checkup:
         now_s = self._clock()
         found = troubles(self.state, now_s)
-        return Checkup(state=self.state, found=recorded(found) if self.backend.playback else found, now_s=now_s)
+        if self.backend.playback:
+            return Checkup(state=replayed(self.state), found=recorded(found), now_s=now_s)
+        return Checkup(state=self.state, found=found, now_s=now_s)
 
     async def action_quit(self) -> None:
         """Says that the user is leaving, and leaves."""

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from core.distribution import MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
+from core.distribution import EmotionDistribution
 from core.model import SAMPLE_RATE_HZ
+from core.verdict import Clarity, clarity
 from core.wire.events import LatencyMs, ModelStamp, UtteranceEvent
 from monitor.export.session import Session
 from monitor.losses import Lost
@@ -69,7 +70,7 @@ def summarised(session: Session) -> Summary:
         speech_s=sum(event.end_s - event.start_s for event in session.utterances),
         mean=mean(distributions),
         entropies=_histogram([distribution.entropy for distribution in distributions]),
-        mixed=sum(one.margin < MIXED_MARGIN or one.entropy >= UNCLEAR_ENTROPY for one in distributions),
+        mixed=sum(clarity(one) <= Clarity.MIXED for one in distributions),
         latencies=_latencies([event.latency_ms for event in session.utterances]),
     )
 

@@ -5,7 +5,7 @@ import json
 import math
 import re
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import paho.mqtt.publish
@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from core.distribution import EMOTIONS, EmotionDistribution
-from core.wire.events import encode, timestamp
+from core.verdict import Worth, agreement, verdict
+from core.wire.events import Adaptation, encode, timestamp
 from monitor.broker import EmbeddedBroker
-from monitor.dashboard.paint.wording import verdict
+from monitor.websocket.address import TOKEN_VARIABLE
 from tests import sample_events
 from tests.chromium import browsing, chromium, serving
 from tests.mosquitto import free_port, make_mosquitto
@@ -31,6 +32,8 @@ pytestmark = pytest.mark.system
 PAGES = REPOSITORY / "examples" / "browser"
 INDEX = f"file://{PAGES}/index.html"
 MIXED = EmotionDistribution(0.08, 0.06, 0.45, 0.41)
+CALIBRATION = "cf1ba53dc18a"
+TOKEN = "a long enough token"  # noqa: S105
 CLEAR = EmotionDistribution(0.9, 0.05, 0.03, 0.02)
 
 
@@ -56,13 +59,20 @@ class Broker:
 
     def state(self, distribution=MIXED, *, valid_s: float = 120.0, node: str = "desk", **changes) -> None:
         event = sample_events.state(valid_s=valid_s)
-        values = {"distribution": distribution, "smoothed": distribution, "source": "mic:USB", **changes}
+        values = {
+            "distribution": distribution,
+            "smoothed": distribution,
+            "source": "mic:USB",
+            "calibration": CALIBRATION,
+        }
+        values |= changes
         self.publish((f"{node}/s1/state", encode(replace(event, **values)), True))
 
     def utterance(self, number: int, distribution=MIXED, *, ago_s: float = 10.0, node: str = "desk", **changes) -> None:
         values = {
             "distribution": distribution,
             "source": "mic:USB",
+            "model": replace(sample_events.MODEL, calibration=CALIBRATION),
             "started_at": timestamp(time.time() - ago_s),
             **changes,
         }
@@ -109,8 +119,11 @@ def test_bars_and_words_show_what_was_published(broker, page):
     assert page.text(".card .status") == "online"
     broker.state(CLEAR, final=False)
     page.until("document.querySelector('.verdict').innerText === 'so far clear: anger'")
-    assert "still speaking" in page.text(".detail")
+    assert "still speaking · few would disagree" in page.text(".detail")
     assert page.ask("document.querySelector('[role=meter]').ariaValueText") == "90 percent"
+    broker.state(CLEAR, adaptation=Adaptation(utterances=0, weight=0.0))
+    page.until("document.querySelector('.verdict').innerText === 'mostly anger'")
+    assert "getting to know this voice" in page.text(".detail")
 
 
 def test_a_reading_that_is_no_longer_valid_is_shown_as_such(broker, page):
@@ -219,10 +232,25 @@ def test_the_embedded_broker_can_be_watched_and_a_wrong_password_is_not_silent(p
             await asyncio.to_thread(page.ask, "document.querySelector('#settings').open = true")
             await asyncio.to_thread(page.click, "#connect")
             await asyncio.to_thread(
-                page.until, "document.querySelector('#connection').innerText.includes('trying again')"
+                page.until, "document.querySelector('#connection').innerText.includes('is the password right?')"
             )
+            assert "the user or the password is wrong" in page.text("#broker-error")
+            page.fill(password=broker.address.password)
+            await asyncio.to_thread(page.click, "#connect")
+            await asyncio.to_thread(page.until, "document.querySelector('#connection').dataset.state === 'good'")
+            assert page.text("#broker-error") == ""
 
     asyncio.run(watch_embedded())
+
+
+def test_a_password_that_a_broker_refuses_is_said_to_be_wrong(page, make_mosquitto):
+    websocket = free_port()
+    make_mosquitto(f"listener {websocket} 127.0.0.1", "protocol websockets", anonymous=False)
+    page.open(INDEX)
+    page.fill(url=f"ws://127.0.0.1:{websocket}", user="somebody", password="wrong")  # noqa: S106
+    page.click("#connect")
+    page.until("document.querySelector('#connection').innerText.includes('wrong user or password')")
+    assert page.text("#broker-error") == "The user or the password is wrong."
 
 
 def test_an_address_that_is_not_encrypted_needs_the_user_s_word(page):
@@ -237,11 +265,19 @@ def test_an_address_that_is_not_encrypted_needs_the_user_s_word(page):
 
 
 @settings(max_examples=200)
-@given(st.lists(st.floats(0.001, 1), min_size=4, max_size=4))
-def test_the_page_uses_the_dashboard_s_words(chromium, weights):
+@given(
+    st.lists(st.floats(0.001, 1), min_size=4, max_size=4),
+    st.sampled_from([None, "cf1ba53dc18a"]),
+    st.sampled_from([None, Adaptation(utterances=0, weight=0.0), Adaptation(utterances=9, weight=0.7)]),
+)
+def test_the_page_uses_the_dashboard_s_words(chromium, weights, calibration, adaptation):
     distribution = EmotionDistribution.from_weights(weights)
-    page = words_page(chromium)
-    assert page.ask(f"Readings.verdict({json.dumps(distribution.as_dict())})") == verdict(distribution)
+    event = {"calibration": calibration, "adaptation": adaptation and asdict(adaptation)}
+    shares, worth = json.dumps(distribution.as_dict()), Worth.of(calibration, adaptation)
+    for told in (event, {"model": {"calibration": calibration}, "adaptation": event["adaptation"]}):
+        weak = f"Readings.weakness({json.dumps(told)})"
+        said = words_page(chromium).ask(f"['verdict', 'agreement'].map((what) => Readings[what]({shares}, {weak}))")
+        assert said == [verdict(distribution, worth), agreement(distribution, worth)]
 
 
 def words_page(chromium, _kept: list = []):  # noqa: B006 - one page for all examples
@@ -351,7 +387,7 @@ def test_the_browser_is_the_microphone_of_a_real_monitor(tmp_path):
     with (
         browsing(tmp_path, *flags) as browser,
         serving(PAGES) as site,
-        running(*listen, "--sink", f"jsonl:{file}") as program,
+        running(*listen, "--sink", f"jsonl:{file}", env={TOKEN_VARIABLE: TOKEN}) as program,
     ):
         found = re.search(r"ws://127\.0\.0\.1:\d+", program.wait_for("sound may come to"))
         assert found
@@ -363,6 +399,9 @@ def test_the_browser_is_the_microphone_of_a_real_monitor(tmp_path):
         page.until("document.querySelector('#problem').innerText.includes('agrees')")
         assert page.text("#light") == "not recording"
         page.click("[name=consent]")
+        page.click("#start")
+        page.until("document.querySelector('#problem').innerText.includes('token is wrong, or missing')")
+        page.fill(token=TOKEN)
         page.click("#start")
         page.until("document.querySelector('#connection').innerText === 'connected'")
         assert page.text("#light") == f"recording: sound is sent to {found[0]}"

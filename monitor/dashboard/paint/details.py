@@ -7,6 +7,7 @@ from datetime import datetime
 from textual.content import Content
 
 from core.distribution import EMOTIONS, EmotionDistribution
+from core.verdict import agreement, verdict
 from core.wire.events import LatencyMs, TokensEvent, UtteranceEvent
 from monitor.dashboard.paint import bars, reading, wording
 from monitor.dashboard.paint.stack import EIGHTHS, cell, tops, whole_rows
@@ -75,7 +76,7 @@ def facts(known: Account, width: int) -> Content:
         return lines(*_wrapped(when, width), Content.empty(), *_folded(wording.loss(row), width, "bold"))
     heard = row.heard
     start_s, end_s = heard.start_s or 0.0, heard.end_s or 0.0
-    first = [_stretch(start_s, end_s), f"{end_s - start_s:.1f} s of speech"]
+    first = [_stretch(start_s, end_s), wording.length(heard)]
     if said is None:
         return lines(*_wrapped(first, width))
     first += [_clock(said), one_line(labelled(said.source, said.name))]
@@ -98,20 +99,17 @@ def heard(known: Account, width: int) -> Content:
     row = known.row
     if isinstance(row, LostRow):
         return Content.empty()
-    raw, smoothed = row.heard.raw, row.heard.smoothed
+    raw, smoothed, worth = row.heard.raw, row.heard.smoothed, row.heard.worth
     if raw is None:
         return lines(*_folded(f"no reading: {row.heard.reason}", width, "bold"), *reading.rows(None, smoothed, width))
-    verdict = wording.verdict(raw) if row.heard.final else f"so far {wording.verdict(raw)}"
-    sure = [
-        f"entropy {raw.entropy:.2f}: {wording.entropy_words(raw)}",
-        f"margin {raw.margin:.2f}: {wording.margin_words(raw)}",
-    ]
+    said = verdict(raw, worth) if row.heard.final else f"so far {verdict(raw, worth)}"
+    sure = [agreement(raw, worth), f"margin {raw.margin:.2f}", f"entropy {raw.entropy:.2f}"]
     key = "█ this utterance   │ smoothed" if smoothed else "█ this utterance"
     if smoothed and width < NARROW:
         numbers = zip(EMOTIONS, smoothed, strict=True)
         key = "│ smoothed " + " ".join(f"{name[0].upper()} {wording.percent(share)}" for name, share in numbers)
     return lines(
-        *_folded(verdict, width, "bold"),
+        *_folded(said, width, "bold"),
         *_wrapped(sure, width),
         *reading.rows(raw, smoothed, width),
         Content.styled(f"{key:>{width}}", "$quiet"),

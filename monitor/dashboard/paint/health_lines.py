@@ -27,7 +27,9 @@ def verdict(state: DashboardState, found: Sequence[Trouble]) -> tuple[str, str]:
         return f"{WAITING} no monitor", "$quiet"
     if state.ended:
         return f"{WAITING} ended", "$quiet"
-    return (f"{WAITING} paused", "$warning") if state.paused else (f"{WELL} all is well", "$success")
+    if state.paused:
+        return f"{WAITING} paused", "$warning"
+    return (f"{WELL} well now", "$warning") if state.errors else (f"{WELL} all is well", "$success")
 
 
 def health(state: DashboardState, found: tuple[Trouble, ...], width: int) -> Content:

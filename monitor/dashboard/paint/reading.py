@@ -81,7 +81,7 @@ def reading(now: Now, density: Density, width: int) -> Content:
     top = spread(title, details(now.when, room), width)
     if density is Density.COMPACT:
         return lines(top, in_a_row(now, width))
-    headed = width >= HEADED and heard is not None and heard.raw is not None
+    headed = width >= HEADED and heard is not None and (heard.raw or heard.smoothed) is not None
     below = details(now.certainty, width - len(HEADS) - 1 if headed and density is Density.PLAIN else width, first=True)
     if density is Density.PLAIN:
         above = Content.styled(HEADS, "$quiet") if headed else Content.empty()

@@ -1,11 +1,11 @@
 """What the dashboard says, in words for people: always what is heard in a voice, never what anyone feels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 
-from core.distribution import MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
+from core.verdict import agreement, verdict
 from core.wire.events import SinkHealth, WorkerHealth
-from monitor.dashboard.state.rows import LostRow
+from monitor.dashboard.state.rows import Heard, LostRow
 from monitor.dashboard.state.view_model import DashboardState, Stream
 from monitor.losses import EXPECTED, Lost, reason_words
 
@@ -14,21 +14,17 @@ MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
 """Stands where a number is not known."""
 
-LEANING_SHARE = 0.5
-"""Below this, the most likely emotion is only a tendency."""
-NOTED_SHARE = 0.2
-"""From this share on, the second emotion is mentioned."""
-
 SHORT = {"anger": "ang", "happiness": "hap", "sadness": "sad", "neutral": "neu"}
 """Abbreviations, as papers on speech emotion use them."""
 STILL_SPEAKING = "still speaking: not final"
-GETTING_TO_KNOW = "getting to know this voice"
 SPEAKS_AGAIN = "someone speaks again: not read yet"
 OLD_S = 30.0
 """A reading of so long ago says nothing about the present."""
 
+TOO_SHORT = "too short"
+"""The model's reason for sound that is too short, without the silence around it and in it."""
 NO_READING = {
-    "too short": ("too short", "Less than a second of sound says too little; whole sentences are read."),
+    TOO_SHORT: ("too short", "Without pauses it is too little sound. Whole sentences are read."),
     "too quiet": ("too quiet", "Speak up or come closer, or raise the input level of the microphone."),
     "not speech": ("it did not sound like speech", "Noise, music and coughs are not read; speech is."),
     "unlike training": (
@@ -41,7 +37,7 @@ NO_READING = {
     "out of memory": ("memory ran out", "Close other programs, or choose a smaller model (d)."),
 }
 """The model's reason for no reading, in words, and what to do."""
-NO_READING_HINT = "The bars stay empty: no guess is shown. The next utterance is read anew."
+NO_READING_HINT = "No guess is shown. The next utterance is read anew."
 
 CONTINUOUS = frozenset({"overflow", "paused"})
 """Reasons that are told in seconds, not in times."""
@@ -53,20 +49,6 @@ ABOUT = (
     "Heard, not felt.",
 )
 """What a reading is and is not, from long to short."""
-
-
-def verdict(distribution: EmotionDistribution) -> str:
-    """A distribution in a few words: clear, mostly, leaning, mixed, or no clear emotion."""
-    (first, share), (second, runner_up), *_ = distribution.ranked
-    if distribution.entropy >= UNCLEAR_ENTROPY:
-        return "no clear emotion heard"
-    if distribution.margin < MIXED_MARGIN:
-        return f"mixed: {_either([name for name, p in distribution.ranked if share - p < MIXED_MARGIN])}"
-    if share < LEANING_SHARE:
-        return f"leaning to {first}"
-    if runner_up >= NOTED_SHARE:
-        return f"mostly {first}, some {second}"
-    return f"clear: {first}"
 
 
 def position(seconds: float) -> str:
@@ -143,7 +125,7 @@ def headline(state: DashboardState, stream: Stream) -> str:
     heard = stream.heard
     if heard is None:
         return expectation(state, stream)[0]
-    words = no_reading(heard.reason or "")[0] if heard.raw is None else verdict(heard.raw)
+    words = no_reading(heard.reason or "")[0] if heard.raw is None else verdict(heard.raw, heard.worth)
     if not heard.final:
         return f"so far: {words}"
     if stream.speaks_again:
@@ -176,7 +158,7 @@ def when(stream: Stream) -> list[str]:
         return []
     parts = []
     if heard.length_s is not None and heard.start_s is not None:
-        parts.append(f"{heard.length_s:.1f} s of speech at {position(heard.start_s)}")
+        parts.append(f"{length(heard)} at {position(heard.start_s)}")
     if not heard.final:
         parts.append(STILL_SPEAKING)
     elif stream.speaks_again:
@@ -193,22 +175,13 @@ def certainty(state: DashboardState, stream: Stream) -> list[str]:
         return [expectation(state, stream)[1]]
     if heard.raw is None:
         return [no_reading(heard.reason or "")[1]]
-    margin, entropy = f"margin {heard.raw.margin:.2f}", f"entropy {heard.raw.entropy:.2f}"
-    if heard.is_of_a_stranger:  # what listeners would say of a voice, nobody knows who has hardly heard it
-        return [GETTING_TO_KNOW, margin, entropy]
-    return [f"{margin_words(heard.raw)}, {margin}", f"{entropy_words(heard.raw)}, {entropy}"]
+    numbers = f"margin {heard.raw.margin:.2f}", f"entropy {heard.raw.entropy:.2f}"
+    return [agreement(heard.raw, heard.worth), *numbers]
 
 
-def entropy_words(reading: EmotionDistribution) -> str:
-    """How much listeners would disagree."""
-    words = ((0.3, "few would disagree"), (0.6, "most would agree"), (0.85, "many would disagree"))
-    return next((text for limit, text in words if reading.entropy < limit), "all four possible")
-
-
-def margin_words(reading: EmotionDistribution) -> str:
-    """How far the first is ahead."""
-    words = ((0.05, "a tie"), (MIXED_MARGIN, "nearly tied"), (0.4, "a lead"))
-    return next((text for limit, text in words if reading.margin < limit), "a clear lead")
+def length(heard: Heard) -> str:
+    """How long an utterance is, with the pauses around and in it; without them it may have been too short."""
+    return f"{heard.length_s or 0.0:.1f} s {'with pauses' if heard.reason == TOO_SHORT else 'of speech'}"
 
 
 def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
@@ -265,8 +238,3 @@ def loss(row: LostRow) -> str:
 def worrying(lost: Mapping[str, Lost]) -> bool:
     """Whether speech was lost that should have been read."""
     return not lost.keys() <= EXPECTED
-
-
-def _either(names: Iterable[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last

@@ -4,10 +4,9 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from core.distribution import EmotionDistribution
+from core.verdict import Worth
 from core.wire.events import Adaptation
 
-KNOWN_WEIGHT = 0.5
-"""Of what a stream sounds like, so much must be taken off before a model that adapts knows the voice."""
 HISTORY_LIMIT = 500
 """Rows of history kept; older ones are forgotten."""
 
@@ -26,13 +25,15 @@ class Heard:
     smoothed: EmotionDistribution | None
     reason: str | None = None
     latency_ms: float | None = None
+    calibration: str | None = None
+    """None: it is uncalibrated."""
     adaptation: Adaptation | None = None
     """None where the model does not adapt, or it is not known."""
 
     @property
-    def is_of_a_stranger(self) -> bool:
-        """Whether the model adapts to voices and rooms, and has not heard enough of this one."""
-        return self.adaptation is not None and self.adaptation.weight < KNOWN_WEIGHT
+    def worth(self) -> Worth:
+        """What its percentages are worth for the voice that was heard."""
+        return Worth.of(self.calibration, self.adaptation)
 
     @property
     def order(self) -> tuple[int, bool]:

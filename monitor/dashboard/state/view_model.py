@@ -251,10 +251,13 @@ class DashboardState:
             smoothed=event.smoothed,
             reason=None if valid else one_line(event.reason or "the model gave none"),
             latency_ms=event.latency_ms.total,
+            calibration=event.model.calibration,
             adaptation=event.adaptation,
         )
         stream = self._stream(event)
         if stream.heard is None or heard.order >= stream.heard.order:
+            if stream.heard and not valid:  # what gave no reading leaves the moving average as it was
+                heard = replace(heard, smoothed=stream.heard.smoothed)
             stream = replace(stream, heard=heard)
         stream = replace(stream, past=stream.past.hear_utterance(event))
         history = with_reading(self.history, ReadingRow(stream=event.stream, heard=heard))
@@ -272,6 +275,8 @@ class DashboardState:
                 final=event.final,
                 raw=event.distribution,
                 smoothed=event.smoothed,
+                calibration=event.calibration,
+                adaptation=event.adaptation,
             )
             stream = replace(stream, heard=heard)
         return self._with_stream(stream, now_s)

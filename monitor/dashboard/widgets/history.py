@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.distribution import EMOTIONS
+from core.verdict import verdict
 from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.bars import bar
 from monitor.dashboard.paint.text import NARROW, printable
@@ -238,4 +239,5 @@ def _shares(cells: int, gap: int = 2) -> list[Column]:
 
 
 def _words(heard: Heard) -> Content:
-    return Content.styled(f"   {wording.verdict(heard.raw)}" if heard.raw else "", "" if heard.final else "$voice")
+    words = f"   {verdict(heard.raw, heard.worth)}" if heard.raw else ""
+    return Content.styled(words, "" if heard.final else "$voice")

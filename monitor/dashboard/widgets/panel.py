@@ -11,7 +11,6 @@ from monitor.dashboard.paint.text import line, printable
 from monitor.dashboard.state.view_model import DashboardState, Stream
 from monitor.dashboard.widgets.painted import Painted
 
-ROUGH = "uncalibrated: percentages are rough"
 LEGENDS = {Density.ROOMY: "█ this utterance   ━ smoothed", Density.PLAIN: "█ this utterance   │ smoothed"}
 
 
@@ -23,7 +22,7 @@ class StreamPanel(Vertical):
         self.stream = stream
         self._level = Painted(classes="level")
         self._reading = Painted(classes="reading")
-        self._framed: tuple[str, str, Density, str] | None = None
+        self._framed: tuple[str, str, Density] | None = None
 
     def compose(self) -> ComposeResult:
         """The meter above the reading, so that a level repaints one line only."""
@@ -34,8 +33,7 @@ class StreamPanel(Vertical):
         """Shows the stream as it is now, under its number where there are several."""
         title = f"{number} {stream.label}".strip()
         word = "paused" if state.is_paused(stream) else stream.state
-        rough = state.stamp is not None and state.stamp.calibration is None
-        self._frame(title, word, density, ROUGH if rough else "")
+        self._frame(title, word, density)
         instead = wording.standing(state, stream, now_s)
         if instead is None and stream.level:
             self._level.show(meter, stream.level)
@@ -51,12 +49,11 @@ class StreamPanel(Vertical):
         )
         self._reading.show(reading.reading, now, density)
 
-    def _frame(self, title: str, word: str, density: Density, remark: str) -> None:
-        if self._framed == (title, word, density, remark):
+    def _frame(self, title: str, word: str, density: Density) -> None:
+        if self._framed == (title, word, density):
             return  # setting a border's title paints the whole panel again
-        self._framed = (title, word, density, remark)
+        self._framed = (title, word, density)
         self.border_title = printable(Content.assemble((title, "$foreground"), (f" · {word}", "$quiet")))
-        legend = LEGENDS.get(density, "")
-        self.border_subtitle = f"{remark}   {legend}" if legend and remark else legend
+        self.border_subtitle = LEGENDS.get(density, "")
         for other in Density:
             self.set_class(other is density, f"-{other.name.lower()}")

@@ -15,7 +15,7 @@ from core.wire.events import (
     StreamHealth,
     Tuning,
 )
-from tests.monitor.dashboard.script import TALK, Script
+from tests.monitor.dashboard.script import STAMP, TALK, Script
 
 REFUSAL = "the broker refuses us: wrong user or password (mqtt://localhost:1883)"
 
@@ -70,6 +70,15 @@ def stranger(weight: float = 0.25) -> Script:
     return script
 
 
+def uncalibrated() -> Script:
+    """A model without a calibration reads."""
+    script = Script()
+    script.health()
+    script.utterance(1.2, 3.9, (0.94, 0.02, 0.02, 0.02), stamp=replace(STAMP, calibration=None))
+    script.level(6.1)
+    return script
+
+
 def mixed() -> Script:
     """A reading in which two emotions are close, after a whole conversation."""
     script = Script()
@@ -94,7 +103,7 @@ def no_reading() -> Script:
     script = Script()
     script.health()
     script.talk(count=4)
-    script.utterance(17.0, 17.6, None, reason="speech shorter than 1 s")
+    script.utterance(17.0, 18.5, None, reason="too short")
     script.level(19.0)
     return script
 
@@ -390,7 +399,8 @@ def busy_hour() -> Script:
 SCENES: dict[str, Callable[[], Script]] = {
     scene.__name__: scene
     for scene in (
-        starting, listening, speaking, interim, clear, mixed, unclear, no_reading, paused, file_ended, source_failed,
+        starting, listening, speaking, interim, clear, stranger, uncalibrated,
+        mixed, unclear, no_reading, paused, file_ended, source_failed,
         microphone_awaited, switched,
         broker_lost, worker_restarting, overload, error, two_microphones, explained,
         answer_position, busy_hour, tuned, recording, half_voiced,

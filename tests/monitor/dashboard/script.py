@@ -25,7 +25,9 @@ from core.wire.events import (
 )
 
 EPOCH = 1_767_261_600.0
-STAMP = ModelStamp(name="ltu-as-mini", sha256="0" * 64, prompt="single", readout="seq_logprob")
+STAMP = ModelStamp(
+    name="ltu-as-mini", sha256="0" * 64, prompt="single", readout="seq_logprob", calibration="0123456789ab"
+)
 
 Shares = tuple[float, float, float, float]
 
@@ -77,6 +79,7 @@ class Script:
         stream: str = "s1",
         number: int | None = None,
         adaptation: Adaptation | None = None,
+        stamp: ModelStamp = STAMP,
     ) -> None:
         """A reading, smoothed over the earlier ones of its stream, and its state event."""
         self.seq += 1
@@ -101,11 +104,11 @@ class Script:
                 status="ok" if raw else "invalid",
                 reason=reason,
                 distribution=raw,
-                smoothed=self.smooth.get(stream),
+                smoothed=self.smooth[stream] if raw else None,
                 entropy=raw.entropy if raw else None,
                 margin=raw.margin if raw else None,
                 dominant=raw.dominant if raw else None,  # type: ignore[arg-type]
-                model=STAMP,
+                model=stamp,
                 transcript=None,
                 truncated_s=0.0,
                 adaptation=adaptation,
@@ -128,6 +131,8 @@ class Script:
                     entropy=raw.entropy,
                     margin=raw.margin,
                     dominant=raw.dominant,  # type: ignore[arg-type]
+                    calibration=stamp.calibration,
+                    adaptation=adaptation,
                 )
             )
 

@@ -29,13 +29,13 @@ SIZES = pytest.mark.parametrize("size", [DESIGN, SMALL], ids=["120x40", "80x24"]
         ("listening", ["Nothing heard yet", "Say something", "quiet", "52 dBFS"]),
         ("speaking", ["Someone is speaking", "● speaking"]),
         ("interim", ["so far: mostly sadness, some neutral", "still speaking: not final", "~52%"]),
-        ("clear", ["clear: anger", "78%", "a clear lead, margin 0.67"]),
+        ("clear", ["clear: anger", "78%", "most would agree · margin 0.67 · entropy 0.54"]),
         (
             "mixed",
-            ["mixed: sadness or neutral", "48%", "44%", "many would disagree, entropy 0.71", "2.7 s of speech at 0:40"],
+            ["mixed: sadness or neutral", "48%", "44%", "a tie: many would disagree", "2.7 s of speech at 0:40"],
         ),
         ("unclear", ["no clear emotion heard"]),
-        ("no_reading", ["no reading: speech shorter than 1 s", "no guess is shown"]),
+        ("no_reading", ["no reading: too short", "1.5 s with pauses", f"{wording.NONE}        6%"]),
         ("paused", ["PAUSED", "Paused: not listening. p goes on.", "last heard: ", "paused, 9.5 s"]),
         ("file_ended", ["The file has ended; q quits."]),
         (
@@ -45,8 +45,8 @@ SIZES = pytest.mark.parametrize("size", [DESIGN, SMALL], ids=["120x40", "80x24"]
         ("broker_lost", ["MQTT lost", "12 waiting", "No MQTT broker; 12 events wait. Start it, or check its address."]),
         ("worker_restarting", ["died and is started again; 2 waiting. Just wait", "restarts 1", "queue 2"]),
         ("overload", ["Too much speech: 12.6 s lost just now. Fewer sources", "queue 4"]),
-        ("error", ["no space left on device", "errors 1"]),
-        ("two_microphones", ["1 mic:Desk microphone", "2 mic:Headset", "clear: happiness"]),
+        ("error", ["no space left on device", "✓ well now", "errors 1"]),
+        ("two_microphones", ["1 mic:Desk microphone", "2 mic:Headset", "mostly happiness"]),
     ],
 )
 async def test_every_state_says_what_is_going_on(scene, words):
@@ -58,7 +58,7 @@ async def test_every_state_says_what_is_going_on(scene, words):
 @SIZES
 async def test_model_readout_calibration_and_broker_are_always_in_sight(size):
     async with running(scenes.events("clear"), size) as driven:
-        for part in ("ltu-as-mini on cpu", "single", "seq_logprob", "uncalibrated", "MQTT connected"):
+        for part in ("ltu-as-mini on cpu", "single", "seq_logprob", "· calibrated", "MQTT connected"):
             assert part in driven.text.splitlines()[0]
 
 

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.wire.commands import Command, Quit
+from core.wire.events import HealthEvent, SinkHealth
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import NEEDED, Backend
 from monitor.dashboard.paint.playback import playback as paint_playback
@@ -76,6 +78,23 @@ async def test_a_stranger_sees_that_it_is_not_live(path: Path, size: tuple[int, 
         assert "●" in driven.text
         if size in (DESIGN, SMALL):
             assert "of talk.jsonl, recorded 1 Jan 2026" in driven.text
+
+
+@pytest.mark.parametrize("size", [(200, 60), DESIGN, SMALL], ids=str)
+async def test_nothing_is_said_to_be_recorded_in_a_replay(tmp_path: Path, size: tuple[int, int]) -> None:
+    sink = SinkHealth(name="recording", state="ok", detail="recording events to talk.jsonl", queued=0, dropped=0)
+    timed = [
+        (at_s, replace(event, recording="talk.jsonl", sinks=(*event.sinks, sink)))
+        if isinstance(event, HealthEvent)
+        else (at_s, event)
+        for at_s, event in conversation()
+    ]
+    async with replaying(recording(tmp_path / "talk.jsonl", timed), size, from_s=30.0) as driven:
+        assert "REPLAY" in driven.text
+        for said in ("RECORDING", "● REC", "recording ok", "recording events"):
+            assert said not in driven.text
+        await driven.press("h")
+        assert "recording events to" not in driven.text
 
 
 async def test_it_survives_twenty_columns(path: Path) -> None:

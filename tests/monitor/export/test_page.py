@@ -57,7 +57,7 @@ def test_it_says_when_where_how_long_and_with_what():
     for part in (
         "1 January 2026, 10:00:00 to 10:00:50 UTC, 50 s",
         "mic:Desk microphone and =mic:Headset",
-        "ltu-as-mini, sha256 000000000000, prompt single, read-out seq_logprob, uncalibrated",
+        "ltu-as-mini, sha256 000000000000, prompt single, read-out seq_logprob, calibration 0123456789ab",
         "11 utterances",
         "10 readings",
         "speech shorter than 1 s: 1",

@@ -19,8 +19,11 @@ from offline_eval.runs.presets import PRESETS
 from offline_eval.scoring.evaluation import evaluate
 from offline_eval.scoring.metrics.measures import REPORTED
 from offline_eval.scoring.reference_points import MAJORITY, PIECE_COUNT, UNIFORM, VOTE_PRIOR
+from tests.chromium import chromium
 from tests.offline_eval.report.invented import AMBIGUOUS, SILENT, SINGLE, TEXT, invented_findings, readings
 from tests.rated_votes import random_rated, rated_utterance
+
+__all__ = ["chromium"]
 
 VOID = {"meta", "link", "br", "img", "path", "use", "rect"}
 
@@ -236,3 +239,19 @@ def test_the_worst_utterances_are_those_with_the_highest_divergence(findings):
     divergences = [kl for _, kl in worst]
     assert divergences == sorted(divergences, reverse=True)
     assert sorted(row for row, _ in worst) == np.flatnonzero(findings.valid).tolist()
+
+
+@pytest.mark.system
+def test_every_table_fits_a_screen_of_1200_pixels_and_no_page_is_wider_than_its_screen(findings, chromium, tmp_path):
+    file = tmp_path / "report.html"
+    file.write_text(as_page(document_of(findings)), encoding="utf-8")
+    page = chromium.page()
+    for width in (1200, 390):
+        page.look(width=width)
+        page.open(file.as_uri())
+        page.ask("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert page.ask("document.documentElement.scrollWidth") == width
+        wide = page.ask(
+            "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+        )
+        assert not wide or width < 1200

@@ -1,47 +1,40 @@
 """What the dashboard says."""
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import given
 
-from core.distribution import EMOTIONS, EmotionDistribution
 from monitor.dashboard.paint import wording
 from monitor.dashboard.state.view_model import DashboardState, Lost
 from tests.monitor.dashboard.driving import seen
-from tests.monitor.dashboard.script import Shares
+
+
+def test_the_panel_says_one_sentence_of_entropy_and_margin():
+    state = seen("interim")
+    first, *numbers = wording.certainty(state, state.streams[0])
+    assert first == "half or more would agree"
+    assert numbers == ["margin 0.22", "entropy 0.80"]
 
 
 @pytest.mark.parametrize(
-    ("shares", "words"),
+    ("scene", "headline", "sentence"),
     [
-        ((0.85, 0.05, 0.05, 0.05), "clear: anger"),
-        ((0.05, 0.65, 0.05, 0.25), "mostly happiness, some neutral"),
-        ((0.05, 0.03, 0.48, 0.44), "mixed: sadness or neutral"),
-        ((0.30, 0.02, 0.34, 0.34), "mixed: sadness, neutral or anger"),
-        ((0.46, 0.29, 0.05, 0.20), "leaning to anger"),
-        ((0.25, 0.25, 0.25, 0.25), "no clear emotion heard"),
-        ((0.28, 0.24, 0.23, 0.25), "no clear emotion heard"),
+        ("clear", "clear: anger", "most would agree"),
+        ("stranger", "mostly neutral", "getting to know this voice"),
+        ("uncalibrated", "mostly anger", "uncalibrated: only a rough guide"),
     ],
 )
-def test_a_distribution_is_told_in_words(shares: Shares, words: str):
-    assert wording.verdict(EmotionDistribution(*shares)) == words
+def test_a_reading_of_a_voice_that_calibration_says_little_of_is_told_in_weaker_words(scene, headline, sentence):
+    state = seen(scene)
+    assert wording.headline(state, state.streams[0]) == headline
+    assert wording.certainty(state, state.streams[0])[0] == sentence
 
 
-@given(st.lists(st.floats(0.0, 1.0), min_size=4, max_size=4).filter(lambda weights: sum(weights) > 0.01))
-def test_no_verdict_is_a_bare_emotion(weights: list[float]):
-    words = wording.verdict(EmotionDistribution.from_weights(weights))
-    assert words not in EMOTIONS
-    assert words.startswith(("clear: ", "mostly ", "leaning to ", "mixed: ", "no clear emotion heard"))
-
-
-@given(st.lists(st.floats(0.0, 1.0), min_size=4, max_size=4).filter(lambda weights: sum(weights) > 0.01))
-def test_two_emotions_that_are_close_are_both_named(weights: list[float]):
-    distribution = EmotionDistribution.from_weights(weights)
-    words = wording.verdict(distribution)
-    if distribution.margin < wording.MIXED_MARGIN and words != "no clear emotion heard":
-        (first, _), (second, _), *_ = distribution.ranked
-        assert first in words
-        assert second in words
+def test_what_was_too_short_is_said_to_be_so_without_its_pauses():
+    state = seen("no_reading")
+    (stream,) = state.streams
+    said = " ".join((wording.headline(state, stream), *wording.when(stream), *wording.certainty(state, stream)))
+    assert said.startswith("no reading: too short 1.5 s with pauses at 0:17")
+    assert "Without pauses it is too little sound." in said
+    assert "of speech" not in said
 
 
 @pytest.mark.parametrize(

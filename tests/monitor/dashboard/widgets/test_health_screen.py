@@ -141,3 +141,11 @@ async def test_no_size_ends_it(size):
         await driven.pilot.resize_terminal(*SMALL)
         await driven.show(scenes.events("measured"))
         assert "health" in driven.text
+
+
+async def test_nothing_calls_all_well_beside_errors():
+    async with running(scenes.events("error"), DESIGN) as driven:
+        assert "all is well" not in driven.text
+        await driven.press("escape", "h")
+        assert "all is well" not in driven.text
+        assert "errors" in driven.text
