@@ -15,7 +15,7 @@ from core.wire.events import timestamp
 from monitor.mqtt.address import broker_address
 from monitor.outbox import outbox_path
 from monitor.sinks.jsonl import jsonl_target
-from monitor.sinks.recording import default_folder
+from monitor.sinks.recording import recordings_folder
 
 TEXT = "text 2"
 """Changes when what people agree to does: then they are asked again."""
@@ -50,7 +50,7 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
     """What a run with these settings does with what it hears.
 
     Raises:
-        UsageError: The broker's address cannot be used.
+        UsageError: The broker's address cannot be used, or no file can be where one should.
     """
     what = ["readings", *(["what was said"] if settings.model.transcript else [])]
     leaves, stores = [], []
@@ -62,8 +62,7 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
         if outbox:
             stores.append(f"{_and(what)}, until the broker has them, in {outbox}")
     if settings.record.on:
-        folder = Path(settings.record.folder).expanduser() if settings.record.folder else default_folder()
-        stores.append(f"{_and([*what, 'levels', 'notes'])}, as a recording, in {folder}")
+        stores.append(f"{_and([*what, 'levels', 'notes'])}, as a recording, in {recordings_folder(settings.record)}")
     stores += [f"{_and(what)}, in {path}" for spec in settings.output.sinks if (path := jsonl_target(spec))]
     return Disclosure(
         listens=tuple(microphones), leaves=tuple(leaves), stores=tuple(stores), nearby=mqtt.url == "embedded"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from core.errors import UsageError
+from core.user_path import user_path
 
 EMBEDDED = "ltu-as-mini"
 """The model inside the package."""
@@ -15,7 +16,7 @@ def resolve_model(name: str) -> Path:
         UsageError: No such model, or a folder without a model in it.
     """
     hint = f"use {EMBEDDED}, or a folder made by `emotion-monitor convert`"
-    folder = Path(__file__).parent / "mini" if name == EMBEDDED else Path(name).expanduser()
+    folder = Path(__file__).parent / "mini" if name == EMBEDDED else user_path("model.name", name)
     if not folder.is_dir():
         what = "no file of it is installed" if name == EMBEDDED else "no such model, and no such folder"
         msg = f"{name}: {what}"

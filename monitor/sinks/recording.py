@@ -14,6 +14,7 @@ from platformdirs import user_data_path
 
 from core.errors import UsageError
 from core.settings import RecordSettings
+from core.user_path import user_path
 from core.wire.events import Event, SinkHealth, Timestamp, encode, timestamp
 from monitor.sinks.lines import LineWriter
 from monitor.sinks.sink import Sink
@@ -92,11 +93,14 @@ class Recorder:
         settings: Whether it is on from the start, and where recordings go.
         node: Whose events these are.
         sinks: Of the run.
+
+    Raises:
+        UsageError: No folder can be where they should go.
     """
 
     def __init__(self, settings: RecordSettings, node: str, sinks: MutableSequence[Sink]) -> None:
         self._on = settings.on
-        self._folder = Path(settings.folder).expanduser() if settings.folder else default_folder()
+        self._folder = recordings_folder(settings)
         self._node = node
         self._sinks = sinks
         self._current: Recording | None = None
@@ -130,9 +134,14 @@ class Recorder:
         await self.switch(on=False)
 
 
-def default_folder() -> Path:
-    """Where recordings go unless the settings say otherwise."""
-    return user_data_path("emotion-monitor") / "recordings"
+def recordings_folder(settings: RecordSettings) -> Path:
+    """Where recordings go.
+
+    Raises:
+        UsageError: No folder can be there.
+    """
+    named = settings.folder
+    return user_path("record.folder", named) if named else user_data_path("emotion-monitor") / "recordings"
 
 
 def _create(folder: Path, created_at: Timestamp) -> tuple[Path, int]:

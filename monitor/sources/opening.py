@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.errors import AudioError, UsageError
 from core.settings import WebSocketSettings
+from core.user_path import user_path
 from monitor.sources.source import Source, Speed
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "two_cities.flac"
@@ -52,7 +53,7 @@ def open_source(spec: str, *, speed: Speed = 1.0, websocket: WebSocketSettings |
     if kind == "file" and rest:
         from monitor.sources.file import FileSource
 
-        return FileSource(Path(rest).expanduser(), speed=speed)
+        return FileSource(user_path("source.sources", rest), speed=speed)
     if colon and kind in {"ws", "wss"}:
         from monitor.sources.websocket import WebSocketSource
         from monitor.websocket.address import listen_address
