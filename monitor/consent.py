@@ -50,7 +50,7 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
     """What a run with these settings does with what it hears.
 
     Raises:
-        UsageError: The broker's address cannot be used.
+        UsageError: The broker's address cannot be used, or no file can be where one should.
     """
     what = ["readings", *(["what was said"] if settings.model.transcript else [])]
     leaves, stores = [], []
@@ -62,8 +62,7 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
         if outbox:
             stores.append(f"{_and(what)}, until the broker has them, in {outbox}")
     if settings.record.on:
-        where = recordings_folder(settings.record)
-        stores.append(f"{_and([*what, 'levels', 'notes'])}, as a recording, in {where}")
+        stores.append(f"{_and([*what, 'levels', 'notes'])}, as a recording, in {recordings_folder(settings.record)}")
     stores += [f"{_and(what)}, in {path}" for spec in settings.output.sinks if (path := jsonl_target(spec))]
     return Disclosure(
         listens=tuple(microphones), leaves=tuple(leaves), stores=tuple(stores), nearby=mqtt.url == "embedded"

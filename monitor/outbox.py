@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.errors import UsageError
 from core.settings import MqttSettings
+from core.user_path import user_path
 from monitor.clock import WallClock, steady_s
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.messages import Message, topic_level
@@ -66,12 +67,12 @@ def outbox_path(settings: MqttSettings, address: BrokerAddress) -> Path | None:
     unless a path is given: it ends with the program, and nobody listens to it before the next has begun.
 
     Raises:
-        UsageError: `mqtt.outbox` names a folder.
+        UsageError: `mqtt.outbox` names a folder, or no file can be there.
     """
     if settings.outbox == "off" or (settings.outbox == "auto" and settings.url == "embedded"):
         return None
     if settings.outbox != "auto":
-        path = Path(settings.outbox).expanduser()
+        path = user_path("mqtt.outbox", settings.outbox)
         if path.is_dir():
             msg = f"mqtt.outbox: {path} is a folder"
             raise UsageError(msg, hint="name a file, or write auto or off")

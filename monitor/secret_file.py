@@ -1,8 +1,7 @@
 """Passwords and tokens in files."""
 
-from pathlib import Path
-
 from core.errors import UsageError
+from core.user_path import user_path
 
 
 def read_secret(setting: str, file: str) -> str:
@@ -12,12 +11,10 @@ def read_secret(setting: str, file: str) -> str:
         UsageError: It cannot be read; the message names the setting, and nothing of what the file holds.
     """
     try:
-        return Path(file).expanduser().read_text(encoding="utf-8-sig")
+        return user_path(setting, file).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         reason = "not UTF-8 text"
     except OSError as error:
         reason = error.strerror or "it is no file"
-    except (ValueError, RuntimeError) as error:  # a NUL in the name, or no such user's home
-        reason = str(error)
     msg = f"{setting}: {file} cannot be read: {reason}"
     raise UsageError(msg)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from core.errors import UsageError
+from core.user_path import user_path
 
 EMBEDDED = "ltu-as-mini"
 """The model inside the package."""
@@ -31,7 +32,7 @@ def model_folder(name: str | Path) -> Path:
         UsageError: There is no such folder.
     """
     is_embedded = str(name) == EMBEDDED
-    folder = Path(__file__).parent / "mini" if is_embedded else Path(name).expanduser()
+    folder = Path(__file__).parent / "mini" if is_embedded else user_path("model.name", str(name))
     if not folder.is_dir():
         msg = f"{name}: {'no file of it is installed' if is_embedded else 'no such model, and no such folder'}"
         raise UsageError(msg, hint=_HINT)

@@ -19,7 +19,7 @@ import functools
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 from core.distribution import EmotionDistribution
 from core.errors import EmotionMonitorError
@@ -30,6 +30,29 @@ if TYPE_CHECKING:
 Emotion: TypeAlias = Literal["anger", "happiness", "sadness", "neutral"]
 Timestamp: TypeAlias = str
 """UTC, ISO 8601 with milliseconds and Z: 2026-01-01T10:00:00.000Z."""
+
+
+MOST = 2**53 - 1
+"""Beyond it, most readers of JSON round integers; and those beyond 1e308, nobody can divide or draw."""
+
+
+class _Exact:
+    """Marks integers of which an event with a larger one is refused."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(_checked, handler(source))
+
+
+def _checked(number: int) -> int:
+    if abs(number) > MOST:
+        msg = "an integer beyond 2^53"
+        raise ValueError(msg)
+    return number
+
+
+Integer: TypeAlias = Annotated[int, _Exact()]
 
 
 def timestamp(seconds: float) -> Timestamp:
@@ -56,7 +79,7 @@ class ModelStamp:
 class Adaptation:
     """What of this voice and room was known when an utterance was read."""
 
-    utterances: int
+    utterances: Integer
     """How many the model had heard of this stream before."""
     weight: float
     """How much of what the stream sounds like was taken off: 0 nothing, 1 all."""
@@ -83,14 +106,14 @@ class UtteranceEvent:
 
     id: str
     """A UUID. Stays the same when the event is sent again: drop repeats by it."""
-    seq: int
+    seq: Integer
     """Counts the stream's final readings from 1, so that a gap is a lost message; an interim reading has the number
     of the final one that comes next."""
     stream: str
     """Names one run of one source; a level of the topic, unless the source has a name."""
     source: str
     """Where the sound came from, such as `mic:USB Audio` or `file:talk.wav`."""
-    utterance: int
+    utterance: Integer
     """Number of the utterance within its stream; its interim and final readings share it."""
     started_at: Timestamp
     """When the utterance began, UTC."""
@@ -133,7 +156,7 @@ class StateEvent:
 
     stream: str
     source: str
-    seq: int
+    seq: Integer
     """That of the utterance event with the same reading."""
     at: Timestamp
     valid_until: Timestamp
@@ -215,8 +238,8 @@ class TokensEvent:
 
     stream: str
     source: str
-    seq: int
-    utterance: int
+    seq: Integer
+    utterance: Integer
     prompt: str
     answer: str | None
     """What the model wrote; null where it was not asked to write."""
@@ -267,19 +290,19 @@ class StreamHealth:
     stream: str
     source: str
     state: Literal["opening", "listening", "paused", "ended", "failed"]
-    captured: int = 0
+    captured: Integer = 0
     """Samples, at 16 kHz."""
-    silence: int = 0
-    segmented: int = 0
-    pending: int = 0
+    silence: Integer = 0
+    segmented: Integer = 0
+    pending: Integer = 0
     """Samples held by the segmenter that are not yet one or the other."""
-    dropped: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, Integer] = field(default_factory=dict)
     """Reason to samples."""
-    segments: int = 0
-    published: int = 0
-    failed: int = 0
-    in_flight: int = 0
-    segments_dropped: dict[str, int] = field(default_factory=dict)
+    segments: Integer = 0
+    published: Integer = 0
+    failed: Integer = 0
+    in_flight: Integer = 0
+    segments_dropped: dict[str, Integer] = field(default_factory=dict)
     """Reason to utterances."""
     name: str | None = None
     """What the user calls the source; null: nothing."""
@@ -299,11 +322,11 @@ class WorkerHealth:
     state: Literal["starting", "ready", "busy", "restarting", "stopped", "failed"]
     model: str
     device: str
-    generation: int
+    generation: Integer
     """How many processes there have been, this one included: another model has one of its own."""
-    queued: int
+    queued: Integer
     rss_mb: float
-    restarts: int | None = None
+    restarts: Integer | None = None
     """How many of them took the place of one that had failed."""
     cpu_percent: float | None = None
     """Of one core, since the health event before."""
@@ -315,7 +338,7 @@ class WorkerHealth:
 class Tuning:
     """What can be changed while the program runs, as it is now."""
 
-    vad_mode: int
+    vad_mode: Integer
     """0 lets most through, 3 is the most careful about calling a frame speech."""
     tau_s: float
     """Time constant of the moving average; 0: none."""
@@ -336,9 +359,9 @@ class SinkHealth:
     name: str
     state: Literal["starting", "ok", "degraded", "closed"]
     detail: str
-    queued: int
+    queued: Integer
     """Events that wait."""
-    dropped: int
+    dropped: Integer
     """Events that are lost."""
 
 

@@ -16,6 +16,7 @@ from core.errors import EmotionMonitorError, ModelError, UsageError
 from core.ltu_as.folder import EMBEDDED, resolve_model
 from core.model import EmotionModel
 from core.settings import ModelSettings
+from core.user_path import user_path
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def load_model(settings: ModelSettings, *, threads: int) -> EmotionModel:
 
 def _plug_in(name: str) -> EntryPoint | None:
     """The entry point that makes this model; what is a model folder needs none."""
-    if name == EMBEDDED or Path(name).expanduser().is_dir():
+    if name == EMBEDDED or user_path("model.name", name).is_dir():
         return None
     return next(iter(entry_points(group=PLUG_INS, name=name.partition(":")[0])), None)
 

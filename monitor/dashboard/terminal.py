@@ -24,7 +24,8 @@ def own_terminal(log: Path) -> Iterator[None]:
     Textual itself would draw on standard error, where PortAudio and decoders complain.
 
     Args:
-        log: File to write to; it is emptied first, and its folder is made. Where that cannot be, nothing is kept.
+        log: File to write to; it is emptied first, and its folder is made. Only the user may read it: names of files
+            and microphones are in it. Where that cannot be, nothing is kept.
 
     Raises:
         DashboardError: In place of any error that is not ours; the log has its traceback.
@@ -56,6 +57,8 @@ def own_terminal(log: Path) -> Iterator[None]:
 def _open(log: Path) -> BinaryIO:
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        return log.open("wb")
+        with suppress(FileNotFoundError):
+            log.chmod(0o600)  # earlier versions left it open to all
+        return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
     except OSError:
         return Path(os.devnull).open("wb")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UsageError
+from core.user_path import user_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,30 +28,32 @@ class Tls:
         Raises:
             UsageError: A file that cannot be used; the message names the setting.
         """
-        with _named("mqtt.ca_file", self.ca_file):
-            context = ssl.create_default_context(cafile=_path(self.ca_file))
+        ca_file = _path("mqtt.ca_file", self.ca_file)
+        with _named("mqtt.ca_file", ca_file):
+            context = ssl.create_default_context(cafile=ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.key_file and not self.cert_file:
             msg = "mqtt.key_file is set, but mqtt.cert_file is not"
             raise UsageError(msg)
         if self.cert_file:
-            _must_open("mqtt.cert_file", self.cert_file)
-            _must_open("mqtt.key_file", self.key_file)
-            with _named("mqtt.cert_file", self.cert_file):
-                context.load_cert_chain(_path(self.cert_file) or "", _path(self.key_file), password=_refuse_passphrase)
+            cert_file = user_path("mqtt.cert_file", self.cert_file)
+            key_file = _path("mqtt.key_file", self.key_file)
+            for key, path in (("mqtt.cert_file", cert_file), ("mqtt.key_file", key_file)):
+                with _named(key, path):
+                    _must_open(path)
+            with _named("mqtt.cert_file", cert_file):
+                context.load_cert_chain(cert_file, key_file, password=_refuse_passphrase)
         return context
 
 
-def _path(file: str) -> str | None:
-    return str(Path(file).expanduser()) if file else None
+def _path(key: str, file: str) -> Path | None:
+    return user_path(key, file) if file else None
 
 
-def _must_open(key: str, file: str) -> None:
+def _must_open(path: Path | None) -> None:
     """OpenSSL does not say which of two files is missing."""
-    path = _path(file)
     if path is not None:
-        with _named(key, file), Path(path).open("rb"):
-            pass
+        path.open("rb").close()
 
 
 def _refuse_passphrase() -> str:
@@ -60,7 +63,7 @@ def _refuse_passphrase() -> str:
 
 
 @contextmanager
-def _named(key: str, file: str) -> Iterator[None]:
+def _named(key: str, file: Path | None) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:

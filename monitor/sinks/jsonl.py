@@ -8,6 +8,7 @@ from typing import Self
 
 from core.errors import UsageError
 from core.settings import OutputSettings
+from core.user_path import user_path
 from core.wire.events import Event, SinkHealth, UtteranceEvent, encode
 from monitor.sinks.lines import DRAIN_S, LineWriter
 
@@ -18,13 +19,13 @@ def jsonl_target(spec: str) -> Path | None:
     """The file that `jsonl:PATH` names, or None for `jsonl`, which is standard output.
 
     Raises:
-        UsageError: Neither of the two.
+        UsageError: Neither of the two, or no file can have that name.
     """
     kind, separator, path = spec.partition(":")
     if kind != "jsonl" or (separator and not path):
         msg = f"output.sinks: unknown sink {spec!r}"
         raise UsageError(msg, hint="known: jsonl (standard output), jsonl:PATH")
-    return Path(path).expanduser() if path else None
+    return user_path("output.sinks", path) if path else None
 
 
 class JsonlSink:

@@ -16,6 +16,7 @@ from platformdirs import user_data_path
 
 from core.errors import UsageError
 from core.settings import RecordSettings
+from core.user_path import user_path
 from core.wire.events import Event, SinkHealth, Timestamp, encode, timestamp
 from monitor.sinks.lines import LineWriter
 from monitor.sinks.sink import Sink
@@ -102,6 +103,9 @@ class Recorder:
 
     Attributes:
         made: The files, in order.
+
+    Raises:
+        UsageError: No folder can be where they should go.
     """
 
     def __init__(
@@ -153,8 +157,13 @@ class Recorder:
 
 
 def recordings_folder(settings: RecordSettings) -> Path:
-    """Where recordings go: where the settings say, or into the user's data folder."""
-    return Path(settings.folder).expanduser() if settings.folder else user_data_path("emotion-monitor") / "recordings"
+    """Where recordings go.
+
+    Raises:
+        UsageError: No folder can be there.
+    """
+    named = settings.folder
+    return user_path("record.folder", named) if named else user_data_path("emotion-monitor") / "recordings"
 
 
 def latest_recording(folder: Path) -> Path:

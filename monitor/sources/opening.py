@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.errors import AudioError, UsageError
 from core.settings import WebSocketSettings
+from core.user_path import user_path
 from monitor.sources.naming import check_names, split_name, told_apart
 from monitor.sources.source import Source, Speed
 
@@ -87,7 +88,7 @@ def _unnamed(spec: str, speed: Speed, websocket: WebSocketSettings | None) -> So
     if kind == "file" and rest:
         from monitor.sources.file import FileSource
 
-        return FileSource(Path(rest).expanduser(), speed=speed)
+        return FileSource(user_path("source.sources", rest), speed=speed)
     if colon and kind in {"ws", "wss"}:
         from monitor.sources.websocket import WebSocketSource
         from monitor.websocket.address import listen_address

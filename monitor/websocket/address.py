@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from core.errors import UsageError
 from core.settings import ENV_PREFIX, WebSocketSettings
+from core.user_path import user_path
 from monitor.secret_file import read_secret
 
 TOKEN_VARIABLE = f"{ENV_PREFIX}WEBSOCKET__TOKEN"
@@ -109,10 +110,12 @@ def _tls(scheme: str, settings: WebSocketSettings) -> ssl.SSLContext | None:
     if not settings.cert_file:
         msg = "wss:// needs a certificate"
         raise UsageError(msg, hint="set websocket.cert_file and websocket.key_file, or use ws:// on 127.0.0.1")
+    cert_file = user_path("websocket.cert_file", settings.cert_file)
+    key_file = user_path("websocket.key_file", settings.key_file) if settings.key_file else None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(settings.cert_file, settings.key_file or None, password=lambda: "")
+        context.load_cert_chain(cert_file, key_file, password=lambda: "")
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         msg = f"websocket.cert_file: {settings.cert_file}: {error}"
         raise UsageError(msg, hint="PEM files, the key without a passphrase") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from core.errors import UsageError
+from core.user_path import user_path
 from offline_eval.datasets import crema_d, emodb, iemocap, msp_podcast, nemo, ravdess, tess
 from offline_eval.datasets.annotated import annotated
 from offline_eval.datasets.crema_d import CremaDDataset
@@ -49,7 +50,7 @@ def read_corpus(name: str, root: Path | None = None) -> AnnotatedCorpus:
         raise UsageError(
             msg, hint=f"--root names a folder with {CORPORA[name].layout}; get it from {CORPORA[name].url}"
         )
-    root = root.expanduser()
+    root = user_path("--root", str(root))
     if not root.exists():
         msg = f"{root}: no such folder or file"
         raise UsageError(msg, hint=f"--root names {CORPORA[name].layout}; get it from {CORPORA[name].url}")

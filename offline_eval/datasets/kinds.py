@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from core.errors import UsageError
+from core.user_path import user_path
 from offline_eval.datasets import crema_d, emodb, manifest, nemo, ravdess, tess
 from offline_eval.datasets.crema_d import CremaDDataset
 from offline_eval.datasets.dataset import Dataset, DatasetAdapter, hold_out
@@ -77,9 +78,9 @@ def _parsed(spec: str) -> tuple[str | None, Path]:
     """(kind or None, path); a colon may also belong to a path."""
     prefix, colon, rest = spec.partition(":")
     if colon and prefix.lower() in KINDS:
-        return prefix.lower(), Path(rest).expanduser()
-    path = Path(spec).expanduser()
-    if colon and not path.exists() and Path(rest).expanduser().exists():
+        return prefix.lower(), user_path("--data", rest)
+    path = user_path("--data", spec)
+    if colon and not path.exists() and user_path("--data", rest).exists():
         close = difflib.get_close_matches(prefix.lower(), KINDS, n=1)
         msg = f"{spec}: unknown kind {prefix!r}"
         raise UsageError(msg, hint=f"{f'did you mean {close[0]}? ' if close else ''}kinds: {', '.join(KINDS)}")

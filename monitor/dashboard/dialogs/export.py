@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from core.errors import EmotionMonitorError
+from core.errors import EmotionMonitorError, UsageError
+from core.user_path import user_path
 from monitor.dashboard import keys
 from monitor.dashboard.dialogs.dialog import Dialog
 from monitor.dashboard.dialogs.folders import Folders
@@ -101,10 +102,13 @@ class ExportDialog(Dialog):
         if not marked:
             self.complain("Mark a format with space.")
             return
-        folder = self.query_one(Input).value.strip()
-        self._export(
-            [kind for kind in FORMATS if kind in marked], Path(folder).expanduser() if folder else self._folder
-        )
+        named = self.query_one(Input).value.strip()
+        try:
+            folder = user_path("the folder", named) if named else self._folder
+        except UsageError as error:
+            self.complain(error.one_line())
+            return
+        self._export([kind for kind in FORMATS if kind in marked], folder)
 
     @work(exclusive=True)
     async def _export(self, formats: list[Format], folder: Path) -> None:

@@ -1,9 +1,11 @@
 """Completes the path of a folder in a line of input."""
 
 import asyncio
-from pathlib import Path
 
 from textual.suggester import Suggester
+
+from core.errors import UsageError
+from core.user_path import user_path
 
 
 class Folders(Suggester):
@@ -17,9 +19,9 @@ class Folders(Suggester):
 def _completed(value: str) -> str | None:
     parent, _, begun = value.rpartition("/")
     try:
-        inside = sorted(Path(f"{parent}/").expanduser().iterdir())
+        inside = sorted(user_path("the folder", f"{parent}/").iterdir())
         names = [entry.name for entry in inside if entry.name.startswith(begun) and entry.is_dir()]
-    except OSError:
+    except (OSError, UsageError):
         return None
     shown = [name for name in names if begun or not name.startswith(".")]
     return f"{parent}/{shown[0]}/" if shown else None

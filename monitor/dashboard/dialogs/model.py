@@ -7,6 +7,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
+from core.errors import UsageError
+from core.user_path import user_path
 from core.wire.commands import SetModel
 from monitor.dashboard.dialogs.choices import Choice, Choices, Group
 from monitor.dashboard.dialogs.dialog import Dialog
@@ -41,13 +43,17 @@ class ModelDialog(Dialog):
 
     @on(Input.Submitted)
     async def _take_path(self, message: Input.Submitted) -> None:
-        folder = await asyncio.to_thread(_model_folder, message.value.strip())
-        if folder:
-            self.dismiss(SetModel(str(folder)))
+        try:
+            folder = await asyncio.to_thread(_model_folder, message.value.strip())
+        except UsageError as error:
+            self.complain(error.one_line())
         else:
-            self.complain("That is no model folder: there is no config.json in it.")
+            self.dismiss(SetModel(str(folder)))
 
 
-def _model_folder(path: str) -> Path | None:
-    folder = Path(path).expanduser()
-    return folder if path and (folder / "config.json").is_file() else None
+def _model_folder(path: str) -> Path:
+    folder = user_path("the folder", path)
+    if not path or not (folder / "config.json").is_file():
+        msg = "That is no model folder: there is no config.json in it."
+        raise UsageError(msg)
+    return folder

@@ -1,9 +1,13 @@
+import copy
 import dataclasses
+import functools
 import json
 import math
+import operator
 import types
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import jsonschema
 import pytest
@@ -34,7 +38,7 @@ distributions = st.lists(st.floats(0, 1), min_size=4, max_size=4).filter(lambda 
 distributions = distributions.map(EmotionDistribution.from_weights)
 simple = {
     str: st.text(max_size=20),
-    int: st.integers(0, 2**53),
+    int: st.integers(0, 2**53 - 1),
     float: st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
     type(None): st.none(),
@@ -178,6 +182,40 @@ def test_a_wrong_value_is_refused_and_its_field_is_named(field, value):
     payload = {**json.loads(encode(READING)), field: value}
     with pytest.raises(EventError, match=field):
         decode(json.dumps(payload))
+
+
+def numbers(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where in plain JSON a number is."""
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from numbers(part, (*path, key))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path
+
+
+def put(value: Any, path: tuple[Any, ...], number: int) -> Any:
+    """The same JSON with another number there."""
+    changed = copy.deepcopy(value)
+    functools.reduce(operator.getitem, path[:-1], changed)[path[-1]] = number
+    return changed
+
+
+@given(any_event, st.sampled_from([10**400, -(10**400)]))
+def test_a_number_that_no_float_can_be_is_refused_wherever_it_stands(event: Event, number: int):
+    payload = json.loads(encode(event))
+    for path in numbers(payload):
+        with pytest.raises(EventError, match=path[0]):
+            decode(json.dumps(put(payload, path, number)))
+
+
+@pytest.mark.parametrize("number", [2**53 - 1, 1 - 2**53])
+def test_integers_that_every_reader_of_json_holds_are_taken(number):
+    assert decode(json.dumps({**json.loads(encode(READING)), "seq": number})).seq == number
+
+
+def test_the_first_integer_beyond_them_is_refused_with_its_reason():
+    with pytest.raises(EventError, match=r"seq: .*an integer beyond 2\^53"):
+        decode(json.dumps({**json.loads(encode(READING)), "seq": 2**53}))
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200))

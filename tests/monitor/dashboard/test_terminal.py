@@ -1,5 +1,7 @@
 """The hold on the terminal: what ends the dashboard unexpectedly is one line there, and everything in the log."""
 
+import os
+import stat
 from functools import partial
 
 import pytest
@@ -37,3 +39,16 @@ def test_what_ends_it_from_behind_is_told_likewise(group, tmp_path):
 def test_an_error_of_ours_is_told_as_it_is(tmp_path):
     with pytest.raises(AudioError, match="no microphone"), own_terminal(tmp_path / "log"):
         raise AudioError("no microphone")  # noqa: EM101, TRY003
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_only_the_user_may_read_the_log(is_there, tmp_path):
+    log = tmp_path / "logs" / "monitor.log"
+    if is_there:  # as earlier versions left it
+        log.parent.mkdir()
+        log.write_text("microphones and names of files")
+        log.chmod(0o644)
+    with own_terminal(log):
+        os.write(2, b"a decoder complains\n")
+    assert log.read_text() == "a decoder complains\n"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600

@@ -167,6 +167,16 @@ async def test_a_model_folder_is_completed_checked_and_taken(tmp_path):
         assert "until then the present model listens" in driven.text
 
 
+async def test_a_home_folder_of_nobody_is_no_model_folder():
+    async with tuned() as driven:
+        await driven.press("d", "tab")
+        driven.app.screen.query_one(Input).insert_text_at_cursor("~no-such-user-here/models")
+        await driven.press("/", "enter")
+        await driven.pilot.pause(0.1)
+        assert "~no-such-user-here is not known" in driven.text
+        assert driven.commands == []
+
+
 async def test_moving_through_the_sensitivities_tries_them_and_escape_puts_the_first_back():
     async with tuned() as driven:
         await driven.press("v")

@@ -117,3 +117,11 @@ async def test_it_survives_a_tiny_terminal(tmp_path, size):
         await driven.press("enter")
         await written(driven)
     assert len(list(tmp_path.iterdir())) == 5
+
+
+async def test_a_home_folder_of_nobody_takes_no_files():
+    async with running(scenes.events("mixed")) as driven:
+        await opened(driven, "~no-such-user-here/exports")
+        await driven.press("tab", "enter")
+        await settle(driven.pilot)
+        assert "~no-such-user-here is not known" in driven.text
