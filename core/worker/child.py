@@ -85,7 +85,7 @@ def _serve(inbox: queue.Queue[Request], answers: BinaryIO) -> None:
             settings = ModelSettings(**header["model"])
             show_transcript = settings.transcript
             try:
-                model = load_model(settings, threads=header["threads"])
+                model = load_model(settings, threads=header["threads"], max_batch=header["max_batch"])
             except EmotionMonitorError as error:
                 answer = {"error": error_to_json(error)}
             else:

@@ -21,15 +21,15 @@ log = logging.getLogger(__name__)
 PLUG_INS = "emotion_monitor.models"
 
 
-def load_model(settings: ModelSettings, *, threads: int) -> EmotionModel:
-    """Loads the model; `threads` CPU threads, 0 for torch's own choice.
+def load_model(settings: ModelSettings, *, threads: int, max_batch: int = 1) -> EmotionModel:
+    """Loads the model; `threads` CPU threads, 0 for torch's own choice; at most `max_batch` utterances come at once.
 
     Raises:
         EmotionMonitorError: It cannot be loaded, said in one line; nothing else is ever raised.
     """
     try:
         plug_in = _plug_in(settings.name)
-        return plug_in.load()(settings) if plug_in else _load_ltu_as(settings, threads=threads)
+        return plug_in.load()(settings) if plug_in else _load_ltu_as(settings, threads=threads, max_batch=max_batch)
     except EmotionMonitorError:
         raise
     except MemoryError as error:
@@ -48,18 +48,18 @@ def _plug_in(name: str) -> EntryPoint | None:
     return next(iter(entry_points(group=PLUG_INS, name=name.partition(":")[0])), None)
 
 
-def _load_ltu_as(settings: ModelSettings, *, threads: int) -> EmotionModel:
+def _load_ltu_as(settings: ModelSettings, *, threads: int, max_batch: int) -> EmotionModel:
     folder = resolve_model(settings.name)  # before torch: a wrong name is told at once
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model folder is complete; nothing is ever fetched
     gc.disable()  # importing makes objects that stay: looking for garbage among them takes a sixth of the start
     try:
-        return _read_model(folder, settings, threads=threads)
+        return _read_model(folder, settings, threads=threads, max_batch=max_batch)
     finally:
         gc.enable()
         gc.freeze()
 
 
-def _read_model(folder: Path, settings: ModelSettings, *, threads: int) -> EmotionModel:
+def _read_model(folder: Path, settings: ModelSettings, *, threads: int, max_batch: int) -> EmotionModel:
     import torch
 
     if threads:
@@ -80,8 +80,11 @@ def _read_model(folder: Path, settings: ModelSettings, *, threads: int) -> Emoti
         readout=None if settings.readout == "auto" else settings.readout,
         pool=settings.pool,
         scope=settings.scope,
+        decode=settings.decode,
+        graphs=settings.graphs == "auto",
         calibrate=settings.calibration == "auto",
         abstain=settings.abstain,
         adapt=settings.adapt,
         neutral_odds=settings.neutral_odds,
+        max_batch=max_batch,
     )
