@@ -138,6 +138,11 @@ class ModelSettings:
     readout: Readout = "auto"
     pool: Literal["mean", "sum", "first"] = "mean"
     scope: Literal["all", "emotion_tokens", "answer_position"] = "all"
+    decode: Literal["autoregressive", "verified"] = "autoregressive"
+    """How an answer is written, where one is: token by token, or as far as a draft agrees with what the model would
+    have written. The same answer but for rounding, in fewer passes."""
+    graphs: Literal["auto", "off"] = "auto"
+    """auto: on a GPU, in a few fixed shapes that are replayed as CUDA graphs; off: every shape as it comes."""
     calibration: Literal["auto", "off"] = "auto"
     """auto: correct readings as the model folder's calibration.json says; off: show them as the model gives them."""
     abstain: bool = True

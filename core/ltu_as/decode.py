@@ -100,7 +100,7 @@ def write(
         decoding: How tokens are chosen.
         eos_id: Ends an answer; what a row holds after it means nothing.
     """
-    processors = _processors(decoding)
+    processors = processors_of(decoding)
     generators = _generators(decoding, len(prompt_ids), logits.device)
     ended = torch.zeros(len(prompt_ids), dtype=torch.bool, device=logits.device)
     ids = prompt_ids
@@ -116,7 +116,8 @@ def write(
         logits = append(tokens)
 
 
-def _processors(decoding: Decoding) -> LogitsProcessorList:
+def processors_of(decoding: Decoding) -> LogitsProcessorList:
+    """What makes scores of logits."""
     processors = LogitsProcessorList()
     if decoding.repetition_penalty != 1:
         processors.append(RepetitionPenaltyLogitsProcessor(float(decoding.repetition_penalty)))

@@ -17,12 +17,15 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoderLayer
 
 from core.errors import AudioError
 from core.ltu_as.config import HOP_LENGTH, AudioConfig, WhisperConfig
+from core.ltu_as.graphs import Graphs
 from core.model import SAMPLE_RATE_HZ
 
 N_FFT = 400
 MIN_SAMPLES = N_FFT // 2 + 1
 """The spectrogram reflects half a window at each end, so it needs more samples than that."""
 INT16_SCALE = 32_768.0
+GRAPHED_BATCH = 4
+"""Windows that a graph is worth it for; more keep a GPU busy as they are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -211,12 +214,19 @@ class WhisperFeatures(nn.Module):
 
 
 def encode_together(
-    encoder: WhisperFeatures, parts: Sequence[Sequence[Tensor]], pooled_dtype: torch.dtype | None = None
+    encoder: WhisperFeatures,
+    parts: Sequence[Sequence[Tensor]],
+    pooled_dtype: torch.dtype | None = None,
+    graphs: Graphs | None = None,
 ) -> Tensor:
     """Features [B, layers, T, d_model] of each sound's windows [n_mels, frames], those of several pieces averaged.
 
     Windows of one length go through the encoder together. Shorter sounds are padded with zeros before them.
     """
+
+    def encoded(mel: Tensor) -> Tensor:
+        return encoder(mel, pooled_dtype)  # type: ignore[no-any-return]
+
     by_length: dict[int, list[tuple[int, Tensor]]] = {}
     for row, windows in enumerate(parts):
         for window in windows:
@@ -227,7 +237,9 @@ def encode_together(
     with torch.backends.cudnn.flags(allow_tf32=False):  # a GPU would round the convolutions to 10 bits
         for alike in by_length.values():
             mel = torch.stack([window for _, window in alike]).to(weight.device)
-            for (row, _), heard in zip(alike, encoder(mel, pooled_dtype), strict=True):
+            few = graphs if len(mel) <= GRAPHED_BATCH else None
+            outputs = few.run("encoder", encoded, mel) if few else encoded(mel)
+            for (row, _), heard in zip(alike, outputs, strict=True):
                 features[row, :, -heard.shape[1] :] += heard / len(parts[row])
     return features
 

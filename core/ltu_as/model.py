@@ -19,21 +19,32 @@ from core.errors import ModelError
 from core.ltu_as.checkpoint import load_into, save_weights
 from core.ltu_as.config import CONFIG_NAME, DtypeName, LTUASConfig
 from core.ltu_as.decode import Decoding, Generated, write
-from core.ltu_as.features import EncodedSounds, WhisperFeatures, encode_together, means_over_sound, windows_of
+from core.ltu_as.features import (
+    GRAPHED_BATCH,
+    EncodedSounds,
+    WhisperFeatures,
+    encode_together,
+    means_over_sound,
+    windows_of,
+)
 from core.ltu_as.folder import model_folder
+from core.ltu_as.graphs import Graphs
 from core.ltu_as.lora import add_lora, merge_lora
+from core.ltu_as.passes import Buckets, GraphedPasses, Passes
 from core.ltu_as.prefix import Prefix, causal_mask, padded, positions
 from core.ltu_as.prompt import render
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.tltr import TLTR
 from core.ltu_as.tokenizer import TOKENIZER_NAME, Tokenizer
 from core.ltu_as.verbalizer import Verbalizer
+from core.ltu_as.verification import write_verified
 from core.model import SAMPLE_RATE_HZ
 
 Waveform = NDArray[np.int16] | NDArray[np.float32]
 """16 kHz mono sound, one-dimensional, at least 201 samples."""
 
 _GREEDY = Decoding()
+_SILENCE = np.zeros(SAMPLE_RATE_HZ, np.int16)
 
 
 class LTUAS(nn.Module):
@@ -73,6 +84,10 @@ class LTUAS(nn.Module):
         )
         if config.lora is not None:
             add_lora(self.llama, config.lora)
+        self._passes = Passes(self.llama)
+        self._graphs: Graphs | None = None
+        self._graphed: GraphedPasses | None = None
+        self._drafts: dict[str, tuple[int, ...]] = {}
 
     @classmethod
     def from_pretrained(
@@ -118,6 +133,36 @@ class LTUAS(nn.Module):
         merge_lora(self.llama)
         self.config = self.config.merged()
 
+    def use_graphs(self, buckets: Buckets | None = None) -> None:
+        """From now on reads in fixed shapes, on a GPU as CUDA graphs; what fits no shape is read as before.
+
+        The weights must stay where and what they are: call it last. On a CPU it shows that the shapes are right, and
+        costs time.
+
+        Raises:
+            ValueError: The adapters are not merged.
+        """
+        if self.config.lora is not None:
+            msg = "adapters have to be merged before graphs are used"
+            raise ValueError(msg)
+        self._graphs = Graphs()
+        self._graphed = GraphedPasses(self.llama, self._graphs, buckets or Buckets())
+
+    def shapes_of(self, prompt: str, max_batch: int) -> list[tuple[int, str | None]]:
+        """Batches and transcripts with which a prompt comes in every shape of `use_graphs`; the plain one always."""
+        if self._graphed is None:
+            return [(1, None)]
+        plain, one, two = (len(self.tokenizer.encode(render(prompt, said))) for said in (None, "so", "so so"))
+        with_it = self.config.audio.tokens + sum(len(ids) - 1 for ids in self.verbalizer.answers(prompt).values())
+        buckets = self._graphed.buckets
+        words = {
+            max(0, (length - with_it - one) // (two - one)) for length in buckets.lengths if length >= with_it + plain
+        }
+        said = [None, *(" ".join(["so"] * (n + 1)) for n in sorted(words))]
+        batches = [size for size in buckets.batches if size < max_batch]
+        batches.append(next((size for size in buckets.batches if size >= max_batch), batches[-1] if batches else 1))
+        return [(batch, each) for batch in dict.fromkeys(reversed(batches)) for each in reversed(said)]
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
@@ -157,7 +202,12 @@ class LTUAS(nn.Module):
         """
         whisper, audio = self.config.whisper, self.config.audio
         parts = [windows_of(waveform, audio, whisper.n_mels) for waveform in waveforms]
-        return encode_together(self.whisper, parts, self._pooled_dtype)
+        return encode_together(self.whisper, parts, self._pooled_dtype, self._window_graphs)
+
+    @property
+    def _window_graphs(self) -> Graphs | None:
+        """Graphs of what comes before the language model; windows as long as the utterance have too many shapes."""
+        return self._graphs if self.config.audio.window == "fixed" else None
 
     def audio_keep(self, waveforms: Sequence[Waveform]) -> Tensor:
         """Boolean [B, T]: false where `features` of these sounds holds no sound."""
@@ -246,7 +296,7 @@ class LTUAS(nn.Module):
         """
         ids, keep = self._padded(prompt_ids)
         audio_embeddings = None if features is None else self.audio_embeddings(features, audio_keep)
-        prefix, decoding = self._prefix(*self.splice(ids, keep, audio_embeddings, audio_keep), (), decoding)
+        prefix, decoding = self._prefix(*self.splice(ids, keep, audio_embeddings, audio_keep), (), (), decoding)
         steps = write(ids, prefix.logits, prefix.append, decoding, eos_id=self.tokenizer.eos_id)
         logits, scores, tokens = _columns([(step.logits, step.scores, step.tokens) for step in steps])
         return [
@@ -313,6 +363,7 @@ class LTUAS(nn.Module):
         transcripts: Sequence[str | None],
         prompt: str = "single",
         decoding: Decoding = _GREEDY,
+        verified: bool = False,
     ) -> list[StepLogits]:
         """Raw logits of the emotion words' pieces at each token of the answer, and of the answers the prompt offers.
 
@@ -323,19 +374,28 @@ class LTUAS(nn.Module):
             transcripts: What is said in each; None or white space counts as none.
             prompt: A name in PROMPTS, or a question.
             decoding: How the answer is written; `max_new_tokens=1` does for read-outs of the answer position.
+            verified: Whether a greedy answer is written as far as it goes at once, by checking `draft_of` the prompt.
 
         Raises:
             ModelError: Prompt and transcript are longer than the model's context.
         """
         started = time.perf_counter()
-        audio_embeddings = None if heard is None else self.audio_embeddings(heard.features, heard.keep)
+        verified = verified and decoding.max_new_tokens > 1 and not decoding.do_sample
+        draft = self.draft_of(prompt)[: decoding.max_new_tokens - 1] if verified else ()
+        audio_embeddings = None if heard is None else self._heard_embeddings(heard)
         audio_ms, started = self._elapsed_ms(started), time.perf_counter()
         ids, keep = self._padded([self.tokenizer.encode(render(prompt, transcript)) for transcript in transcripts])
         answers = tuple(self.verbalizer.answers(prompt).values())
         audio_keep = None if heard is None else heard.keep
-        prefix, fitting = self._prefix(*self.splice(ids, keep, audio_embeddings, audio_keep), answers, decoding)
+        spliced = self.splice(ids, keep, audio_embeddings, audio_keep)
+        prefix, fitting = self._prefix(*spliced, answers, draft, decoding)
         pieces = torch.tensor(self.verbalizer.piece_ids, device=self.device)
-        steps = write(ids, prefix.logits, prefix.append, fitting, eos_id=self.tokenizer.eos_id)
+        eos_id = self.tokenizer.eos_id
+        steps = (
+            write_verified(ids, prefix, fitting, eos_id=eos_id)
+            if verified
+            else write(ids, prefix.logits, prefix.append, fitting, eos_id=eos_id)
+        )
         logits, log_normalizer, minimum, tokens = _columns(
             [(s.logits[:, pieces], s.logits.logsumexp(-1), s.logits.amin(-1), s.tokens) for s in steps]
         )
@@ -356,7 +416,7 @@ class LTUAS(nn.Module):
                 prompt=prompt,
                 verbalizer=self.verbalizer,
                 feature_mean=heard.means[row].mean(0).numpy() if heard else None,
-                decoding=asdict(decoding),
+                decoding=asdict(decoding) | ({"verified": True} if verified else {}),
                 transcript=transcripts[row],
                 truncated_s=heard.truncated_s[row] if heard else 0.0,
                 features_ms=features_ms / len(transcripts),
@@ -365,20 +425,44 @@ class LTUAS(nn.Module):
             for row, (written, n) in enumerate(self._answers(tokens))
         ]
 
+    def draft_of(self, prompt: str) -> tuple[int, ...]:
+        """What answers to a prompt may look like, for `answer` to check: what is answered to silence."""
+        if prompt not in self._drafts:
+            (answer,) = self.answer(self.hear([_SILENCE]), transcripts=[None], prompt=prompt)
+            self._drafts[prompt] = tuple(answer.tokens.tolist())
+        return self._drafts[prompt]
+
+    def _heard_embeddings(self, heard: EncodedSounds) -> Tensor:
+        """Audio tokens, to be used at once."""
+        graphs = self._window_graphs if len(heard.features) <= GRAPHED_BATCH else None
+        if graphs is None:
+            return self.audio_embeddings(heard.features, heard.keep)
+        return graphs.run("audio", self.audio_embeddings, heard.features)  # a fixed window has no pads
+
     def _padded(self, prompt_ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Padded with BOS: a penalty then sees no id that is not in the prompt."""
         return padded(prompt_ids, self.tokenizer.bos_id, device=self.device)
 
     def _prefix(
-        self, embeds: Tensor, keep: Tensor, answers: Sequence[Sequence[int]], decoding: Decoding
+        self,
+        embeds: Tensor,
+        keep: Tensor,
+        answers: Sequence[Sequence[int]],
+        draft: Sequence[int],
+        decoding: Decoding,
     ) -> tuple[Prefix, Decoding]:
         """Reads audio and prompt; the decoding with no more new tokens than fit behind them."""
-        length, limit = embeds.shape[1], self.config.llama.max_position_embeddings
+        (batch, length, _), limit = embeds.shape, self.config.llama.max_position_embeddings
         if length + max(map(len, answers), default=1) > limit:
             msg = f"audio, prompt and transcript take {length} tokens; {self.config.name} reads at most {limit}"
             raise ModelError(msg, hint="give a shorter transcript, or none")
         fitting = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, limit - length))
-        return Prefix(self.llama, embeds, keep, answers), fitting
+        room = fitting.max_new_tokens - 1  # nobody asks what follows the last token
+        draft = draft[:room]
+        whole = length + len(draft) + sum(len(answer) - 1 for answer in answers)
+        graphed = self._graphed is not None and self._graphed.buckets.fit(batch, whole, room)
+        passes = self._graphed if self._graphed is not None and graphed else self._passes
+        return Prefix(passes, embeds, keep, answers, draft, room=room), fitting
 
     def _answers(self, tokens: Tensor) -> list[tuple[tuple[int, ...], int]]:
         """Of each row [B, J] the ids up to the end of the answer, and how many steps count (at least one)."""

@@ -4,73 +4,96 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache, LlamaForCausalLM
+
+from core.ltu_as.passes import Passes
 
 
 class Prefix:
-    """The key/value cache of a batch of audio tokens and prompts.
+    """A batch of audio tokens and prompts that was read, and what is read behind them.
 
     The same pass can also read given answers: they stand side by side behind the prompt, each token seeing the prompt
     and its own answer only, at the positions it would have if its answer stood there alone. So teacher forcing costs a
-    handful of tokens instead of a second pass.
+    handful of tokens instead of a second pass. A draft is read there as well; of it, what is accepted stays.
 
     Args:
-        llama: The language model.
+        passes: How the language model reads.
         embeds: [B, S, hidden_size], input embeddings.
         keep: Boolean [B, S], false at pads.
         answers: Token ids of each answer to score.
+        draft: Token ids that may follow the prompt.
+        room: Tokens that are to follow the prompt at most, those of the draft included.
 
     Attributes:
+        draft: The draft that was read.
         logits: float32 [B, V] after the prompt.
+        draft_logits: float32 [B, tokens of the draft, V] after each of them.
         answer_logprobs: For each answer float32 [B, pieces], log p(piece | prompt, pieces before it).
     """
 
     def __init__(
-        self, llama: LlamaForCausalLM, embeds: Tensor, keep: Tensor, answers: Sequence[Sequence[int]] = ()
+        self,
+        passes: Passes,
+        embeds: Tensor,
+        keep: Tensor,
+        answers: Sequence[Sequence[int]] = (),
+        draft: Sequence[int] = (),
+        *,
+        room: int = 0,
     ) -> None:
-        self._llama = llama
-        self._keep = keep
-        self._padded = not bool(keep.all())
-        self._length = keep.sum(1, keepdim=True)
-        self._cache = DynamicCache()
-        branches = [list(answer[:-1]) for answer in answers]  # no one asks what follows the last piece
+        self._passes, self._rows, self.draft = passes, len(embeds), draft
+        branches = [list(draft), *(list(answer[:-1]) for answer in answers)]  # no one asks what follows the last piece
         flat = [piece for branch in branches for piece in branch]
-        mask, position_ids = None, positions(keep)
-        if self._padded or flat:
-            mask = causal_mask(torch.cat([keep, keep.new_ones(len(keep), len(flat))], dim=1))
-            mask[:, :, embeds.shape[1] :, embeds.shape[1] :] &= _same_branch(branches, keep.device)
-        if flat:
-            ids = torch.tensor(flat, device=keep.device).expand(len(keep), -1)
-            embeds = torch.cat([embeds, llama.model.embed_tokens(ids)], dim=1)
-            depth = torch.tensor([d for branch in branches for d in range(len(branch))], device=keep.device)
-            position_ids = torch.cat([position_ids, self._length + depth], dim=1)
+        embeds, keep = passes.fitted(embeds, keep, len(flat), room)
+        batch, length, _ = embeds.shape
+        mask = causal_mask(torch.cat([keep, keep.new_ones(batch, len(flat))], dim=1))
+        mask[:, :, length:, length:] &= _same_branch(branches, keep.device)
+        self._positions = keep.sum(1)
+        self._slots = torch.full_like(self._positions, length)
+        self._places = torch.arange(passes.capacity_of(length + len(flat), room), device=keep.device)
+        self._keep = nn.functional.pad(keep, (0, len(self._places) - length), value=True)
+        ids = torch.tensor(flat, dtype=torch.long, device=keep.device).expand(batch, -1)
+        depth = torch.tensor([d for branch in branches for d in range(len(branch))], device=keep.device)
+        position_ids = torch.cat([positions(keep), self._positions[:, None] + depth.long()], dim=1)
+        hidden = passes.read_prompt(torch.cat([embeds, self._embedded(ids)], dim=1), mask, position_ids, room)
         # From the prompt's last token on: rows of the prompt before it are never needed.
-        logits = self._read(embeds, mask, position_ids, rows=1 + len(flat))
+        logits = self._logits(hidden[: self._rows, length - 1 :])
         self.logits = logits[:, 0]
-        self.answer_logprobs = _answer_logprobs(logits, answers)
-        if flat:
-            self._cache.crop(-len(flat))
+        self.draft_logits = logits[:, 1 : 1 + len(draft)]
+        self.answer_logprobs = _answer_logprobs(torch.cat([logits[:, :1], logits[:, 1 + len(draft) :]], 1), answers)
+
+    @property
+    def most_width(self) -> int | None:
+        """Tokens that can be read at once; None: any number."""
+        return self._passes.most_width
 
     def append(self, tokens: Tensor) -> Tensor:
         """Reads one more token [B] of each row; the logits [B, V] after it."""
-        mask = None
-        if self._padded:
-            self._keep = nn.functional.pad(self._keep, (0, 1), value=True)
-            mask = self._keep[:, None, None, :]
-        embeds = self._llama.model.embed_tokens(tokens[:, None])
-        logits = self._read(embeds, mask, self._length, rows=1)
-        self._length = self._length + 1
-        return logits[:, 0]
+        logits = self.read(tokens[:, None])[:, 0]
+        self.accept(torch.ones_like(tokens))
+        return logits
 
-    def _read(self, embeds: Tensor, mask: Tensor | None, position_ids: Tensor, *, rows: int) -> Tensor:
-        hidden = self._llama.model(
-            inputs_embeds=embeds,
-            attention_mask=mask,
-            position_ids=position_ids,
-            past_key_values=self._cache,
-            use_cache=True,
-        ).last_hidden_state
-        logits: Tensor = self._llama.lm_head(hidden[:, -rows:])
+    def read(self, tokens: Tensor) -> Tensor:
+        """Reads tokens [B, n] behind those accepted so far; the logits [B, n, V] after each."""
+        rows, n = tokens.shape
+        steps = torch.arange(self._passes.width_of(n), device=tokens.device)
+        tokens = nn.functional.pad(tokens, (0, len(steps) - n, 0, len(self._keep) - rows))
+        slots = self._slots[:, None] + steps
+        mask = self._keep[:, None, :] & (self._places <= slots[..., None])
+        hidden = self._passes.read_on(self._embedded(tokens), mask[:, None], self._positions[:, None] + steps, slots)
+        return self._logits(hidden[:rows, :n])
+
+    def accept(self, counts: Tensor) -> None:
+        """Keeps so many [B] of the tokens of each row that were read last, the draft included; the others are gone."""
+        counts = nn.functional.pad(counts, (0, len(self._slots) - len(counts)))
+        self._slots = self._slots + counts
+        self._positions = self._positions + counts
+
+    def _embedded(self, ids: Tensor) -> Tensor:
+        embeds: Tensor = self._passes.llama.model.embed_tokens(ids)
+        return embeds
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        logits: Tensor = self._passes.llama.lm_head(hidden)
         return logits.float()
 
 

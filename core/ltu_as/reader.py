@@ -46,10 +46,13 @@ class LTUASReader:
         readout: How logits become a distribution; None: the folder's default.
         pool: See `core.ltu_as.readout.readout`.
         scope: The same.
+        decode: How answers are written; see `LTUAS.answer`.
+        graphs: Whether a GPU runs fixed shapes as CUDA graphs; see `LTUAS.use_graphs`.
         calibrate: Correct readings as the folder's calibration.json says, if it holds this prompt and read-out.
         abstain: Give no reading where that file's thresholds say so.
         adapt: Use the anchors that readings are asked with, if the model is made for it.
         neutral_odds: See `EmotionDistribution.expecting`; None: what the calibration says, and without one 1.
+        max_batch: Utterances that will be read together at most; only then are larger shapes made ready.
 
     Raises:
         ModelError: The folder cannot be used, its calibration is broken or that of other weights, or the model does
@@ -68,10 +71,13 @@ class LTUASReader:
         readout: Kind | None = None,
         pool: Pool = "mean",
         scope: Scope = "all",
+        decode: Literal["autoregressive", "verified"] = "autoregressive",
+        graphs: bool = True,
         calibrate: bool = True,
         abstain: bool = True,
         adapt: bool = True,
         neutral_odds: float | None = None,
+        max_batch: int = 1,
     ) -> None:
         if dtype is None:
             dtype = "float32" if device == "cpu" else stored_dtype(folder)
@@ -90,6 +96,9 @@ class LTUASReader:
         check_options(self._kind, pool, scope)
         short = self._kind in _AT_ANSWER_POSITION or scope == "answer_position"
         self._decoding = Decoding(max_new_tokens=1) if short else _WRITTEN
+        self._verified = decode == "verified"
+        if graphs and device != "cpu":
+            self._model.use_graphs()
         self._transcriber = None
         if config.transcriber is not None:
             from core.ltu_as.transcriber import Transcriber  # transformers takes longer to import than torch
@@ -108,6 +117,7 @@ class LTUASReader:
         self._neutral_odds = expected if neutral_odds is None else neutral_odds
         options: list[str] = [] if (pool, scope) == ("mean", "all") else [pool, scope]
         options += [] if self._neutral_odds == expected else [f"neutral_odds={self._neutral_odds:g}"]
+        options += ["verified"] if self._verified and not short else []
         self._stamp = ModelStamp(
             name=config.name,
             sha256=sha256,
@@ -116,14 +126,22 @@ class LTUASReader:
             calibration=loaded.identifier if loaded and self._correction else None,
         )
         # The first pass is slow: not the user's first words. And it shows whether the model works at all.
-        (steps,) = self.steps(self.hear([np.zeros(SAMPLE_RATE_HZ, np.int16)]), transcripts=[None])
-        if not is_finite(steps):
+        if not all(map(is_finite, self._warm_up(max_batch))):
             msg = f"{folder}: the model gives numbers that are not finite"
             raise ModelError(msg, hint="its config.json and its weights do not belong together, or one is damaged")
 
+    def _warm_up(self, max_batch: int) -> list[StepLogits]:
+        """Reads silence in every shape that is captured: batches, with ever longer transcripts if there are any."""
+        shapes = self._model.shapes_of(self._prompt, max_batch)
+        steps = []
+        for batch, said in shapes if self._transcriber else [shape for shape in shapes if shape[1] is None]:
+            silence = self.hear([np.zeros(SAMPLE_RATE_HZ, np.int16)] * batch)
+            steps += self.steps(silence, transcripts=[said] * batch)
+        return steps
+
     @property
     def stamp(self) -> ModelStamp:
-        """Name, hash, prompt, read-out (with pool, scope and odds where they are not the usual) and calibration."""
+        """Name, hash, prompt, read-out (with what of it is not as usual) and calibration."""
         return self._stamp
 
     @property
@@ -199,6 +217,7 @@ class LTUASReader:
             transcripts=transcripts,
             prompt=prompt or self._prompt,
             decoding=self._decoding,
+            verified=self._verified,
         )
 
     def shifted(self, sounds: EncodedSounds, anchors: Sequence[Anchor | None]) -> EncodedSounds:
@@ -240,7 +259,11 @@ class LTUASReader:
         anchors: Sequence[Anchor | None],
     ) -> list[Reading]:
         read = self._model.answer(
-            self.shifted(sounds, anchors), transcripts=transcripts, prompt=self._prompt, decoding=decoding
+            self.shifted(sounds, anchors),
+            transcripts=transcripts,
+            prompt=self._prompt,
+            decoding=decoding,
+            verified=self._verified,
         )
         readings = []
         for row, (steps, anchor) in enumerate(zip(read, anchors, strict=True)):

@@ -86,7 +86,7 @@ def _serve(inbox: queue.Queue[Request], answers: BinaryIO) -> None:
             show_transcript = settings.transcript
             try:
                 with without_collection():
-                    model = load_model(settings, threads=header["threads"])
+                    model = load_model(settings, threads=header["threads"], max_batch=header["max_batch"])
             except EmotionMonitorError as error:
                 answer = {"error": error_to_json(error)}
             else:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 
 from core.errors import EmotionMonitorError, ModelError, UsageError
 from core.ltu_as.folder import EMBEDDED, resolve_model
@@ -37,15 +36,15 @@ def without_collection() -> Iterator[None]:
         gc.freeze()
 
 
-def load_model(settings: ModelSettings, *, threads: int) -> EmotionModel:
-    """Loads the model; `threads` CPU threads, 0 for torch's own choice.
+def load_model(settings: ModelSettings, *, threads: int, max_batch: int = 1) -> EmotionModel:
+    """Loads the model; `threads` CPU threads, 0 for torch's own choice; at most `max_batch` utterances come at once.
 
     Raises:
         EmotionMonitorError: It cannot be loaded, said in one line; nothing else is ever raised.
     """
     try:
         plug_in = _plug_in(settings.name)
-        return plug_in.load()(settings) if plug_in else _load_ltu_as(settings, threads=threads)
+        return plug_in.load()(settings) if plug_in else _load_ltu_as(settings, threads=threads, max_batch=max_batch)
     except EmotionMonitorError:
         raise
     except MemoryError as error:
@@ -64,7 +63,7 @@ def _plug_in(name: str) -> EntryPoint | None:
     return next(iter(entry_points(group=PLUG_INS, name=name.partition(":")[0])), None)
 
 
-def _load_ltu_as(settings: ModelSettings, *, threads: int) -> EmotionModel:
+def _load_ltu_as(settings: ModelSettings, *, threads: int, max_batch: int) -> EmotionModel:
     folder = resolve_model(settings.name)  # before torch: a wrong name is told at once
     import torch
 
@@ -86,8 +85,11 @@ def _load_ltu_as(settings: ModelSettings, *, threads: int) -> EmotionModel:
         readout=None if settings.readout == "auto" else settings.readout,
         pool=settings.pool,
         scope=settings.scope,
+        decode=settings.decode,
+        graphs=settings.graphs == "auto",
         calibrate=settings.calibration == "auto",
         abstain=settings.abstain,
         adapt=settings.adapt,
         neutral_odds=None if settings.neutral_odds == "auto" else settings.neutral_odds,
+        max_batch=max_batch,
     )

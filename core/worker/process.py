@@ -113,7 +113,7 @@ class WorkerProcess:
         return cls(process)
 
     async def load_model(
-        self, model: ModelSettings, *, threads: int, timeout_s: float, memory_mb: int = 0
+        self, model: ModelSettings, *, threads: int, timeout_s: float, memory_mb: int = 0, max_batch: int = 1
     ) -> ModelReady:
         """Loads the model and proves, by a probe through the pipe, that it serves.
 
@@ -122,9 +122,8 @@ class WorkerProcess:
             ModelError: The model folder cannot be used, or the model cannot read the probe.
             WorkerDied: The process ended, or took longer than `timeout_s`.
         """
-        loaded = await self._ask(
-            {"model": asdict(model), "threads": threads, "memory_mb": memory_mb}, timeout_s=timeout_s
-        )
+        given = {"model": asdict(model), "threads": threads, "memory_mb": memory_mb, "max_batch": max_batch}
+        loaded = await self._ask(given, timeout_s=timeout_s)
         (probe,) = await self.read([_probe()], timeout_s=max(timeout_s - self._age_s(), 0.0))
         if probe.failed:
             msg = f"{model.name} was loaded and cannot read: {probe.reason}"

@@ -289,6 +289,7 @@ class InferenceWorker:
                 threads=settings.threads,
                 timeout_s=settings.start_timeout_s,
                 memory_mb=settings.memory_mb,
+                max_batch=settings.max_batch,
             )
         except WorkerDied as error:
             msg = f"the inference process did not get ready: {error}"

@@ -64,7 +64,7 @@ def _is_whole(spec: str) -> bool:
     """Whether a file or a microphone is called so."""
     kind, _, rest = spec.partition(":")
     if kind == "file":
-        return Path(rest).expanduser().exists()
+        return user_path("source.sources", rest).exists()
     if kind == "mic":
         from monitor.sources.portaudio import list_microphones, matching
 

@@ -140,7 +140,7 @@ def test_kept_logits_are_those_of_the_whole_forward_pass(model, sounds):
 
 def test_one_new_token_costs_one_pass_of_the_language_model(model, sounds):
     passes = []
-    hook = model.llama.model.register_forward_hook(lambda *_: passes.append(1))
+    hook = model.llama.model.norm.register_forward_hook(lambda *_: passes.append(1))
     model.step_logits(sounds[0], decoding=Decoding(max_new_tokens=1))
     hook.remove()
     assert len(passes) == 1

@@ -55,6 +55,19 @@ def test_the_stamp_names_pool_and_scope_when_they_are_not_the_usual(folder):
     assert (reader.stamp.prompt, reader.stamp.readout) == ("ambiguous", "paper_linear/sum/all")
 
 
+@pytest.mark.parametrize("prompt", ["single", "ambiguous"])
+def test_verified_answers_give_the_same_readings_and_are_named_where_they_matter(folder, prompt):
+    plain, quick = (
+        LTUASReader(folder, prompt=prompt, readout="softmax_mean", decode=decode)
+        for decode in ("autoregressive", "verified")
+    )
+    sounds = [noise(RATE), noise(3 * RATE, seed=1)]
+    for one, other in zip(plain.read(sounds), quick.read(sounds), strict=True):
+        np.testing.assert_allclose(list(one.distribution), list(other.distribution), atol=1e-5)
+    assert (plain.stamp.readout, quick.stamp.readout) == ("softmax_mean", "softmax_mean/verified")
+    assert LTUASReader(folder, prompt=prompt, decode="verified").stamp.readout == "seq_logprob", "no answer is written"
+
+
 def test_other_odds_of_neutral_speech_move_the_reading_and_are_named(folder, reader):
     odds = LTUASReader(folder, neutral_odds=3)
     (before,), (after,) = reader.read([noise(RATE)]), odds.read([noise(RATE)])
