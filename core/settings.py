@@ -109,6 +109,9 @@ class SegmenterSettings:
     """A forced cut falls on the quietest frame of this last stretch."""
     interim_every_s: NotNegative = 3.0
     """While speech lasts, an interim reading after each such stretch; 0 turns them off."""
+    eager_after_s: NotNegative = 0.2
+    """Silence after which an utterance is read already, within the hangover, if the model has nothing else to do; that
+    reading is thrown away should speech go on, and is the same as one begun later. At least post_pad_s; 0: not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
