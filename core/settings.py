@@ -155,6 +155,9 @@ class ModelSettings:
     ltu-as-mini learned it."""
     transcript: bool = False
     """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
+    deterministic: bool = False
+    """Read every utterance by itself, whatever worker.max_batch is, and with kernels of torch that give the same digits
+    every time: the last digits of a reading then do not depend on who else spoke. For papers; slower on a GPU."""
     explain: bool = False
     """Let the model write its answer out for tokens events, of whole utterances only, where the read-out does not need
     it. ltu-as-mini on one CPU core takes 3 ms longer for a word (single) and 18 to 28 ms for percentages (ambiguous);
@@ -171,6 +174,9 @@ class WorkerSettings:
     """An utterance that waited longer is dropped and counted."""
     max_batch: Count = 1
     """Utterances read at once; more pays on a GPU only. With model.adapt at most one of each stream."""
+    batch_wait_s: NotNegative = 0.0
+    """How long an utterance may wait for those of other streams, to be read with them; 0: only those that wait anyway,
+    because the model is at work, are read at once."""
     threads: Annotated[int, Ge(0)] = 0
     """CPU threads of the model; 0 lets torch choose."""
     memory_mb: Annotated[int, Ge(0)] = 0

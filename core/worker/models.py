@@ -62,8 +62,12 @@ def _load_ltu_as(settings: ModelSettings, *, threads: int) -> EmotionModel:
 def _read_model(folder: Path, settings: ModelSettings, *, threads: int) -> EmotionModel:
     import torch
 
+    from core.ltu_as.precision import use_deterministic_kernels
+
     if threads:
         torch.set_num_threads(threads)
+    if settings.deterministic:
+        use_deterministic_kernels()
     device = settings.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
