@@ -33,6 +33,7 @@ class Reading:
     the model could not read what it may well have been meant for, rather than finding nothing in it. `truncated_s` is
     speech beyond the model's window. Times are wall-clock milliseconds of this utterance's share of the work.
     `explanation` is None where the model was not run to its end. `model` is what heard it, as far as that is known.
+    `batch` is how many utterances were read at once, as far as that is known.
     `heard` is what the stream's anchor is to be made of, and `adaptation` says what anchor it was read with; both are
     None where the model has no use for one.
     """
@@ -46,6 +47,7 @@ class Reading:
     llm_ms: float = 0.0
     explanation: Explanation | None = None
     model: ModelStamp | None = None
+    batch: int | None = None
     heard: Heard | None = None
     adaptation: Adaptation | None = None
 

@@ -111,6 +111,9 @@ class SegmenterSettings:
     """A forced cut falls on the quietest frame of this last stretch."""
     interim_every_s: NotNegative = 3.0
     """While speech lasts, an interim reading after each such stretch; 0 turns them off."""
+    eager_after_s: NotNegative = 0.2
+    """Silence after which an utterance is read already, within the hangover, if the model has nothing else to do; that
+    reading is thrown away should speech go on, and is the same as one begun later. At least post_pad_s; 0: not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +162,9 @@ class ModelSettings:
     as the model folder's calibration.json says, and without one 1."""
     transcript: bool = False
     """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
+    deterministic: bool = False
+    """Read every utterance by itself, whatever worker.max_batch is, and with kernels of torch that give the same digits
+    every time: the last digits of a reading then do not depend on who else spoke. For papers; slower on a GPU."""
     explain: bool = False
     """Let the model write its answer out for tokens events, of whole utterances only, where the read-out does not need
     it. ltu-as-mini on one CPU core takes 3 ms longer for a word (single) and 18 to 28 ms for percentages (ambiguous);
@@ -175,6 +181,9 @@ class WorkerSettings:
     """An utterance that waited longer is dropped and counted."""
     max_batch: Count = 1
     """Utterances read at once; more pays on a GPU only. With model.adapt at most one of each stream."""
+    batch_wait_s: NotNegative = 0.0
+    """How long an utterance may wait for those of other streams, to be read with them; 0: only those that wait anyway,
+    because the model is at work, are read at once."""
     threads: Annotated[int, Ge(0)] = 0
     """CPU threads of the model; 0 lets torch choose."""
     memory_mb: Annotated[int, Ge(0)] = 0

@@ -2,13 +2,31 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
 from core.settings import WorkerSettings
+from core.worker.eager import MOST_BUSY, BusyShare
 from core.worker.queue import DroppedJob, Job, UtteranceQueue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What the model is to do next: utterances to read, or, while none wait, one that is foreseen.
+
+    `late` have waited too long and are not read.
+    """
+
+    jobs: list[Job]
+    late: list[DroppedJob]
+    foreseen: Job | None = None
 
 
 class Intake:
     """The queue with what asyncio needs around it. Whoever gets dropped jobs has to account for them.
+
+    What is foreseen counts as nothing here: it is neither waited for nor dropped, only forgotten.
 
     Args:
         settings: Bounds, and the most utterances read at once.
@@ -16,9 +34,11 @@ class Intake:
     """
 
     def __init__(self, settings: WorkerSettings, *, one_each: bool = False) -> None:
+        self.busy = BusyShare()
         self._queue = UtteranceQueue(settings, one_each=one_each)
         self._max_batch = settings.max_batch
         self._reading: list[Job] = []
+        self._foreseen: dict[str, Job] = {}
         self._changed = asyncio.Condition()
 
     def __len__(self) -> int:
@@ -34,13 +54,32 @@ class Intake:
             self._changed.notify_all()
         return dropped
 
-    async def take(self) -> tuple[list[Job], list[DroppedJob]]:
-        """The next utterances to read, once there are any, and those that have waited too long."""
+    async def foresee(self, stream: str, job: Job | None) -> None:
+        """What may be read of a stream while nothing waits; None: nothing, any more."""
+        if job is None:
+            self._foreseen.pop(stream, None)
+        elif self._foreseen.get(stream) is not job:
+            async with self._changed:
+                self._foreseen[stream] = job
+                self._changed.notify_all()
+
+    async def take(self, listening: Callable[[], int]) -> Taken:
+        """The next utterances to read, once there are any and either enough or not worth waiting for more.
+
+        Args:
+            listening: Says how many streams may give utterances.
+        """
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self._queue) > 0)
+            await self._changed.wait_for(lambda: len(self._queue) > 0 or self._may_read_early)
+            if not self._queue:
+                return Taken(jobs=[], late=[], foreseen=self._foreseen.pop(next(iter(self._foreseen))))
+            while (wait_s := self._queue.wait_s(time.monotonic(), min(self._max_batch, listening()))) > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._changed.wait()
             self._reading, late = self._queue.pop(time.monotonic(), self._max_batch)
             self._changed.notify_all()
-        return list(self._reading), late
+        return Taken(jobs=list(self._reading), late=late)
 
     def holds(self, stream: str) -> bool:
         """Whether anything of a stream waits or is being read, interim versions included."""
@@ -63,4 +102,9 @@ class Intake:
     def clear(self, reason: str) -> list[DroppedJob]:
         """Gives up what is being read and what waits."""
         unread, self._reading = [DroppedJob(job, reason) for job in self._reading], []
+        self._foreseen.clear()
         return [*unread, *self._queue.clear(reason)]
+
+    @property
+    def _may_read_early(self) -> bool:
+        return bool(self._foreseen) and self.busy.at(time.monotonic()) <= MOST_BUSY

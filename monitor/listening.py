@@ -81,6 +81,11 @@ class Listening:
         heard = {name: stream for name, stream in self._streams.items() if stream.state in {"listening", "paused"}}
         return {name: round(stream.position_s, 3) for name, stream in heard.items()}
 
+    @property
+    def open_streams(self) -> int:
+        """Streams that may still give utterances."""
+        return len(self._going_on)
+
     def stream(self, name: str) -> Stream:
         """A stream that was listened to."""
         return self._streams[name]
@@ -249,6 +254,7 @@ class Listening:
             await self._take(stream, change(stream, time.monotonic()), may_wait=False)
 
     async def _take(self, stream: Stream, pushed: Pushed, *, may_wait: bool) -> None:
+        await self._intake.foresee(stream.stream, pushed.foreseen)
         await self._outlet.send(pushed.events)
         waiting = deque(pushed.jobs)
         try:

@@ -30,6 +30,8 @@ from core.wire.commands import (
 )
 from core.wire.events import HealthEvent, NoteEvent, timestamp
 from core.worker import InferenceWorker, ModelReady, WorkerStatus
+from core.worker.eager import EarlyReading
+from core.worker.queue import Job
 from monitor.intake import Intake
 from monitor.listening import SHUTDOWN, Listening
 from monitor.outlet import Outlet
@@ -214,23 +216,60 @@ class Pipeline:
     async def _read(self) -> None:
         """From the queue through the model to the sinks."""
         while True:
-            batch, late = await self._intake.take()
-            await self._listening.drop(late)
-            started_s = time.monotonic()
-            patient = not any(job.paced for job in batch)
-            explain = [self._tuning.explain and job.utterance.final for job in batch]
-            sounds = [job.utterance.samples for job in batch]
-            anchors = [self._listening.stream(job.stream).anchor for job in batch]
-            readings = await self._worker.read(sounds, patient=patient, explain=explain, anchors=anchors)
-            now_s = time.monotonic()
-            for job, reading in zip(batch, readings, strict=True):
-                await self._note(job.utterance, reading, now_s - started_s)
-                self._intake.done(job)
-                stream = self._listening.stream(job.stream)
-                times = {"started_s": started_s, "now_s": now_s, "read_at": time.time()}
-                model = reading.model or self._worker.ready.stamp
-                await self._outlet.send(stream.read(job, reading, model, **times))
+            taken = await self._intake.take(lambda: self._listening.open_streams)
+            if taken.foreseen is not None:
+                await self._read_early(taken.foreseen)
+                continue
+            await self._listening.drop(taken.late)
+            unread = [job for job in taken.jobs if not await self._is_read_already(job)]
+            if unread:
+                began_s = time.monotonic()
+                readings = await self._readings(unread)
+                now_s = time.monotonic()
+                for job, reading in zip(unread, readings, strict=True):
+                    await self._publish(job, reading, started_s=began_s, now_s=now_s)
             await self._intake.all_done()
+
+    async def _read_early(self, job: Job) -> None:
+        """What is foreseen, for whoever claims it when it is over."""
+        eager, early = self._listening.stream(job.stream).eager, None
+        began_s = time.monotonic()
+        eager.begin()
+        try:
+            (reading,) = await self._readings([job])
+            early = EarlyReading(reading=reading, started_s=began_s, took_s=time.monotonic() - began_s)
+        finally:
+            eager.finish(job, early)
+
+    async def _is_read_already(self, job: Job) -> bool:
+        """Publishes the reading of an utterance that was read early."""
+        if not job.utterance.final:
+            return False
+        early = self._listening.stream(job.stream).eager.claim(job.utterance)
+        if early is None:
+            return False
+        await self._publish(job, early.reading, started_s=early.started_s, now_s=time.monotonic())
+        return True
+
+    async def _readings(self, jobs: Sequence[Job]) -> list[Reading]:
+        began_s = time.monotonic()
+        readings = await self._worker.read(
+            [job.utterance.samples for job in jobs],
+            patient=not any(job.paced for job in jobs),
+            explain=[self._tuning.explain and job.utterance.final for job in jobs],
+            anchors=[self._listening.stream(job.stream).anchor for job in jobs],
+        )
+        self._intake.busy.note(began_s, time.monotonic())
+        return readings
+
+    async def _publish(self, job: Job, reading: Reading, *, started_s: float, now_s: float) -> None:
+        await self._note(job.utterance, reading, now_s - max(started_s, job.queued_at))
+        self._intake.done(job)
+        model = reading.model or self._worker.ready.stamp
+        events = self._listening.stream(job.stream).read(
+            job, reading, model, started_s=started_s, now_s=now_s, read_at=time.time()
+        )
+        await self._outlet.send(events)
 
     async def _note(self, utterance: Utterance, reading: Reading, compute_s: float) -> None:
         """Counts a reading, and says so when the model begins to fail on everything, or works again."""

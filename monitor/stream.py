@@ -29,6 +29,7 @@ from core.wire.events import (
     UtteranceEvent,
     timestamp,
 )
+from core.worker.eager import EagerReading
 from core.worker.queue import DroppedJob, Job
 from monitor.sources.source import AudioBlock
 
@@ -39,10 +40,11 @@ StreamState = Literal["opening", "listening", "paused", "ended", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What sound led to: utterances to read, and events to send now."""
+    """What sound led to: utterances to read, events to send now, and what may be read before it is over."""
 
     jobs: list[Job]
     events: list[Event]
+    foreseen: Job | None = None
 
 
 @dataclass(slots=True)
@@ -57,14 +59,14 @@ class _Segments:
 
 
 class Stream:
-    """State of one source: its clock, segmenter, smoother, anchor or mean reading, counters and event numbers.
+    """State of one source: its clock, segmenter, early reading, smoother, anchor or mean reading, counters, numbers.
 
     Args:
         stream: Session id, unique per run and source.
         source: Where its sound comes from, for people.
         name: What the user calls it; None: nothing.
-        paced: Whether the source goes on when the model is behind. One that waits gets no interim readings: nobody
-            watches it live, and which of them are in time would differ from run to run.
+        paced: Whether the source goes on when the model is behind. One that waits gets no interim or early readings:
+            nobody watches it live, and which of them are in time would differ from run to run.
         settings: All settings.
     """
 
@@ -75,11 +77,12 @@ class Stream:
         self.paced = paced
         self.state: StreamState = "opening"
         self._known = StreamAdaptation(settings.model)
+        self.eager = EagerReading()
         self._opened_at = 0.0
         self._node = settings.mqtt.node
         self._valid_s = settings.mqtt.state_valid_s
         self._show_transcript = settings.model.transcript
-        segmenter = settings.segmenter if paced else replace(settings.segmenter, interim_every_s=0)
+        segmenter = settings.segmenter if paced else replace(settings.segmenter, interim_every_s=0, eager_after_s=0)
         self._segmenter = SpeechSegmenter(segmenter, settings.vad)
         self._smoother = Smoother(settings.smoothing)
         self._segments = _Segments()
@@ -128,6 +131,7 @@ class Stream:
 
     def tune(self, tuning: Tuning) -> None:
         """Another time constant of the moving average, from the next reading on, and sensitivity, from now on."""
+        self.eager.forget()  # the model may be another
         self._smoother.tau_s = tuning.tau_s
         self._segmenter.set_vad_mode(tuning.vad_mode)
 
@@ -146,6 +150,7 @@ class Stream:
         utterance = dropped.job.utterance
         if not utterance.final:
             return []
+        self.eager.drop(utterance)
         self._segments.in_flight -= 1
         self._segments.dropped[dropped.reason] += 1
         return [self._drop_event(Dropped(utterance.start, utterance.end, dropped.reason))]
@@ -159,7 +164,7 @@ class Stream:
             job: What was read.
             reading: What was heard in it.
             model: What heard it.
-            started_s: Monotonic time at which the model was given it.
+            started_s: Monotonic time at which the model was given it; before it was queued, if it was read early.
             now_s: Monotonic time.
             read_at: Wall time, in seconds since the epoch.
         """
@@ -190,6 +195,10 @@ class Stream:
             failed=segments.failed,
             in_flight=segments.in_flight,
             segments_dropped=dict(segments.dropped),
+            eager_begun=self.eager.begun,
+            eager_used=self.eager.used,
+            eager_discarded=self.eager.discarded,
+            eager_discarded_s=round(self.eager.discarded_s, 3),
         )
 
     def _pushed(self, outputs: list[Output], now_s: float) -> Pushed:
@@ -197,12 +206,17 @@ class Stream:
         events: list[Event] = []
         for output in outputs:
             if isinstance(output, Utterance):
+                if output.final:
+                    self.eager.end(output)
                 self._segments.made += output.final
                 self._segments.in_flight += output.final
                 jobs.append(Job(stream=self.stream, utterance=output, queued_at=now_s, paced=self.paced))
             elif isinstance(output, Dropped) and output.reason != TOO_SHORT:  # like silence, it is only counted
                 events.append(self._drop_event(output))
-        return Pushed(jobs, events)
+        # What is still to be read may change the anchor, with which the next utterance is read.
+        foreseen = None if self._segments.in_flight else self._segmenter.foreseen
+        self.eager.foresee(None if foreseen is None else Job(stream=self.stream, utterance=foreseen, queued_at=now_s))
+        return Pushed(jobs, events, self.eager.offer)
 
     def _levels(self, block: AudioBlock) -> list[Event]:
         """The level, if it is time for it."""
@@ -272,9 +286,10 @@ class Stream:
             transcript=reading.transcript if self._show_transcript else None,
             truncated_s=reading.truncated_s,
             adaptation=reading.adaptation,
+            batch=reading.batch,
             latency_ms=LatencyMs(
                 hangover=hangover_ms,
-                queue=_ms(started_s - job.queued_at),
+                queue=max(_ms(started_s - job.queued_at), 0.0),
                 features=_ms(reading.features_ms / 1000),
                 llm=_ms(reading.llm_ms / 1000),
                 total=hangover_ms + _ms(now_s - job.queued_at),

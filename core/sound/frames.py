@@ -1,39 +1,78 @@
-"""Frames of sound that wait for the segmenter's decision."""
+"""Frames of sound that wait for the segmenter's decision.
+
+Adjacent frames with one verdict are held as one run: dozens of frames a second come for as long as the program runs,
+and an object for each would cost more than the detector does.
+"""
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.model import SAMPLE_RATE_HZ
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """A few milliseconds of int16 samples and the detector's verdict on them.
+SAMPLE_BYTES = 2
 
-    `lost` marks zeros in place of sound that the capture lost; they count as dropped already.
+
+class Run(NamedTuple):
+    """Adjacent frames on which the detector's verdict is the same: int16 sound, as bytes.
+
+    `samples` is its length, `frame` that of each frame. `lost` marks zeros in place of sound that the capture lost;
+    they count as dropped already.
     """
 
-    samples: NDArray[np.int16]
+    sound: bytes
+    samples: int
+    frame: int
     voiced: bool
     lost: bool = False
 
     @property
     def counted(self) -> int:
         """Samples whose fate is still to be counted."""
-        return 0 if self.lost else len(self.samples)
+        return 0 if self.lost else self.samples
 
-    @property
-    def power(self) -> float:
-        """Mean of the squared samples."""
-        return float(np.mean(self.samples.astype(np.float64) ** 2))
+    def split(self, samples: int) -> tuple["Run", "Run"]:
+        """Two runs, the first with so many samples: a whole number of frames."""
+        sound, length, frame, voiced, lost = self
+        at = samples * SAMPLE_BYTES
+        return Run(sound[:at], samples, frame, voiced, lost), Run(sound[at:], length - samples, frame, voiced, lost)
+
+    def powers(self) -> list[float]:
+        """Sum of the squared samples, of each frame."""
+        samples = np.frombuffer(self.sound, np.int16).astype(np.float64).reshape(-1, self.frame)
+        powers: list[float] = (samples**2).sum(axis=1).tolist()
+        return powers
+
+
+def samples_in(ms: int) -> int:
+    """Samples that last so long."""
+    return ms * SAMPLE_RATE_HZ // 1000
+
+
+def runs_of(sound: bytes, verdicts: Iterable[bool], frame: int) -> Iterator[Run]:
+    """Sound of whole frames, cut where the verdict changes."""
+    flags, size = bytes(verdicts), frame * SAMPLE_BYTES
+    start = 0
+    while start < len(flags):
+        end = flags.find(not flags[start], start)
+        end = len(flags) if end < 0 else end
+        yield Run(sound[start * size : end * size], (end - start) * frame, frame, voiced=bool(flags[start]))
+        start = end
+
+
+def joined(runs: Iterable[Run]) -> NDArray[np.int16]:
+    """The sound of adjacent runs, in memory of its own."""
+    return np.frombuffer(bytearray().join([run.sound for run in runs]), np.int16)
 
 
 class HeldFrames:
     """A queue of adjacent frames. All lengths are in samples.
 
     Attributes:
-        frames: The frames, oldest first.
+        runs: The frames, oldest first.
         start: Position of the first held sample in the stream; when nothing is held, of the next one.
         length: Samples held.
         voiced: Samples of voiced frames.
@@ -41,7 +80,7 @@ class HeldFrames:
     """
 
     def __init__(self) -> None:
-        self.frames: deque[Frame] = deque()
+        self.runs: deque[Run] = deque()
         self.start = 0
         self.length = 0
         self.voiced = 0
@@ -57,44 +96,55 @@ class HeldFrames:
         """Samples since the last voiced frame."""
         return self.length - self.voiced_end
 
-    def append(self, frame: Frame) -> None:
-        """Adds the next frame."""
-        self.frames.append(frame)
-        self.length += len(frame.samples)
-        if frame.voiced:
-            self.voiced += len(frame.samples)
+    def append(self, run: Run) -> None:
+        """Adds the next frames."""
+        size = run.samples
+        self.runs.append(run)
+        self.length += size
+        if run.voiced:
+            self.voiced += size
             self.voiced_end = self.length
 
-    def pop(self) -> Frame:
-        """Removes the oldest frame."""
-        frame = self.frames.popleft()
-        size = len(frame.samples)
-        self.start += size
-        self.length -= size
-        self.voiced -= size * frame.voiced
-        self.voiced_end = max(self.voiced_end - size, 0)
-        return frame
+    def pop(self, samples: int) -> list[Run]:
+        """Removes the oldest frames that begin within the first `samples`."""
+        popped = []
+        while self.runs and samples > 0:
+            run = self.runs.popleft()
+            size = run.samples
+            if size > (whole := -(-samples // run.frame) * run.frame):
+                size = whole
+                run, rest = run.split(whole)
+                self.runs.appendleft(rest)
+            popped.append(run)
+            samples -= size
+            self.start += size
+            self.length -= size
+            self.voiced -= size * run.voiced
+            self.voiced_end = max(self.voiced_end - size, 0)
+        return popped
 
     def skip(self, samples: int) -> None:
         """Moves the position on; only while nothing is held."""
         self.start += samples
 
-    def first(self, samples: int) -> list[Frame]:
+    def first(self, samples: int) -> list[Run]:
         """The frames that lie wholly within the first `samples`."""
-        frames = []
-        for frame in self.frames:
-            samples -= len(frame.samples)
-            if samples < 0:
-                break
-            frames.append(frame)
-        return frames
+        runs: list[Run] = []
+        for run in self.runs:
+            if run.samples > samples:
+                whole, _ = run.split(samples // run.frame * run.frame)
+                return [*runs, whole] if whole.sound else runs
+            runs.append(run)
+            samples -= run.samples
+        return runs
 
     def voiced_in_last(self, samples: int) -> int:
         """Voiced samples among the frames that reach into the last `samples`."""
         voiced = 0
-        for frame in reversed(self.frames):
+        for run in reversed(self.runs):
             if samples <= 0:
                 break
-            samples -= len(frame.samples)
-            voiced += len(frame.samples) * frame.voiced
+            reaching = min(run.samples, -(-samples // run.frame) * run.frame)
+            samples -= reaching
+            voiced += reaching * run.voiced
         return voiced

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
 from core.settings import SegmenterSettings, VadSettings
-from core.sound.frames import Frame, HeldFrames
+from core.sound.frames import SAMPLE_BYTES, HeldFrames, Run, joined, runs_of, samples_in
 from core.sound.utterance import Utterance
 from core.sound.vad import Vad, VoiceActivityDetector
 
@@ -28,6 +28,8 @@ OVERFLOW = "overflow"
 """Reason of a drop: the capture lost these samples."""
 PAUSED = "paused"
 """Reason of a drop: the user asked not to listen."""
+
+_INT16 = np.dtype(np.int16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Segmenter:
     """
 
     def __init__(self, settings: SegmenterSettings, frame_ms: int) -> None:
-        frame = frame_ms * SAMPLE_RATE_HZ // 1000
+        frame = samples_in(frame_ms)
 
         def whole_frames(seconds: float) -> int:
             return round(seconds * SAMPLE_RATE_HZ / frame) * frame
@@ -97,6 +99,8 @@ class Segmenter:
         self._max = round(settings.max_utterance_s * SAMPLE_RATE_HZ) // frame * frame
         self._cut_search = max(min(whole_frames(settings.cut_search_s), self._max // 2), frame)
         self._interim_every = round(settings.interim_every_s * SAMPLE_RATE_HZ)
+        eager_after = max(whole_frames(settings.eager_after_s), self._post_pad, frame)
+        self._eager_after = eager_after if settings.eager_after_s else math.inf
         if self._max < max(self._pre_roll + self._window, self._min_voiced):
             msg = f"segmenter.max_utterance_s = {settings.max_utterance_s} is too small for the other settings"
             raise UsageError(msg, hint="it must hold pre_roll_s + start_window_s, and min_utterance_s")
@@ -105,6 +109,7 @@ class Segmenter:
         self._speaking = False
         self._number = 0
         self._next_interim = self._interim_every
+        self._foreseen: tuple[int, Utterance] | None = None
         self._silence = 0
         self._segmented = 0
         self._dropped: Counter[str] = Counter()
@@ -120,19 +125,41 @@ class Segmenter:
         return self._speaking
 
     @property
+    def foreseen(self) -> Utterance | None:
+        """The running utterance as it will be if nobody speaks before its hangover is over.
+
+        None while someone speaks and for the first `eager_after_s` of silence, and if it would be too short. The same
+        object as long as the silence lasts. To look changes nothing: the same utterances come for whoever never does.
+        """
+        if not self._speaking or self._held.trailing < self._eager_after or self._held.voiced < self._min_voiced:
+            return None
+        silent_from = self._held.start + self._held.voiced_end
+        if self._foreseen is None or self._foreseen[0] != silent_from:
+            self._foreseen = silent_from, _utterance(self._number, self._held.start, self._kept(), final=True)
+        return self._foreseen[1]
+
+    @property
     def counts(self) -> SampleCounts:
         """Where the samples went so far."""
         return SampleCounts(
             captured=self.position,
             silence=self._silence,
             segmented=self._segmented,
-            pending=sum(frame.counted for frame in self._held.frames),
+            pending=sum(run.counted for run in self._held.runs),
             dropped=dict(self._dropped),
         )
 
-    def push(self, frame: NDArray[np.int16], *, voiced: bool) -> list[Output]:
-        """Takes the next frame. Only the last one before a gap or the end may be shorter than the others."""
-        return self._take(Frame(frame, voiced))
+    def push(self, run: Run) -> list[Output]:
+        """Takes the next frames. Only the last one before a gap or the end, alone, may be shorter than the others."""
+        outputs: list[Output] = []
+        rest: Run | None = run
+        while rest:
+            run, rest = rest, None
+            if run.samples > (several := self._undecided(run) * run.frame):
+                run, rest = run.split(several)
+            self._held.append(run)
+            outputs += self._while_speaking() if self._speaking else self._while_silent(voiced=run.voiced)
+        return outputs
 
     def lose(self, samples: int) -> list[Output]:
         """Moves the clock over samples that the capture lost.
@@ -145,8 +172,8 @@ class Segmenter:
         outputs: list[Output] = [Dropped(self.position, self.position + samples, OVERFLOW)]
         self._dropped[OVERFLOW] += samples
         for offset in range(0, samples, self._frame):
-            zeros = np.zeros(min(self._frame, samples - offset), np.int16)
-            outputs += self._take(Frame(zeros, voiced=False, lost=True))
+            size = min(self._frame, samples - offset)
+            outputs += self.push(Run(bytes(SAMPLE_BYTES * size), size, size, voiced=False, lost=True))
         return outputs
 
     def skip(self, samples: int, reason: str) -> list[Output]:
@@ -163,12 +190,27 @@ class Segmenter:
         self._hold_at_most(0)
         return outputs
 
-    def _take(self, frame: Frame) -> list[Output]:
-        self._held.append(frame)
-        if self._speaking:
-            return self._while_speaking()
+    def _undecided(self, run: Run) -> int:
+        """How many frames of a run may be taken at once: only upon the last of them can there be something to decide.
+
+        At least 1. May be fewer than could be taken, never more.
+        """
+        held = self._held
+        if not self._speaking:
+            return max(-(-(self._needed - held.voiced) // run.frame), 1) if run.voiced else run.samples
+        if run.voiced:
+            frames = (self._max - held.length) // run.frame + 1
+            interim_may_come = held.voiced_end <= self._max - self._cut_search
+        else:
+            frames = -(-(self._hangover - held.trailing) // run.frame)
+            interim_may_come = held.voiced_end + self._post_pad >= self._next_interim
+        if self._interim_every and interim_may_come:
+            frames = min(frames, -(-(self._next_interim - held.length) // run.frame))
+        return max(frames, 1)
+
+    def _while_silent(self, *, voiced: bool) -> list[Output]:
         self._hold_at_most(self._pre_roll + self._window)
-        if self._held.voiced_in_last(self._window) < self._needed:
+        if not voiced or self._held.voiced_in_last(self._window) < self._needed:
             return []
         self._speaking = True
         return [SpeechStarted(self._held.start), *self._while_speaking()]
@@ -183,35 +225,36 @@ class Segmenter:
             outputs += self._interim()
         return outputs
 
-    def _forced_cut(self) -> list[Frame]:
-        """The frames up to the quietest one of the last stretch; of equals the last, so that the piece is long."""
-        frames = self._held.first(self._max)
+    def _forced_cut(self) -> int:
+        """Where the quietest frame of the last stretch ends; of equals the last, so that the piece is long."""
         end = cut = 0
         lowest = math.inf
-        for number, frame in enumerate(frames, start=1):
-            end += len(frame.samples)
-            if end > self._max - self._cut_search and frame.power <= lowest:
-                lowest, cut = frame.power, number
-        return frames[:cut]
+        for run in self._held.first(self._max):
+            if end + run.samples <= self._max - self._cut_search:
+                end += run.samples
+                continue
+            for power in run.powers():
+                end += run.frame
+                if end > self._max - self._cut_search and power <= lowest:
+                    lowest, cut = power, end
+        return cut
 
     def _end(self) -> list[Output]:
-        outputs = self._release(self._kept(), hangover=self._held.trailing)
+        outputs = self._release(_length(self._kept()), hangover=self._held.trailing)
         self._speaking = False
         return outputs
 
-    def _kept(self) -> list[Frame]:
+    def _kept(self) -> list[Run]:
         """The running utterance if it ended now: without the part of the hangover that is not padding."""
         post_pad = min(self._held.trailing, self._post_pad)
         return self._held.first(min(self._held.voiced_end + post_pad, self._max))
 
-    def _release(self, frames: list[Frame], *, hangover: int = 0) -> list[Output]:
+    def _release(self, samples: int, *, hangover: int = 0) -> list[Output]:
         """Decides the fate of the first held frames: an utterance, too short, or silence left over by a forced cut."""
         start = self._held.start
-        counted = sum(frame.counted for frame in frames)
-        voiced = self._held.voiced
-        for _ in frames:
-            self._held.pop()
-        voiced -= self._held.voiced
+        runs = self._held.pop(samples)
+        counted = sum(run.counted for run in runs)
+        voiced = sum(run.samples for run in runs if run.voiced)
         self._next_interim = self._interim_every
         if not voiced:
             self._silence += counted
@@ -221,27 +264,30 @@ class Segmenter:
             return [Dropped(start, self._held.start, TOO_SHORT)]
         self._segmented += counted
         self._number += 1
-        return [_utterance(self._number - 1, start, frames, final=True, hangover=hangover)]
+        return [_utterance(self._number - 1, start, runs, final=True, hangover=hangover)]
 
     def _interim(self) -> list[Output]:
         """The utterance so far, if it is time for it, it would not be too short, and no forced cut is near."""
         if self._held.length < self._next_interim or self._held.voiced < self._min_voiced:
             return []
-        frames = self._kept()
-        length = sum(len(frame.samples) for frame in frames)
+        runs = self._kept()
+        length = _length(runs)
         if not self._next_interim <= length <= self._max - self._cut_search:
             return []
         self._next_interim = (length // self._interim_every + 1) * self._interim_every
-        return [_utterance(self._number, self._held.start, frames, final=False)]
+        return [_utterance(self._number, self._held.start, runs, final=False)]
 
     def _hold_at_most(self, samples: int) -> None:
-        while self._held.length > samples:
-            self._silence += self._held.pop().counted
+        if self._held.length > samples:
+            self._silence += sum([run.counted for run in self._held.pop(self._held.length - samples)])
 
 
-def _utterance(number: int, start: int, frames: list[Frame], *, final: bool, hangover: int = 0) -> Utterance:
-    samples = np.concatenate([frame.samples for frame in frames])
-    return Utterance(number=number, start=start, samples=samples, final=final, hangover=hangover)
+def _length(runs: list[Run]) -> int:
+    return sum(run.samples for run in runs)
+
+
+def _utterance(number: int, start: int, runs: list[Run], *, final: bool, hangover: int = 0) -> Utterance:
+    return Utterance(number=number, start=start, samples=joined(runs), final=final, hangover=hangover)
 
 
 class SpeechSegmenter:
@@ -257,8 +303,8 @@ class SpeechSegmenter:
     def __init__(self, settings: SegmenterSettings, vad: VadSettings | VoiceActivityDetector) -> None:
         self._vad = Vad(vad) if isinstance(vad, VadSettings) else vad
         self._segmenter = Segmenter(settings, self._vad.frame_ms)
-        self._frame = self._vad.frame_ms * SAMPLE_RATE_HZ // 1000
-        self._rest = np.empty(0, np.int16)
+        self._frame = samples_in(self._vad.frame_ms)
+        self._rest = b""
         self._voiced = False
         self._paused = False
         self._skipped = 0
@@ -266,7 +312,7 @@ class SpeechSegmenter:
     @property
     def position(self) -> int:
         """Samples of the stream so far: heard, lost and skipped."""
-        return self._segmenter.position + len(self._rest) + self._skipped
+        return self._segmenter.position + len(self._rest) // SAMPLE_BYTES + self._skipped
 
     @property
     def voiced(self) -> bool:
@@ -277,6 +323,11 @@ class SpeechSegmenter:
     def speaking(self) -> bool:
         """Whether an utterance is running."""
         return self._segmenter.speaking
+
+    @property
+    def foreseen(self) -> Utterance | None:
+        """The running utterance as it will be if nobody speaks before its hangover is over; see `Segmenter`."""
+        return self._segmenter.foreseen
 
     @property
     def paused(self) -> bool:
@@ -290,7 +341,7 @@ class SpeechSegmenter:
         dropped = Counter(counts.dropped)
         if self._skipped:
             dropped[PAUSED] += self._skipped
-        pending = counts.pending + len(self._rest)
+        pending = counts.pending + len(self._rest) // SAMPLE_BYTES
         return replace(counts, captured=self.position, pending=pending, dropped=dict(dropped))
 
     def push(self, block: NDArray[np.int16], *, lost: int = 0) -> list[Output]:
@@ -303,19 +354,21 @@ class SpeechSegmenter:
         Raises:
             ValueError: The block is not a one-dimensional int16 array, or `lost` is negative.
         """
-        if block.dtype != np.int16 or block.ndim != 1 or lost < 0:
+        if block.dtype != _INT16 or block.ndim != 1 or lost < 0:
             msg = f"expected int16 in one dimension and lost >= 0: got {block.dtype}, {block.shape}, lost {lost}"
             raise ValueError(msg)
         if self._paused:
             self._skipped += lost + len(block)
             return []
         outputs = [*self._push_rest(), *self._segmenter.lose(lost)] if lost else []
-        samples = np.concatenate((self._rest, block))
-        whole = len(samples) // self._frame * self._frame
-        for frame in samples[:whole].reshape(-1, self._frame):
-            self._voiced = self._vad.is_voiced(frame)
-            outputs += self._segmenter.push(frame, voiced=self._voiced)
-        self._rest = samples[whole:]
+        sound = self._rest + block.tobytes()
+        whole = len(sound) - len(sound) % (self._frame * SAMPLE_BYTES)
+        sound, self._rest = sound[:whole], sound[whole:]
+        if sound:
+            verdicts = self._vad.verdicts(sound)
+            self._voiced = verdicts[-1]
+            for run in runs_of(sound, verdicts, self._frame):
+                outputs += self._segmenter.push(run)
         return outputs
 
     def flush(self) -> list[Output]:
@@ -347,5 +400,6 @@ class SpeechSegmenter:
 
     def _push_rest(self) -> list[Output]:
         """Hands on a partial frame, too short for the detector, with the verdict of the frame before it."""
-        rest, self._rest = self._rest, self._rest[:0]
-        return self._segmenter.push(rest, voiced=self._voiced) if len(rest) else []
+        rest, self._rest = self._rest, b""
+        size = len(rest) // SAMPLE_BYTES
+        return self._segmenter.push(Run(rest, size, size, self._voiced)) if rest else []

@@ -2,9 +2,6 @@
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.model import SAMPLE_RATE_HZ
 from core.settings import VadSettings
 
@@ -16,8 +13,8 @@ class VoiceActivityDetector(Protocol):
     def frame_ms(self) -> int:
         """Length of the frames it takes."""
 
-    def is_voiced(self, frame: NDArray[np.int16]) -> bool:
-        """Whether the next frame (int16, 16 kHz mono, exactly `frame_ms` long) holds voice."""
+    def verdicts(self, sound: bytes) -> list[bool]:
+        """Whether each of the next frames (int16, 16 kHz mono, exactly `frame_ms` each) holds voice."""
 
     def reset(self) -> None:
         """Forgets the stream; the next frame is the first of another."""
@@ -35,19 +32,21 @@ class Vad:
     def __init__(self, settings: VadSettings) -> None:
         self.frame_ms = settings.frame_ms
         self._mode = settings.mode
-        self._frame_samples = settings.frame_ms * SAMPLE_RATE_HZ // 1000
+        self._frame_bytes = 2 * settings.frame_ms * SAMPLE_RATE_HZ // 1000
         self.reset()
 
-    def is_voiced(self, frame: NDArray[np.int16]) -> bool:
-        """Whether the next frame holds voice.
+    def verdicts(self, sound: bytes) -> list[bool]:
+        """Whether each of the next frames (int16) holds voice.
 
         Raises:
-            ValueError: The frame is not int16, or not of the length that the settings name.
+            ValueError: That is no whole number of frames of the length that the settings name.
         """
-        if frame.dtype != np.int16 or frame.shape != (self._frame_samples,):
-            msg = f"expected {self._frame_samples} int16 samples, got {frame.dtype} of shape {frame.shape}"
+        size = self._frame_bytes
+        if len(sound) % size:
+            msg = f"expected frames of {size // 2} int16 samples, got {len(sound)} bytes"
             raise ValueError(msg)
-        return bool(self._detector.is_speech(frame.tobytes(), SAMPLE_RATE_HZ))
+        is_speech = self._detector.is_speech
+        return [is_speech(sound[at : at + size], SAMPLE_RATE_HZ) for at in range(0, len(sound), size)]
 
     def reset(self) -> None:
         """Forgets what was adapted to the stream so far."""

@@ -90,7 +90,8 @@ class LatencyMs:
     """Where the time went between the last voiced frame and the event, in milliseconds.
 
     `hangover` is the silence the segmenter waited for; the others are compute. `total` is their sum and what lies
-    between them.
+    between them; it is less than their sum where `features` and `llm` fell into the hangover, because the reading was
+    begun early. What was waited for after the hangover is always `total` - `hangover`.
     """
 
     hangover: float
@@ -147,6 +148,8 @@ class UtteranceEvent:
     """What of this voice and room had been heard before; null where the model does not adapt to them."""
     name: str | None = None
     """What the user calls the source, and then the level of the topic too; null: nothing."""
+    batch: Integer | None = None
+    """Utterances that the model read at once, this one included: the last digits may depend on it; null: not known."""
     schema: Literal["emotion-monitor/utterance/1"] = "emotion-monitor/utterance/1"
 
 
@@ -281,10 +284,11 @@ class ErrorEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamHealth:
-    """The two sums of one stream.
+    """The sums of one stream.
 
     Samples: captured = silence + segmented + pending + sum(dropped). Utterances: segments = published + failed +
-    in_flight + sum(segments_dropped).
+    in_flight + sum(segments_dropped). Readings begun within a hangover, which are no utterances: eager_begun =
+    eager_used + eager_discarded + at most one that is being read or waits for its utterance to be over.
     """
 
     stream: str
@@ -306,13 +310,22 @@ class StreamHealth:
     """Reason to utterances."""
     name: str | None = None
     """What the user calls the source; null: nothing."""
+    eager_begun: Integer = 0
+    """Readings begun before it was certain that the utterance was over."""
+    eager_used: Integer = 0
+    """Those that became the utterance's reading."""
+    eager_discarded: Integer = 0
+    """Those thrown away, mostly because speech went on; the utterance was read later, when it was over."""
+    eager_discarded_s: float = 0.0
+    """What the model was at work for them."""
 
     @property
     def adds_up(self) -> bool:
-        """Whether both sums hold."""
+        """Whether the sums hold."""
         samples = self.silence + self.segmented + self.pending + sum(self.dropped.values())
         segments = self.published + self.failed + self.in_flight + sum(self.segments_dropped.values())
-        return self.captured == samples and self.segments == segments
+        eager = self.eager_begun - self.eager_used - self.eager_discarded
+        return self.captured == samples and self.segments == segments and eager in {0, 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

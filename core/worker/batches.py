@@ -4,6 +4,7 @@ import gc
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.anchor import Anchor
 from core.model import EmotionModel, Reading
@@ -21,13 +22,18 @@ class BatchReader:
     A batch that fails is halved until the utterance at fault stands alone; that one becomes a reading without
     distribution. After running out of memory the batch size starts at half and grows back slowly.
 
+    Args:
+        model: What reads.
+        one_by_one: Every utterance is read by itself, so that no digit of its reading depends on the others.
+
     Attributes:
         limit: Most utterances read at once, or None while memory never ran out.
     """
 
-    def __init__(self, model: EmotionModel) -> None:
+    def __init__(self, model: EmotionModel, *, one_by_one: bool = False) -> None:
         self.limit: int | None = None
         self._model = model
+        self._one_by_one = one_by_one
         self._untroubled = 0
 
     def read(
@@ -41,7 +47,8 @@ class BatchReader:
         readings: list[Reading] = []
         explain, anchors = explain or [False] * len(waveforms), anchors or [None] * len(waveforms)
         while (done := len(readings)) < len(waveforms):
-            upto = None if self.limit is None else done + self.limit
+            most = 1 if self._one_by_one else self.limit
+            upto = None if most is None else done + most
             readings += self._read(waveforms[done:upto], explain[done:upto], anchors[done:upto])
         return readings
 
@@ -61,7 +68,7 @@ class BatchReader:
             log.warning("a batch of %d failed: %s", len(batch), reason, exc_info=len(batch) == 1 and not no_memory)
         else:
             self._note_success(len(batch))
-            return readings
+            return [replace(reading, batch=len(batch)) for reading in readings]
         # Only out here are the failed frames, and the tensors they hold, free to go.
         if no_memory:
             _release_memory()

@@ -90,7 +90,7 @@ def _serve(inbox: queue.Queue[Request], answers: BinaryIO) -> None:
             except EmotionMonitorError as error:
                 answer = {"error": error_to_json(error)}
             else:
-                reader = BatchReader(model)
+                reader = BatchReader(model, one_by_one=settings.deterministic)
                 answer = {"stamp": asdict(model.stamp), "device": model.device, "window_s": model.window_s}
                 answer |= {"gpu_mb": _gpu_mb(), "transcribes": getattr(model, "transcribes", None)}
         else:

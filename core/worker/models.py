@@ -67,8 +67,12 @@ def _load_ltu_as(settings: ModelSettings, *, threads: int, max_batch: int) -> Em
     folder = resolve_model(settings.name)  # before torch: a wrong name is told at once
     import torch
 
+    from core.ltu_as.precision import use_deterministic_kernels
+
     if threads:
         torch.set_num_threads(threads)
+    if settings.deterministic:
+        use_deterministic_kernels()
     device = settings.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

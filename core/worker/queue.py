@@ -53,6 +53,7 @@ class UtteranceQueue:
         self._one_each = one_each
         self._bound = settings.queue_per_stream
         self._max_wait_s = settings.max_wait_s
+        self._batch_wait_s = settings.batch_wait_s
         # The next stream to be served comes first; a stream without jobs has no entry.
         self._streams: OrderedDict[str, deque[Job]] = OrderedDict()
 
@@ -103,6 +104,18 @@ class UtteranceQueue:
             if jobs:
                 self._streams[stream] = jobs
         return batch, dropped
+
+    def wait_s(self, now: float, batch: int) -> float:
+        """How long the utterances that wait may wait for others to be read with: within the budget of the eldest.
+
+        Args:
+            now: Monotonic time in seconds.
+            batch: Streams that may give an utterance, or the most utterances read at once if that is less.
+        """
+        if not self._streams or not self._batch_wait_s or len(self._streams) >= batch or len(self) >= batch:
+            return 0.0
+        eldest = min(jobs[0].queued_at for jobs in self._streams.values())
+        return max(eldest + self._batch_wait_s - now, 0.0)
 
     def clear(self, reason: str, stream: str | None = None) -> list[DroppedJob]:
         """Drops what waits, of one stream or of all."""

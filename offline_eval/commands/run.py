@@ -91,6 +91,11 @@ def _add_asking(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts only; see `merge`")
     group.add_argument("--batch", type=whole_number(1), default=8, metavar="N", help="read together (default 8)")
     group.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="every utterance by itself, whatever --batch says, with kernels that give the same digits every time",
+    )
+    group.add_argument(
         "--max-new-tokens",
         type=whole_number(1),
         default=100,
@@ -159,7 +164,7 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
             device=_device(arguments),
             decoding=arguments.decoding,
             max_new_tokens=arguments.max_new_tokens,
-            batch=arguments.batch,
+            batch=1 if arguments.deterministic else arguments.batch,
             adapt=arguments.adapt,
             shard=shard,
             presets=arguments.preset or (),
@@ -184,6 +189,10 @@ def _device(arguments: argparse.Namespace) -> str:
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    if arguments.deterministic:
+        from core.ltu_as.precision import use_deterministic_kernels
+
+        use_deterministic_kernels()
     device: str = arguments.device
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

@@ -88,3 +88,18 @@ def test_a_model_that_answers_for_fewer_utterances_is_not_believed():
     readings = BatchReader(Short(max_batch=100)).read(SOUNDS[:2])
     assert [r.distribution for r in readings] == [None, None]
     assert readings[0].reason == "ValueError: the model gave 0 readings for 1 utterances"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 12), st.sampled_from([None, "raise"]))
+def test_one_by_one_every_utterance_is_read_by_itself(count: int, fault: str | None):
+    model = Recorder(max_batch=4)
+    batch = [*SOUNDS[:count], *([faulty(fault)] if fault else [])]
+    readings = BatchReader(model, one_by_one=True).read(batch)
+    assert model.sizes == [1] * len(batch)
+    assert [reading.batch for reading in readings[:count]] == [1] * count
+
+
+def test_a_reading_says_with_how_many_it_was_made():
+    readings = BatchReader(Recorder(max_batch=4)).read(SOUNDS[:10])
+    assert [reading.batch for reading in readings] == [2, 2, 1, 2, 2, 1]

@@ -2,6 +2,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -246,3 +247,28 @@ def test_where_a_reading_changes_the_next_one_no_two_of_a_stream_are_read_at_onc
         waiting.push(job(stream, number), now=0)
     assert names(waiting.pop(now=0, max_batch=4)[0]) == [("a", 0), ("b", 0)]
     assert names(waiting.pop(now=0, max_batch=4)[0]) == [("a", 1)]
+
+
+def patient(batch_wait_s: float) -> UtteranceQueue:
+    return UtteranceQueue(WorkerSettings(batch_wait_s=batch_wait_s))
+
+
+def test_an_utterance_waits_for_company_no_longer_than_its_budget():
+    waiting = patient(0.5)
+    waiting.push(job("a", at=10.0), now=10.0)
+    assert waiting.wait_s(now=10.1, batch=4) == pytest.approx(0.4)
+    waiting.push(job("b", at=10.3), now=10.3)
+    assert waiting.wait_s(now=10.4, batch=4) == pytest.approx(0.1)  # the eldest's
+    assert waiting.wait_s(now=10.6, batch=4) == 0
+
+
+def test_nobody_waits_where_no_company_can_come_or_all_is_there():
+    waiting = patient(0.5)
+    assert waiting.wait_s(now=10.0, batch=4) == 0
+    waiting.push(job("a", at=10.0), now=10.0)
+    assert waiting.wait_s(now=10.0, batch=1) == 0
+    waiting.push(job("b", at=10.0), now=10.0)
+    assert waiting.wait_s(now=10.0, batch=2) == 0
+    without = patient(0.0)
+    without.push(job("a", at=10.0), now=10.0)
+    assert without.wait_s(now=10.0, batch=4) == 0

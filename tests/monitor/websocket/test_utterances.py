@@ -138,8 +138,8 @@ class Voiced:
 
     frame_ms = 30
 
-    def is_voiced(self, frame) -> bool:
-        return bool(np.any(frame))
+    def verdicts(self, sound) -> list[bool]:
+        return [bool(np.any(frame)) for frame in np.frombuffer(sound, np.int16).reshape(-1, 480)]
 
 
 class Monitored:
