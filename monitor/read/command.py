@@ -52,7 +52,7 @@ def read(paths: Sequence[Path], out: Path, settings: Settings, *, kind: str | No
         interrupted = asyncio.run(reading.run()) if files else False
         if journal.model is not None:
             write_table(wanted, out, journal, journal.model)
-        _report(journal, chosen, reading.read, out)
+            _report(journal, chosen, reading.read, out)
     if interrupted:
         log.warning("interrupted: the same command goes on with %s", _count(reading.left, "file"))
         return INTERRUPTED
@@ -153,10 +153,10 @@ def _report(journal: Journal, chosen: Chosen, read: Sequence[FileRead], out: Pat
         log.warning("%s: %s", one.file, one.trouble)
     if len(troubled) > MOST_LINES:
         log.warning("and %s more: the table names them all", _count(len(troubled) - MOST_LINES, "file"))
-    if chosen.passed_over:
-        kinds = sorted({file.suffix.lower() or "no suffix" for file in chosen.passed_over})
+    if passed_over := [file for file in chosen.passed_over if file not in {out, journal.path}]:
+        kinds = sorted({file.suffix.lower() or "no suffix" for file in passed_over})
         some = ", ".join(kinds[:MOST_LINES]) + (", ..." if len(kinds) > MOST_LINES else "")
-        log.info("passed over, being no sound by their names (%s): %s", some, _count(len(chosen.passed_over), "file"))
+        log.info("passed over, being no sound by their names (%s): %s", some, _count(len(passed_over), "file"))
     rows = Counter(row.status for one in journal for row in one.rows)
     before = len(journal) - len(read)
     words = [f"{out}: {_count(rows['ok'] + rows['invalid'], 'utterance')} of {_count(len(journal), 'file')}"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from core.distribution import EMOTIONS
-from core.durable import replacing
+from core.durable import discard_partial, replacing
 from core.errors import EmotionMonitorError, UsageError
 from core.wire.events import ModelStamp
 from monitor.export.tables import FORMULA, harmless
@@ -68,6 +68,7 @@ def write_table(kind: Kind, out: Path, reads: Iterable[FileRead], model: ModelSt
         "audformat": _write_audformat,
     }
     try:
+        discard_partial(out)
         writers[kind](out, rows)
     except OSError as error:
         msg = f"cannot write {out}: {error.strerror or error}"

@@ -69,6 +69,7 @@ def test_the_program_s_own_settings_are_the_defaults(tiny):
     assert core.open_model(tiny, settings=alone).read(read_audio(SAMPLE)[: 4 * RATE_HZ]).adaptation is None
 
 
+@pytest.mark.slow
 def test_a_recording_is_heard_as_the_live_program_hears_it():
     """The shipped model, calibrated, abstaining and getting to know the voice."""
     played = run(
