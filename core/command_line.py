@@ -136,3 +136,19 @@ def above_0(text: str) -> float:
         msg = f"{text!r} is not a number above 0"
         raise argparse.ArgumentTypeError(msg)
     return value
+
+
+def between(least: float, most: float) -> Callable[[str], float]:
+    """An argparse type: a number from `least` to `most`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            msg = f"{text!r} is not a number from {least:g} to {most:g}"
+            raise argparse.ArgumentTypeError(msg)
+        return value
+
+    return parse

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core.command_line import Parser, above_0, end_with, log_to_stderr, whole_number
+from core.command_line import Parser, above_0, between, end_with, log_to_stderr, whole_number
 from core.errors import UsageError
 
 log = logging.getLogger("monitor")
@@ -47,6 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_watch(commands)
     _add(commands, "devices", _devices, "list the microphones")
     doctor = _add(commands, "doctor", _doctor, "check audio, model, GPU and broker: what works, what to do")
+    doctor.add_argument(
+        "--listen",
+        type=between(1, 60),
+        metavar="S",
+        help="hear the microphone for S seconds (1 to 60), in memory only: its level, noise floor, clipping, share of "
+        "speech, and what the model reads",
+    )
     _add_settings_flags(doctor)
     _add_settings(commands)
     schema = _add(commands, "schema", _schema, "print the JSON Schemas of events, commands and answers")
@@ -300,7 +307,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from monitor.doctor import examine
 
     log.setLevel(logging.WARNING)  # the report says it all
-    return examine(_settings(arguments))
+    return examine(_settings(arguments), listen_s=arguments.listen)
 
 
 def _show_settings(_: argparse.Namespace) -> int:

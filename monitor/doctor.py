@@ -4,15 +4,26 @@ import asyncio
 import os
 import platform
 import shutil
+import sys
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from typing import Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.errors import EmotionMonitorError
-from core.settings import Settings, default_user_file
+from core.model import SAMPLE_RATE_HZ
+from core.settings import MqttSettings, OutputSettings, RecordSettings, Settings, default_user_file
 from core.wire.events import Event, HealthEvent, SinkHealth, UtteranceEvent
+from monitor.consent import disclosure
 from monitor.pipeline import Pipeline
+from monitor.sound_check import SoundCheck
+from monitor.sources.clip import ClipSource
 from monitor.sources.opening import SAMPLE, open_source
+from monitor.sources.portaudio import in_thread
+from monitor.sources.source import Source
 from monitor.vitals import account
 
 Verdict = Literal["ok", "note", "FAIL"]
@@ -27,9 +38,16 @@ class Finding:
     text: str
 
 
-def examine(settings: Settings) -> int:
-    """Prints one line per part; exit status 1 if a part fails that the settings need."""
+def examine(settings: Settings, *, listen_s: float | None = None) -> int:
+    """Prints one line per part; exit status 1 if a part fails that the settings need.
+
+    Args:
+        settings: All of them.
+        listen_s: So long the microphone is listened to, for a line about its sound and what the model hears in it.
+    """
     findings = [_program(), _settings_file(), _microphones(settings)]
+    if listen_s is not None:
+        findings += asyncio.run(_listening(settings, listen_s))
     findings += asyncio.run(_reading(settings))
     findings += [asyncio.run(_broker(settings)), _metrics(settings)]
     for finding in findings:
@@ -63,6 +81,66 @@ def _microphones(settings: Settings) -> Finding:
     return Finding("microphone", "ok", f"{len(microphones)} found; default: {default}")
 
 
+async def _listening(settings: Settings, listen_s: float) -> list[Finding]:
+    """Hears the first microphone of the settings, by default the default one; the sound is in memory only."""
+    spec = next((spec for spec in settings.source.sources if spec.startswith("mic")), "mic")
+    try:
+        source = await in_thread(partial(open_source, spec))
+        _tell(_disclosed(settings, source))
+        async with source:
+            _tell(f"listening for {listen_s:g} s: say something")
+            samples, lost = await _heard(source, listen_s)
+        check = SoundCheck.of(samples, settings)
+        advice = check.advice() + ([f"{lost / SAMPLE_RATE_HZ:.1f} s were lost: close other programs"] if lost else [])
+        text = "; ".join([f"{source.name}: {check}", *advice])
+        found = Finding("sound", "FAIL" if check.is_silent else "note" if advice else "ok", text)
+        return [found, *(await _read_aloud(settings, source.name, samples) if check.speech_share else [])]
+    except EmotionMonitorError as error:
+        return [Finding("sound", "FAIL", error.one_line())]
+
+
+def _disclosed(settings: Settings, source: Source) -> str:
+    """What becomes of what is heard now, whatever a run with these settings would do with it."""
+    alone = replace(
+        settings,
+        model=replace(settings.model, transcript=False),
+        mqtt=MqttSettings(url="off"),
+        output=OutputSettings(),
+        record=RecordSettings(),
+    )
+    return disclosure(alone, [source.name]).one_line()
+
+
+async def _heard(source: Source, listen_s: float) -> tuple[NDArray[np.int16], int]:
+    """Samples of a source that is open, and how many more went missing."""
+    wanted, taken, lost, parts = round(listen_s * SAMPLE_RATE_HZ), 0, 0, [np.empty(0, np.int16)]
+    async for block in source.blocks():
+        parts.append(block.samples)
+        taken += len(block.samples)
+        lost += block.lost
+        if taken >= wanted:
+            break
+    return np.concatenate(parts)[:wanted], lost
+
+
+async def _read_aloud(settings: Settings, name: str, samples: NDArray[np.int16]) -> list[Finding]:
+    """What the model reads in it, an utterance a line."""
+    collector = await _run(settings, ClipSource(name, samples))
+    return [Finding("heard", "ok", _said(event)) for event in collector.events if isinstance(event, UtteranceEvent)]
+
+
+def _said(event: UtteranceEvent) -> str:
+    when = f"{event.start_s:.1f} to {event.end_s:.1f} s: "
+    if event.distribution is None:
+        return f"{when}no reading: {event.reason}"
+    shares = ", ".join(f"{emotion} {share:.0%}" for emotion, share in event.distribution.ranked)
+    return f"{when}{shares}{'' if event.model.calibration else ' (uncalibrated)'}"
+
+
+def _tell(text: str) -> None:
+    print(f"emotion-monitor: {text}", file=sys.stderr, flush=True)
+
+
 @dataclass(slots=True)
 class _Collector:
     """A sink that keeps what it is sent."""
@@ -86,13 +164,17 @@ class _Collector:
         return SinkHealth(name=self.name, state="ok", detail="", queued=0, dropped=0)
 
 
+async def _run(settings: Settings, source: Source) -> _Collector:
+    collector = _Collector()
+    await Pipeline(settings, [source], [collector]).run()
+    return collector
+
+
 async def _reading(settings: Settings) -> list[Finding]:
     """Plays the shipped sample through the whole pipeline as fast as the model reads it."""
-    collector = _Collector()
     settings = replace(settings, model=replace(settings.model, abstain=False))  # whether it reads, not what it refuses
-    pipeline = Pipeline(settings, [open_source(f"file:{SAMPLE}", speed="max")], [collector])
     try:
-        await pipeline.run()
+        collector = await _run(settings, open_source(f"file:{SAMPLE}", speed="max"))
     except EmotionMonitorError as error:
         return [Finding("model", "FAIL", error.one_line())]
     healths = [event for event in collector.events if isinstance(event, HealthEvent)]

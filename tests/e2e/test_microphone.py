@@ -1,6 +1,7 @@
 """The real microphone path: speech goes into a virtual microphone and comes out as the file run's readings."""
 
 import json
+import re
 import time
 
 import pytest
@@ -46,6 +47,30 @@ def test_what_is_spoken_into_the_microphone_is_read_like_the_file(pulse, speech,
         assert at_microphone["end_s"] - offset_s == pytest.approx(in_file["end_s"], abs=0.3)
         pair = (at_microphone["distribution"].values(), in_file["distribution"].values())
         assert js_divergence(*map(list, pair)) < 0.05
+
+
+def test_the_doctor_listens_and_says_what_it_heard(pulse):
+    playing = pulse.play(SAMPLE)
+    try:
+        done = run("doctor", "--listen", "3", "--model", "fake", "--mqtt", "off", env=pulse.env)
+    finally:
+        playing.kill()
+        playing.wait()
+    assert done.code == 0, done.out
+    assert "about to hear mic:" in done.err
+    assert "Stored: nothing" in done.err
+    lines = {line.split()[1]: line for line in done.out.splitlines()}
+    assert re.search(
+        r"ok +sound +mic:.*: speech \d\d% of 3\.0 s, at -\d\d dBFS; noise floor .* nothing clipped", lines["sound"]
+    )
+    assert "anger" in lines["heard"]
+
+
+def test_the_doctor_says_that_a_microphone_gives_no_sound(pulse):
+    done = run("doctor", "--listen", "1", "--model", "fake", "--mqtt", "off", env=pulse.env)
+    assert done.code == 1
+    assert re.search(r"FAIL +sound .*no sound at all: is the microphone muted", done.out)
+    assert "heard" not in done.out
 
 
 def test_without_a_source_the_default_microphone_is_taken(pulse, tmp_path):
