@@ -180,17 +180,20 @@ class WorkerProcess:
             raise WorkerDied(self.end.result())
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
         self._asked += 1
-        self._answer = asyncio.get_running_loop().create_future()
+        self._answer = answered = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(timeout_s):
                 self._process.stdin.write(pack({"id": self._asked, **request}, payload))
                 await self._process.stdin.drain()
-                answer = await self._answer
+                answer = await answered
         except TimeoutError:
             self._kill(f"no answer within {timeout_s:g} s")
             raise WorkerHung(await asyncio.shield(self.end)) from None
         except OSError:  # the pipe broke while we wrote
             raise WorkerDied(await asyncio.shield(self.end)) from None
+        finally:
+            if not answered.cancel() and not answered.cancelled():
+                answered.exception()  # asyncio complains of one that nobody looked at, as when the pipe broke first
         if "error" in answer:
             raise error_from_json(answer["error"])
         self.gpu_mb = answer["gpu_mb"]
