@@ -7,7 +7,7 @@ from core.distribution import MIXED_MARGIN, UNCLEAR_ENTROPY, EmotionDistribution
 from core.wire.events import SinkHealth, WorkerHealth
 from monitor.dashboard.state.rows import LostRow
 from monitor.dashboard.state.view_model import DashboardState, Stream
-from monitor.losses import EXPECTED, Lost, reason_words
+from monitor.losses import ABSENT, EXPECTED, Lost, reason_words
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 MINUS = "\N{MINUS SIGN}"
@@ -43,7 +43,7 @@ NO_READING = {
 """The model's reason for no reading, in words, and what to do."""
 NO_READING_HINT = "The bars stay empty: no guess is shown. The next utterance is read anew."
 
-CONTINUOUS = frozenset({"overflow", "paused"})
+CONTINUOUS = frozenset({"overflow", "paused", ABSENT})
 """Reasons that are told in seconds, not in times."""
 
 ABOUT = (

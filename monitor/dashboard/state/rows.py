@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from core.distribution import EmotionDistribution
 from core.wire.events import Adaptation
+from monitor.losses import ABSENT
 
 KNOWN_WEIGHT = 0.5
 """Of what a stream sounds like, so much must be taken off before a model that adapts knows the voice."""
@@ -83,11 +84,11 @@ def with_reading(history: tuple[Row, ...], row: ReadingRow) -> tuple[Row, ...]:
 
 
 def with_loss(history: tuple[Row, ...], row: LostRow) -> tuple[Row, ...]:
-    """The history after one more loss."""
+    """The history after one more loss; each gap of a microphone has a row of its own."""
     for index in range(len(history) - 1, -1, -1):
         known = history[index]
         if known.stream == row.stream:
-            if not isinstance(known, LostRow) or known.reason != row.reason:
+            if not isinstance(known, LostRow) or known.reason != row.reason or row.reason == ABSENT:
                 break
             row = replace(known, length_s=known.length_s + row.length_s, times=known.times + 1)
             return (*history[:index], row, *history[index + 1 :])

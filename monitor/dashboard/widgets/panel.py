@@ -33,7 +33,7 @@ class StreamPanel(Vertical):
     def show(self, state: DashboardState, stream: Stream, density: Density, now_s: float, number: str) -> None:
         """Shows the stream as it is now, under its number where there are several."""
         title = f"{number} {stream.source}".strip()
-        word = "paused" if state.is_paused(stream) else stream.state
+        word = "paused" if state.is_paused(stream) else "away" if state.is_awaited(stream) else stream.state
         rough = state.stamp is not None and state.stamp.calibration is None
         self._frame(title, word, density, ROUGH if rough else "")
         instead = wording.standing(state, stream, now_s)
