@@ -53,8 +53,8 @@ class SourceSettings:
     speed: Literal["max"] | Positive = 1.0
     """How fast files and stdin are played: 1 is real time; max waits for the model and drops nothing."""
     retry_s: NotNegative = 3.0
-    """A microphone that vanished is looked for every so many seconds; 0: it is not, and without another source the
-    program ends."""
+    """A microphone that vanished is looked for every so many seconds, and is the same stream once it is back; 0: it is
+    not looked for, and without another source the program ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,7 @@ class Consent:
         self._say = say
         self._memory = memory or user_state_path("emotion-monitor") / "consent.json"
         self._given = settings.output.consent == "given"
+        self._said = ""
 
     async def to(self, sources: Sequence[str]) -> bool:
         """Whether these sources may be listened to; asks where one is a microphone and nobody has agreed yet."""
@@ -106,7 +107,9 @@ class Consent:
             return True
         disclosed = disclosure(self._settings, microphones)
         if self._ask is None:
-            self._say(disclosed.one_line())
+            if disclosed.one_line() != self._said:  # a microphone that comes and goes says nothing new
+                self._said = disclosed.one_line()
+                self._say(self._said)
             return True
         if not self._given:
             self._given = disclosed.terms <= agreed_terms(self._memory)

@@ -1,4 +1,7 @@
-"""From sources to the intake: each source is a stream of its own, and they come and go while others are listened to."""
+"""From sources to the intake: each source is a stream of its own, and they come and go while others are listened to.
+
+A microphone that vanishes and comes back is the same stream, with a gap.
+"""
 
 import asyncio
 import logging
@@ -115,14 +118,16 @@ class Listening:
                 stream.set_clock(moved_s)
 
     async def pause(self) -> None:
-        """Stops listening; what was said until now is still read."""
+        """Stops listening; what was said until now is still read, and sources that can wait do."""
         self._going.clear()
-        await self._for_every_stream(Stream.pause)
+        await self._take_all([(stream, self._hold(name)) for name, stream in self._streams.items()])
 
     async def resume(self) -> None:
         """Listens again."""
         self._going.set()
-        await self._for_every_stream(Stream.resume)
+        for source in self._sources.values():
+            source.hold(held=False)
+        await self._take_all([(stream, stream.resume(time.monotonic())) for stream in self._streams.values()])
 
     async def switch(self, command: SwitchSource) -> None:
         """Puts another source in a stream's place once it gives sound; as a stream of its own, with its own clock.
@@ -139,7 +144,11 @@ class Listening:
                 raise UsageError(msg, hint=f"listening: {', '.join(self._going_on) or 'none'}")
             source = await self._open_source(command.source)
             check_names([source.label, *(self._sources[name].label for name in self._going_on if name != replaced[0])])
-            await self._put_in_place(replaced[0], source)
+            await self._enter(source)
+            source.label = source.label or self._sources[replaced[0]].label  # who speaks there is the same
+            self._forget_the_over()
+            self._start(self._add(source), is_open=True)
+            self._failures.pop(replaced[0], None)
             self._listeners[replaced[0]].cancel()
 
     async def drop(self, dropped: Iterable[DroppedJob]) -> None:
@@ -160,61 +169,76 @@ class Listening:
 
     def _start(self, name: str, *, is_open: bool = False) -> None:
         if not self._going.is_set():
-            self._streams[name].pause(time.monotonic())
+            self._hold(name)
         self._listeners[name] = self._tasks.create_task(self._listen(name, is_open=is_open), name=name)
 
     @property
     def _going_on(self) -> list[str]:
         return [name for name, listener in self._listeners.items() if not listener.done()]
 
-    @property
-    def _over(self) -> list[str]:
-        """Streams that have ended and are read; when another begins they are forgotten, so that they do not pile up."""
-        done = [name for name, listener in self._listeners.items() if listener.done()]
-        ended = [name for name in done if self._streams[name].state == "ended"]
-        return [name for name in ended if self._streams[name].health().in_flight == 0 and not self._intake.holds(name)]
+    def _hold(self, name: str) -> Pushed:
+        return self._streams[name].pause(time.monotonic(), waits=self._sources[name].hold(held=True))
 
-    async def _put_in_place(self, name: str, source: Source) -> None:
-        """Another stream in place of one that is over, or about to be, once its source gives sound."""
+    def _forget_the_over(self) -> None:
+        """Forgets streams that have ended and are read, now that another begins: they must not pile up."""
+        done = [name for name, listener in self._listeners.items() if listener.done()]
+        for name in done:
+            health = self._streams[name].health()
+            if health.state == "ended" and health.in_flight == 0 and not self._intake.holds(name):
+                log.info("%s", account(health))
+                del self._streams[name], self._sources[name], self._listeners[name]
+
+    async def _enter(self, source: Source) -> None:
+        """Opens a source that must give sound soon."""
         try:
             async with asyncio.timeout(SWITCH_S):
                 await source.__aenter__()
         except TimeoutError:
             msg = f"{source.name} gives no sound"
             raise AudioError(msg) from None
-        source.label = source.label or self._sources[name].label  # who speaks there is the same
-        for old in self._over:
-            log.info("%s", account(self._streams.pop(old).health()))
-            del self._sources[old], self._listeners[old]
-        self._start(self._add(source), is_open=True)
-        if self._failures.pop(name, None):
-            self._streams[name].state = "ended"
 
     def _may_return(self, name: str) -> bool:
         """Whether a stream's source is a microphone that vanished; one that never gave sound is a mistake."""
         was_heard = self._streams[name].health().captured > 0
         return was_heard and self._sources[name].name.startswith("mic:") and self._settings.source.retry_s > 0
 
-    async def _await_return(self, name: str, open_source: Callable[[str], Awaitable[Source]]) -> None:
-        """Looks for a microphone that vanished; when it gives sound again, that is a stream of its own."""
-        wanted = self._sources[name].name
+    async def _returned(self, name: str, open_source: Callable[[str], Awaitable[Source]]) -> Source:
+        """Looks for a microphone that vanished until it gives sound again."""
         looking: asyncio.Future[Source] | None = None
         try:
-            while name in self._failures:
+            while True:
                 await asyncio.sleep(self._settings.source.retry_s)
-                looking = looking or asyncio.ensure_future(open_source(wanted))
+                looking = looking or asyncio.ensure_future(open_source(self._sources[name].name))
                 await asyncio.wait({looking}, timeout=SWITCH_S)
                 if looking.done():  # else the sound server hangs, and one thread that waits for it is enough
                     found, looking = looking, None
                     with suppress(EmotionMonitorError, OSError):
                         async with self._switching:
-                            await self._put_in_place(name, found.result())
+                            source = found.result()
+                            await self._enter(source)
+                            source.label = self._sources[name].label
+                            return source
         finally:
             if looking is not None:
                 looking.cancel()
 
     async def _listen(self, name: str, *, is_open: bool) -> None:
-        """From one source to the intake."""
+        """From one source to the intake, through all gaps of a microphone that comes and goes."""
+        stream = self._streams[name]
+        try:
+            while (error := await self._hear(name, is_open=is_open)) and self._open_source and self._may_return(name):
+                await self._take(stream, stream.lose(time.monotonic()), may_wait=True)
+                self._sources[name] = await self._returned(name, self._open_source)
+                is_open = True
+        except asyncio.CancelledError:
+            ended = stream.end("failed" if name in self._failures else "ended", time.monotonic())
+            await self._take(stream, ended, may_wait=False)
+            raise
+        await self._take(stream, stream.end("failed" if error else "ended", time.monotonic()), may_wait=True)
+        await self._report_notices(name)
+
+    async def _hear(self, name: str, *, is_open: bool) -> EmotionMonitorError | None:
+        """Takes a source's sound until it ends; why it failed, if it did."""
         source, stream = self._sources[name], self._streams[name]
         try:
             async with AsyncExitStack() as stack:
@@ -223,7 +247,10 @@ class Listening:
                 else:
                     await stack.enter_async_context(source)
                 self.follow_clock()
-                stream.open(time.time())
+                if self._failures.pop(name, None):
+                    await self._take(stream, stream.find(time.monotonic()), may_wait=True)
+                else:
+                    stream.open(time.time())
                 log.info("listening to %s", labelled(source.name, source.label))
                 await self._report_notices(name)
                 async for block in source.blocks():
@@ -234,24 +261,17 @@ class Listening:
             error = raised if isinstance(raised, EmotionMonitorError) else AudioError(f"{source.name}: {raised}")
             self._failures[name] = error
             await self._outlet.report("source", error, stream=name)
-            await self._take(stream, stream.end("failed", time.monotonic()), may_wait=True)
-            if self._open_source is not None and self._may_return(name):
-                await self._await_return(name, self._open_source)
-        except asyncio.CancelledError:
-            await self._take(stream, stream.end("ended", time.monotonic()), may_wait=False)
-            raise
-        else:
-            await self._take(stream, stream.end("ended", time.monotonic()), may_wait=True)
-        await self._report_notices(name)
+            return error
+        return None
 
     async def _report_notices(self, name: str) -> None:
         notices = self._sources[name].notices
         while notices:
             await self._outlet.report("source", EmotionMonitorError(notices.pop(0)), stream=name)
 
-    async def _for_every_stream(self, change: Callable[[Stream, float], Pushed]) -> None:
-        for stream in list(self._streams.values()):  # others may begin meanwhile
-            await self._take(stream, change(stream, time.monotonic()), may_wait=False)
+    async def _take_all(self, each: list[tuple[Stream, Pushed]]) -> None:
+        for stream, pushed in each:
+            await self._take(stream, pushed, may_wait=False)
 
     async def _take(self, stream: Stream, pushed: Pushed, *, may_wait: bool) -> None:
         await self._intake.foresee(stream.stream, pushed.foreseen)

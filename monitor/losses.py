@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 EXPECTED = frozenset({"too_short", "paused", "superseded"})
 """Reasons that are no cause for worry."""
+ABSENT = "absent"
+"""Reason of the gap in a stream whose microphone was away, and is back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +15,15 @@ class Lost:
     times: int = 0
     seconds: float = 0.0
 
+    def raised_to(self, other: "Lost") -> "Lost":
+        """Where two count the same losses, each may have missed some: the greater numbers."""
+        return Lost(times=max(self.times, other.times), seconds=max(self.seconds, other.seconds))
+
 
 _WORDS = {
     "too_short": "too short",
     "overflow": "sound lost",
+    ABSENT: "microphone away",
     "overload": "too much speech at once",
     "too_late": "waited too long",
 }

@@ -13,7 +13,7 @@ from core.settings import Settings
 from core.smoothing import Smoother
 from core.sound.level import is_clipped, measure_level
 from core.sound.noise_floor import NoiseFloor
-from core.sound.segmenter import TOO_SHORT, Dropped, Output, SpeechSegmenter
+from core.sound.segmenter import ABSENT, TOO_SHORT, Dropped, Output, SpeechSegmenter
 from core.sound.utterance import Utterance
 from core.wire.events import (
     DropEvent,
@@ -91,6 +91,8 @@ class Stream:
         self._noise_floor = NoiseFloor()
         self._clipped = False
         self._paused = False
+        self._heard_s = 0.0  # when sound came last
+        self._gone_s: float | None = None  # since when there is none
 
     def open(self, opened_at: float) -> None:
         """The first sample is about to come, at this wall time (seconds since the epoch)."""
@@ -103,6 +105,7 @@ class Stream:
 
     def push(self, block: AudioBlock, now_s: float) -> Pushed:
         """Takes sound in. `now_s` is monotonic time, in seconds."""
+        self._heard_s = now_s
         outputs = self._segmenter.push(block.samples, lost=block.lost)
         if block.ends:
             outputs += self._segmenter.flush()
@@ -110,17 +113,32 @@ class Stream:
         pushed.events.extend(self._levels(block))
         return pushed
 
+    def lose(self, now_s: float) -> Pushed:
+        """The source is gone and may come back; what was being spoken becomes an utterance."""
+        self.state = "failed"
+        self._gone_s = self._heard_s
+        return self._pushed(self._segmenter.flush(), now_s)
+
+    def find(self, now_s: float) -> Pushed:
+        """The source is back. All else is as it was: smoothing takes the gap for silence, the anchor for time."""
+        self.state = "paused" if self._paused else "listening"
+        self._heard_s = now_s
+        return self._pushed(self._gap(now_s), now_s)
+
     def end(self, state: StreamState, now_s: float) -> Pushed:
         """No more sound will come; what is still being spoken becomes an utterance."""
         self.state = state
-        return self._pushed(self._segmenter.flush(), now_s)
+        return self._pushed([*self._gap(now_s), *self._segmenter.flush()], now_s)
 
-    def pause(self, now_s: float) -> Pushed:
-        """Stops listening; what was said until now is still read. A source that can wait loses nothing by it."""
+    def pause(self, now_s: float, *, waits: bool) -> Pushed:
+        """Stops listening. Where the source `waits`, nothing is lost and what is being spoken goes on afterwards.
+
+        Otherwise what was said until now is still read, and what follows is dropped.
+        """
         self._paused = True
         if self.state == "listening":
             self.state = "paused"
-        return self._pushed(self._segmenter.pause() if self.paced else [], now_s)
+        return self._pushed([] if waits else self._segmenter.pause(), now_s)
 
     def resume(self, now_s: float) -> Pushed:
         """Listens again."""
@@ -200,6 +218,13 @@ class Stream:
             eager_discarded=self.eager.discarded,
             eager_discarded_s=round(self.eager.discarded_s, 3),
         )
+
+    def _gap(self, now_s: float) -> list[Output]:
+        """The time without the source, so that the stream's clock goes on as that on the wall does."""
+        if self._gone_s is None:
+            return []
+        away_s, self._gone_s = max(now_s - self._gone_s, 0.0), None
+        return self._segmenter.skip(round(away_s * SAMPLE_RATE_HZ), ABSENT)
 
     def _pushed(self, outputs: list[Output], now_s: float) -> Pushed:
         jobs: list[Job] = []

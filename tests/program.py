@@ -90,17 +90,14 @@ class Running:
         self.process.stdin.buffer.write(samples.tobytes())
         self.process.stdin.flush()
 
-    def wait_for(self, word: str) -> str:
-        """The first line of the log that holds `word`."""
+    def wait_for(self, word: str, times: int = 1) -> str:
+        """The line of the log that holds `word` for that time."""
         assert self.process.stderr is not None
-        for line in self.said:
-            if word in line:
-                return line
-        while word not in (self.said[-1] if self.said else ""):
+        while len(found := [line for line in self.said if word in line]) < times:
             line = self.process.stderr.readline()
             assert line, f"the program ended before it said {word!r}: {''.join(self.said)}"
             self.said.append(line)
-        return self.said[-1]
+        return found[times - 1]
 
     def end(self, signal_number: int) -> float:
         """Sends a signal; returns the seconds until the program ended."""

@@ -19,6 +19,7 @@ from typing import Self
 import pytest
 
 SINK = "speaker"
+NULL_SINK = (f"sink_name={SINK}", "rate=48000", "channels=2")
 MICROPHONE = "virtual microphone"
 
 # Besides the default device, one with a name of its own.
@@ -55,6 +56,14 @@ class Pulse:
         self._pactl("suspend-sink", SINK, "1")
         time.sleep(duration_s)
         self._pactl("suspend-sink", SINK, "0")
+
+    def unplug(self) -> None:
+        """Takes the microphone away from a server that goes on."""
+        self._pactl("unload-module", "module-null-sink")
+
+    def plug_in(self) -> None:
+        """Brings it back."""
+        self._pactl("load-module", "module-null-sink", *NULL_SINK)
 
     def listeners(self) -> int:
         """How many programs hold the microphone open."""
@@ -98,7 +107,7 @@ def _serve(env: dict[str, str]) -> subprocess.Popen[bytes]:
             [
                 *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
                 *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={socket}"),
-                *("-L", f"module-null-sink sink_name={SINK} rate=48000 channels=2"),
+                *("-L", f"module-null-sink {' '.join(NULL_SINK)}"),
             ],
             env=env,
             stdout=log,

@@ -28,6 +28,8 @@ OVERFLOW = "overflow"
 """Reason of a drop: the capture lost these samples."""
 PAUSED = "paused"
 """Reason of a drop: the user asked not to listen."""
+ABSENT = "absent"
+"""Reason of a drop: the microphone was away."""
 
 _INT16 = np.dtype(np.int16)
 
@@ -379,6 +381,10 @@ class SpeechSegmenter:
         outputs = [*self._push_rest(), *self._segmenter.flush()]
         self._voiced = False
         return outputs
+
+    def skip(self, samples: int, reason: str) -> list[Output]:
+        """Ends what is running, then moves the clock over samples that are dropped for `reason`."""
+        return [*self.flush(), *self._segmenter.skip(samples, reason)]
 
     def pause(self) -> list[Output]:
         """Stops listening: what was said up to now still becomes an utterance, what follows is dropped."""

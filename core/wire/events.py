@@ -211,7 +211,7 @@ class DropEvent:
     source: str
     at: Timestamp
     reason: str
-    """One word, such as `too_late`, by which health counts it too."""
+    """One word by which health counts it too, such as `too_late`; `absent` is the gap of a microphone that was away."""
     start_s: float
     """When it began, in seconds of the stream's own sound."""
     end_s: float
@@ -294,6 +294,7 @@ class StreamHealth:
     stream: str
     source: str
     state: Literal["opening", "listening", "paused", "ended", "failed"]
+    """A microphone that is away is `failed`, and `listening` again once it is back."""
     captured: Integer = 0
     """Samples, at 16 kHz."""
     silence: Integer = 0

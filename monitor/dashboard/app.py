@@ -28,7 +28,7 @@ from monitor.dashboard.exporting import Exporter
 from monitor.dashboard.help import HelpScreen
 from monitor.dashboard.look import Look
 from monitor.dashboard.main_screen import MainScreen
-from monitor.dashboard.paint import themes
+from monitor.dashboard.paint import themes, wording
 from monitor.dashboard.paint.ascii import AsciiFilter
 from monitor.dashboard.paint.health import Checkup
 from monitor.dashboard.paint.text import NARROW
@@ -272,6 +272,8 @@ class DashboardApp(App[None]):
         elsewhere = self._stream if self.backend.remote else None
         command = controls.pausing(self.state, elsewhere)
         if command is None:
+            over = self._stream.source if self._stream else ""
+            self.say(f"There is nothing to pause. {wording.ended(over)}")
             return
         if not elsewhere:
             self.state = self.state.ask_pause(paused=isinstance(command, Pause))

@@ -117,8 +117,7 @@ def _lost(session: Session) -> dict[str, Lost]:
         times.update(stream.segments_dropped)
         seconds.update({reason: samples / SAMPLE_RATE_HZ for reason, samples in stream.dropped.items()})
     for reason in dict.fromkeys([*times, *seconds]):
-        before = lost.get(reason, Lost())
-        most = Lost(times=max(before.times, times[reason]), seconds=max(before.seconds, seconds[reason]))
+        most = lost.get(reason, Lost()).raised_to(Lost(times=times[reason], seconds=seconds[reason]))
         if most != Lost():
             lost[reason] = most
     return lost

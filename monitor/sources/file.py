@@ -51,6 +51,11 @@ class FileSource:
     async def __aexit__(self, *exc_info: object) -> None:
         self._audio.close()
 
+    def hold(self, *, held: bool) -> bool:
+        """See `Source`: it goes on where it was."""
+        self._pace.hold(held=held)
+        return True
+
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         """See `Source`."""
         position = lost = 0

@@ -75,6 +75,10 @@ class MicrophoneSource:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await in_thread(self._close)
 
+    def hold(self, *, held: bool) -> bool:  # noqa: ARG002 - see `Source`
+        """See `Source`: people go on talking."""
+        return False
+
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         """See `Source`."""
         to_mono = ToMono16k(self._rate_hz, self._channels)  # ours alone: a thread that still closes must not keep it

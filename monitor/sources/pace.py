@@ -31,15 +31,35 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
         self._started: float | None = None
+        self._held_at: float | None = None
+        self._holds = 0
+        self._going = asyncio.Event()
+        self._going.set()
+
+    def hold(self, *, held: bool) -> None:
+        """Stands still, or goes on from where it stood."""
+        if held and self._held_at is None:
+            self._held_at = self._clock()
+            self._holds += 1
+            self._going.clear()
+        elif not held and self._held_at is not None:
+            if self._started is not None:
+                self._started += self._clock() - self._held_at
+            self._held_at = None
+            self._going.set()
 
     def position(self) -> float:
         """Samples that are due by now; infinite at "max"."""
-        now = self._clock()
+        now = self._clock() if self._held_at is None else self._held_at
         if self._started is None:
             self._started = now
         return math.inf if self._rate_hz == math.inf else (now - self._started) * self._rate_hz
 
     async def wait_until(self, position: int) -> None:
-        """Returns when that many samples are due; lets others run in any case."""
-        early = position - self.position()
-        await self._sleep(early / self._rate_hz if early > 0 else 0)
+        """Returns when that many samples are due and it is not held; lets others run in any case."""
+        while True:
+            await self._going.wait()
+            holds, early = self._holds, position - self.position()
+            await self._sleep(early / self._rate_hz if early > 0 else 0)
+            if self._holds == holds:  # else it was held meanwhile, and they are due later
+                return

@@ -32,8 +32,8 @@ class Source(Protocol):
     Attributes:
         name: For people and events: `mic:USB Audio`, `file:talk.wav`, `stdin`.
         label: What the user calls it; None: nothing.
-        realtime: True if sound keeps coming whether or not it is taken, so that overload must drop; False if the
-            consumer may make the source wait.
+        realtime: True if sound keeps coming whether or not the model keeps up, so that overload must drop; False if
+            the consumer may make the source wait.
         notices: What the user should be told, one line each; grows while the source runs.
     """
 
@@ -51,6 +51,12 @@ class Source(Protocol):
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Closes the source."""
+
+    def hold(self, *, held: bool) -> bool:
+        """Someone pauses listening, or goes on; whether it stands still meanwhile, where no block is taken.
+
+        A file does, and loses nothing. A microphone cannot, nor can others whose sound may be live: it is let go by.
+        """
 
     def blocks(self) -> AsyncIterator[AudioBlock]:
         """Yields the sound until it ends.

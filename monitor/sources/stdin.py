@@ -57,6 +57,10 @@ class StdinSource:
     async def __aexit__(self, *exc_info: object) -> None:
         pass
 
+    def hold(self, *, held: bool) -> bool:  # noqa: ARG002 - see `Source`
+        """See `Source`: the sender may be live, except at speed "max"."""
+        return not self.realtime
+
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         """See `Source`.
 

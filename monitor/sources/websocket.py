@@ -66,6 +66,10 @@ class WebSocketSource:
         if self._owns_server:
             await self.server.__aexit__(*exc_info)
 
+    def hold(self, *, held: bool) -> bool:  # noqa: ARG002 - see `Source`
+        """See `Source`: clients are live, except at speed "max"."""
+        return not self.realtime
+
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         """See `Source`."""
         self._pace.position()

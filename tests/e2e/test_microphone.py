@@ -7,6 +7,12 @@ import time
 import pytest
 
 from core.distribution import js_divergence
+from core.wire.events import Event, UtteranceEvent
+from monitor.dashboard.paint.troubles import troubles
+from monitor.dashboard.state.view_model import DashboardState
+from monitor.export.page import page
+from monitor.export.session import Spool
+from monitor.recordings.tape import Tape
 from tests.patience import PATIENCE_S, wait_until
 from tests.program import SAMPLE, run, running
 from tests.pulse import pulse, start_pulse
@@ -87,15 +93,18 @@ def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(measure
     events = tmp_path / "events.jsonl"
     words = ("run", "--source", "mic", "--headless", "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}")
 
-    def streams_heard() -> set[str]:
-        return {event["stream"] for event in map(json.loads, events.read_text().splitlines()) if "utterance" in event}
+    def told() -> list[dict]:
+        return [json.loads(line) for line in events.read_text().splitlines()]
+
+    def heard() -> list[dict]:
+        return [event for event in told() if "utterance" in event]
 
     with (
         start_pulse() as pulse,
         running(*words, env=pulse.env | {"EMOTION_MONITOR_SOURCE__RETRY_S": "0.5"}, until="listening") as program,
     ):
         playing = pulse.play(SAMPLE)
-        wait_until(lambda: len(streams_heard()) == 1, "an utterance")
+        wait_until(heard, "an utterance")
         killed_s = time.monotonic()
         pulse.kill()
         program.wait_for("stopped delivering sound")
@@ -104,11 +113,62 @@ def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(measure
         pulse.revive()
         revived_s = time.monotonic()
         wait_until(lambda: pulse.listeners() == 1, "the program to listen again")
-        measured(healed_s=time.monotonic() - revived_s, lost="what was said meanwhile")
+        measured(healed_s=time.monotonic() - revived_s, lost="what was said meanwhile, counted")
         pulse.play(SAMPLE)
-        wait_until(lambda: len(streams_heard()) == 2, "an utterance of another stream")
+        wait_until(lambda: [event for event in told() if event.get("reason") == "absent"], "the gap")
+        before = len(heard())
+        wait_until(lambda: len(heard()) > before, "an utterance after it")
+        assert len({event["stream"] for event in heard()}) == 1
         program.end(15)
         assert program.process.returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.fault(7, "device of PulseAudio unloaded and loaded, ten times")
+def test_ten_replugs_of_a_microphone_are_one_stream_one_panel_and_one_plot(measured, tmp_path):
+    words = ("run", "--source", "mic", "--headless", "--model", "fake", "--mqtt", "off", "--record", str(tmp_path))
+
+    def recorded() -> list[Event]:
+        (path,) = tmp_path.glob("*.jsonl")
+        return [step.event for step in Tape(path).steps() if step.event is not None]
+
+    def utterances() -> list[UtteranceEvent]:
+        return [event for event in recorded() if isinstance(event, UtteranceEvent) and event.final]
+
+    def speak() -> None:
+        """Until one more utterance is read."""
+        before, playing = len(utterances()), pulse.play(SAMPLE)
+        wait_until(lambda: len(utterances()) > before, "an utterance")
+        playing.kill()
+        playing.wait()
+
+    with (
+        start_pulse() as pulse,
+        running(*words, env=pulse.env | {"EMOTION_MONITOR_SOURCE__RETRY_S": "0.1"}, until="listening to") as program,
+    ):
+        speak()
+        for times in range(1, 11):
+            pulse.unplug()
+            program.wait_for("stopped delivering sound", times)
+            pulse.plug_in()
+            program.wait_for("listening to", times + 1)
+        speak()
+        program.end(15)
+        assert program.process.returncode == 0
+    state, spool = DashboardState(), Spool(limit=None)
+    for event in recorded():
+        state = state.push(event, now_s=0.0)
+        spool.push(event)
+        assert len(state.streams) <= 1
+    (stream,) = spool.session().health.streams
+    gaps = [drop for drop in spool.session().drops if drop.reason == "absent"]
+    assert len(gaps) == 10
+    assert stream.dropped["absent"] == pytest.approx(sum(gap.end_s - gap.start_s for gap in gaps) * 16_000)
+    assert stream.adds_up
+    assert {event.stream for event in utterances()} == {stream.stream}
+    assert troubles(state, 0.0) == ()
+    assert page(spool.session()).count('<figure class="course">') == 1
+    measured(lost="what was said meanwhile, counted")
 
 
 def test_a_microphone_that_is_not_looked_for_ends_the_program():

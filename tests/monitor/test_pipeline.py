@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import soundfile
 
 from core.errors import AudioError, EmotionMonitorError, UsageError
 from core.settings import RecordSettings, Settings
@@ -36,14 +37,17 @@ from core.wire.events import (
     NoteEvent,
     SinkHealth,
     StateEvent,
+    StreamHealth,
     TokensEvent,
     UtteranceEvent,
     decode,
 )
 from monitor import pipeline as flow
+from monitor.dashboard.state.view_model import DashboardState
 from monitor.mqtt.messages import availability_of
 from monitor.pipeline import Pipeline
 from monitor.sinks.recording import RECORDING_SCHEMA, Recorder
+from monitor.sources.file import FileSource
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 from monitor.wire_time import epoch_s
@@ -62,12 +66,13 @@ class Clip:
         self,
         *,
         realtime: bool,
+        name: str = "clip",
         samples=SPEECH,
         fails_at: int | None = None,
         opens: bool = True,
         failure: Exception | None = None,
     ) -> None:
-        self.name = "clip"
+        self.name = name
         self.label: str | None = None
         self.is_open = False
         self._opens = opens
@@ -87,6 +92,9 @@ class Clip:
 
     async def __aexit__(self, *_):
         self.is_open = False
+
+    def hold(self, *, held: bool) -> bool:  # noqa: ARG002 - see `Source`
+        return not self.realtime
 
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         for start in range(0, len(self._samples), BLOCK):
@@ -209,6 +217,32 @@ async def test_a_pause_of_a_microphone_counts_what_was_said_meanwhile():
     assert memory.last.adds_up
 
 
+def cut(stream: StreamHealth) -> dict[str, object]:
+    """How a stream's sound was cut, whatever became of the utterances."""
+    names = ("captured", "silence", "segmented", "dropped", "segments")
+    return {name: getattr(stream, name) for name in names}
+
+
+@pytest.mark.parametrize("speed", [20.0, "max"])
+async def test_a_file_that_is_paused_waits_and_is_cut_as_without_a_pause(speed, tmp_path):
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, SPEECH[: 16_000 * 20], 16_000)  # a file of less than 30 s can come late, and loses nothing
+    memory, whole = Memory(), Memory()
+    await Pipeline(settings(), [FileSource(path, speed="max")], [whole]).run()
+    pipeline = Pipeline(settings(), [FileSource(path, speed=speed)], [memory])
+    run = asyncio.create_task(pipeline.run())
+    await until(lambda: pipeline.health().streams[0].captured > BLOCK, "sound")
+    await pipeline.execute(Pause())
+    assert memory.last.state == "paused"
+    here = pipeline.health().streams[0].captured
+    await asyncio.sleep(0.3)
+    assert pipeline.health().streams[0].captured == here
+    await pipeline.execute(Resume())
+    await run
+    assert cut(memory.last) == cut(whole.last)
+    assert memory.last.segments > 1
+
+
 async def test_a_pause_before_the_source_is_open_holds():
     memory = Memory()
     pipeline = Pipeline(settings("fake:load_s=0.5"), [Clip(realtime=True)], [memory])
@@ -266,6 +300,96 @@ async def test_every_event_of_a_source_carries_its_name_and_what_takes_its_place
     for kind in (UtteranceEvent, StateEvent, LevelEvent, TokensEvent):
         assert memory.of(kind)
         assert all(event.name == called[event.stream] for event in memory.of(kind))
+
+
+def seeking(**worker) -> Settings:
+    """Settings with which a microphone that vanished is looked for at once."""
+    plain = settings(**worker)
+    return replace(plain, source=replace(plain.source, retry_s=0.001))
+
+
+async def test_a_microphone_that_comes_and_goes_is_one_stream_with_gaps():
+    memory, clips = Memory(), []
+
+    async def open_source(spec: str) -> Clip:
+        assert spec == "mic:Desk"
+        clips.append(Clip(name=spec, realtime=True, fails_at=BLOCK * 40 if len(clips) < 10 else None))
+        return clips[-1]
+
+    pipeline = Pipeline(seeking(), [await open_source("mic:Desk")], [memory], open_source)
+    await pipeline.run()
+    (stream,) = memory.of(HealthEvent)[-1].streams
+    assert (stream.state, stream.adds_up, pipeline.errors) == ("ended", True, [])
+    assert not any(clip.is_open for clip in clips)
+    assert {event.stream for event in memory.of(UtteranceEvent)} == {stream.stream}
+    gaps = [event for event in memory.of(DropEvent) if event.reason == "absent"]
+    assert len(gaps) == len(memory.of(ErrorEvent)) == 10
+    assert stream.dropped["absent"] == sum(round((gap.end_s - gap.start_s) * 16_000) for gap in gaps) > 0
+    assert stream.captured == len(SPEECH) + 10 * BLOCK * 40 + stream.dropped["absent"]
+    order = [event.seq for event in memory.of(UtteranceEvent) if event.final]
+    assert order == list(range(1, len(order) + 1))
+    state = DashboardState()
+    for event in memory.events:
+        state = state.push(event, now_s=0.0)
+    assert len(state.streams) == 1
+    assert state.lost["absent"].times == 10
+
+
+async def test_a_microphone_that_is_away_while_listening_is_paused_comes_back_paused():
+    memory, away, back = Memory(), asyncio.Event(), Clip(name="mic:Desk", realtime=True)
+
+    async def open_source(_: str) -> Clip:
+        await away.wait()
+        return back
+
+    clip = Clip(name="mic:Desk", realtime=True, fails_at=BLOCK * 5)
+    pipeline = Pipeline(seeking(), [clip], [memory], open_source)
+    async with playing(pipeline):
+        await until(lambda: pipeline.health().streams[0].state == "failed", "that it is gone")
+        await pipeline.execute(Pause())
+        away.set()
+        await until(lambda: back.taken > IN_SPEECH, "sound")
+        assert pipeline.health().streams[0].state == "paused"
+    assert memory.last.dropped["paused"] >= BLOCK * IN_SPEECH
+    assert memory.last.adds_up
+
+
+async def test_another_microphone_takes_the_place_of_one_that_is_away():
+    memory, other = Memory(), Clip(name="mic:Headset", realtime=True)
+
+    async def open_source(spec: str) -> Clip:
+        if spec == "mic:Headset":
+            return other
+        msg = "it is not there"
+        raise UsageError(msg)
+
+    clip = Clip(name="mic:Desk", realtime=True, fails_at=BLOCK * 5)
+    pipeline = Pipeline(seeking(), [clip], [memory], open_source)
+    run = asyncio.create_task(pipeline.run())
+    await until(lambda: pipeline.health().streams[0].state == "failed", "that it is gone")
+    await pipeline.execute(SwitchSource(source="mic:Headset"))
+    await run
+    before, after = memory.of(HealthEvent)[-1].streams
+    assert (before.state, after.state, after.source) == ("ended", "ended", "mic:Headset")
+    assert before.dropped["absent"] > 0
+    assert before.adds_up
+    assert not pipeline.errors
+
+
+async def test_a_program_that_is_stopped_while_its_microphone_is_away_says_that_it_was():
+    memory = Memory()
+
+    async def open_source(_: str) -> Clip:
+        msg = "it is not there"
+        raise UsageError(msg)
+
+    clip = Clip(name="mic:Desk", realtime=True, fails_at=BLOCK * 5)
+    pipeline = Pipeline(seeking(), [clip], [memory], open_source)
+    async with playing(pipeline):
+        await until(lambda: pipeline.health().streams[0].state == "failed", "that it is gone")
+    assert (memory.last.state, memory.last.adds_up) == ("failed", True)
+    assert [event.reason for event in memory.of(DropEvent)][-1] == "absent"
+    assert len(pipeline.errors) == 1
 
 
 async def test_streams_that_are_over_do_not_pile_up_when_sources_are_switched():

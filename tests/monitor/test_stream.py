@@ -5,15 +5,26 @@ from itertools import chain
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.distribution import EmotionDistribution
 from core.model import Reading
 from core.settings import ModelSettings, Settings
 from core.sound.audio import read_audio
-from core.wire.events import Adaptation, LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent, timestamp
+from core.wire.events import (
+    Adaptation,
+    DropEvent,
+    LevelEvent,
+    ModelStamp,
+    StateEvent,
+    TokensEvent,
+    UtteranceEvent,
+    timestamp,
+)
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
-from monitor.stream import Stream
+from monitor.stream import Pushed, Stream
 from monitor.tuning import initial_tuning
 from tests.plugins.fake_model import FakeModel
 
@@ -74,6 +85,75 @@ def test_speech_is_over_at_once_when_the_speaker_is_gone_and_the_stream_goes_on(
     stream.end("ended", 0.0)
     assert stream.health().adds_up
     assert stream.health().captured == len(SPEECH)
+
+
+def kept(reasons: dict[str, int]) -> dict[str, float]:
+    """Losses in seconds, without those of the segmenter's own choice."""
+    return {reason: samples / 16_000 for reason, samples in reasons.items() if reason != "too_short"}
+
+
+def test_a_microphone_that_was_away_is_the_same_stream_with_a_gap_that_is_counted():
+    settings = Settings(model=ModelSettings(adapt_readings=True))
+    stream = Stream(stream="s1", source="mic:Desk", paced=True, settings=settings)
+    stream.open(1000.0)
+    stream.push(AudioBlock(SPEECH[: 16_000 * 3]), 5.0)
+    (before,) = stream.lose(7.0).jobs
+    assert before.utterance.final, "what was being said when it vanished is read"
+    assert (stream.health().state, stream.health().pending) == ("failed", 0)
+    (drop,) = stream.find(25.0).events
+    assert (drop.reason, drop.start_s, drop.end_s, drop.at) == ("absent", 3.0, 23.0, timestamp(1023.0))
+    assert stream.health().state == "listening"
+    after = stream.push(AudioBlock(SPEECH), 35.0).jobs[-1]
+    stamp = ModelStamp(name="m", sha256="", prompt="single", readout="seq_logprob")
+    reading = Reading(distribution=anger(0.6))
+    heard = [stream.read(job, reading, stamp, started_s=0, now_s=0, read_at=0)[0] for job in (before, after)]
+    assert heard[1].start_s > 23.0
+    assert [event.started_at for event in heard] == [timestamp(1000.0 + event.start_s) for event in heard]
+    assert [event.adaptation.utterances for event in heard] == [0, 1], "it is the same voice and room"
+    assert heard[1].smoothed.anger == pytest.approx(heard[1].distribution.anger), "as after so long a silence"
+    assert kept(stream.health().dropped) == {"absent": 20.0}
+    assert stream.health().adds_up
+
+
+def test_a_microphone_that_is_not_back_at_the_end_was_away_until_then():
+    stream = Stream(stream="s1", source="mic:Desk", paced=True, settings=Settings())
+    stream.open(0.0)
+    stream.push(AudioBlock(SPEECH[:16_000]), 1.0)
+    stream.lose(2.0)
+    (drop,) = stream.end("failed", 11.0).events
+    assert (drop.reason, drop.end_s) == ("absent", 11.0)
+    assert stream.health().adds_up
+
+
+STEPS = st.lists(st.sampled_from(["push", "lose", "find", "pause", "wait", "resume"]), max_size=30)
+
+
+@settings(max_examples=40)
+@given(STEPS)
+def test_the_sums_hold_and_time_goes_on_through_gaps_and_pauses_in_any_order(steps):
+    stream, now_s, here = Stream(stream="s1", source="mic:Desk", paced=True, settings=Settings()), 0.0, True
+    stream.open(0.0)
+    told_s = 0.0
+    for step in [*steps, "end"]:
+        pushed = Pushed([], [])
+        if step == "push" and here:
+            now_s += 0.5
+            pushed = stream.push(AudioBlock(SPEECH[:8000]), now_s)
+        elif step == "lose" and here:
+            here, pushed = False, stream.lose(now_s)
+        elif step == "find" and not here:
+            now_s += 3.25
+            here, pushed = True, stream.find(now_s)
+        elif step in {"pause", "wait"}:
+            pushed = stream.pause(now_s, waits=step == "wait")
+        elif step == "resume":
+            pushed = stream.resume(now_s)
+        elif step == "end":
+            pushed = stream.end("ended", now_s)
+        told_s += sum(event.end_s - event.start_s for event in pushed.events if isinstance(event, DropEvent))
+        assert stream.health().adds_up
+    assert stream.position_s == pytest.approx(now_s)
+    assert told_s == pytest.approx(sum(kept(stream.health().dropped).values())), "every loss was told"
 
 
 def test_how_a_reading_came_about_follows_the_reading_of_a_whole_utterance_only():

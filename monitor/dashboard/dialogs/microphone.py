@@ -61,7 +61,7 @@ class MicrophoneDialog(Dialog):
         if source is None:
             self.dismiss(None)
             return
-        several = len([stream for stream in self.state.streams if stream.state not in {"ended", "failed"}]) > 1
+        several = len(self.state.going) > 1
         self.dismiss(SwitchSource(source=source, stream=self._stream.stream if self._stream and several else None))
 
 

@@ -19,7 +19,7 @@ from monitor.dashboard.paint.troubles import Trouble
 from monitor.dashboard.state.latencies import Wait
 from monitor.dashboard.state.view_model import DashboardState, Stream, one_line
 from monitor.label import labelled
-from monitor.losses import EXPECTED, Lost, reason_words
+from monitor.losses import ABSENT, EXPECTED, Lost, reason_words
 from monitor.percentile import percentile
 
 LABEL_WIDTH = 12
@@ -39,6 +39,7 @@ LOST = {
     "overload": "the model could not keep up: fewer sources, or a smaller model (d)",
     "too_late": "the model was late: it was restarting, or is too slow (d: a smaller one)",
     "overflow": "the computer was too busy to listen: close other programs",
+    ABSENT: "it was unplugged, or its sound server had ended; it is listened to again once it is back",
     "shutdown": "the program was stopped first",
 }
 """Why sound got no reading, and what to do."""

@@ -10,12 +10,12 @@ from core.wire.events import SinkHealth, WorkerHealth
 from monitor.dashboard.paint import wording
 from monitor.dashboard.state.view_model import DashboardState, Stream, one_line
 from monitor.label import labelled
-from monitor.losses import EXPECTED, reason_words
+from monitor.losses import ABSENT, EXPECTED, reason_words
 
+HEALED = EXPECTED | {ABSENT}
+"""Reasons of losses that are no trouble afterwards: while a microphone is away, that is one."""
 RECENT_S = 30.0
 """Sound that was lost so long ago is no trouble any more; its sum stays on the health screen."""
-MUTED_S = 3.0
-"""Digital silence of a microphone for so long means that it is switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +69,10 @@ def _worker_trouble(worker: WorkerHealth) -> Iterator[Trouble]:
 
 
 def _stream_troubles(state: DashboardState, stream: Stream, now_s: float) -> Iterator[Trouble]:
-    name, level = stream.label, stream.level
-    microphone = stream.source.startswith("mic")
+    """Of what has ended nothing is wrong any more."""
+    name = stream.label
     if stream.state == "failed":
+        microphone = stream.source.startswith("mic")
         gone = "The microphone is gone" if microphone else "The sound has broken off"
         todo = "q quits; then start again." if state.ended else "The other sources go on; start again to bring it back."
         if state.is_awaited(stream):
@@ -79,19 +80,26 @@ def _stream_troubles(state: DashboardState, stream: Stream, now_s: float) -> Ite
         yield Trouble(
             about=name, what=gone, todo=f"Plug it in. {todo}" if microphone else todo, detail=stream.trouble or ""
         )
-    elif state.is_paused(stream):
-        return
-    elif stream.sound_stopped(now_s):
+    elif stream.state == "listening" and not state.is_paused(stream):
+        yield from _sound_troubles(stream, now_s)
+        yield from _losses(stream)
+
+
+def _sound_troubles(stream: Stream, now_s: float) -> Iterator[Trouble]:
+    name, level = stream.label, stream.level
+    microphone = stream.source.startswith("mic")
+    if stream.sound_stopped(now_s):
         yield Trouble(
             about=name,
             what=f"No sound has come for {wording.duration(stream.sound_age_s(now_s))}",
             todo="Is it plugged in? m: another one." if microphone else "Is whoever sends it still there?",
         )
-    elif microphone and level and level.silent_s >= MUTED_S:
+    elif microphone and level and level.seems_muted:
         yield Trouble(
             about=name,
             what="The microphone gives no sound at all",
-            todo="Is it muted? m: another one.",
+            todo=f"{'It is muted, or lets only speech through.' if level.sounded else 'Is it muted?'} m: another one.",
+            grave=not level.sounded,
         )
     elif level and level.clipping:
         yield Trouble(
@@ -100,8 +108,6 @@ def _stream_troubles(state: DashboardState, stream: Stream, now_s: float) -> Ite
             todo="Lower the input level, or speak from further away.",
             grave=False,
         )
-    if not state.ended:
-        yield from _losses(stream)
 
 
 LOSSES = {
@@ -118,7 +124,7 @@ def _losses(stream: Stream) -> Iterator[Trouble]:
     for loss in reversed(stream.past.losses):
         if stream.past.now_s - loss.end_s >= RECENT_S:
             break
-        if loss.reason not in EXPECTED:
+        if loss.reason not in HEALED:
             seconds[loss.reason] = seconds.get(loss.reason, 0.0) + loss.end_s - loss.start_s
     for reason, lost_s in seconds.items():
         what, todo = LOSSES.get(reason, (f"Not read ({reason_words(reason)})", "What comes next is read."))

@@ -7,7 +7,7 @@ from core.verdict import agreement, verdict
 from core.wire.events import SinkHealth, WorkerHealth
 from monitor.dashboard.state.rows import Heard, LostRow
 from monitor.dashboard.state.view_model import DashboardState, Stream
-from monitor.losses import EXPECTED, Lost, reason_words
+from monitor.losses import ABSENT, EXPECTED, Lost, reason_words
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 MINUS = "\N{MINUS SIGN}"
@@ -39,7 +39,7 @@ NO_READING = {
 """The model's reason for no reading, in words, and what to do."""
 NO_READING_HINT = "No guess is shown. The next utterance is read anew."
 
-CONTINUOUS = frozenset({"overflow", "paused"})
+CONTINUOUS = frozenset({"overflow", "paused", ABSENT})
 """Reasons that are told in seconds, not in times."""
 
 ABOUT = (

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from core.distribution import EmotionDistribution
 from core.verdict import Worth
 from core.wire.events import Adaptation
+from monitor.losses import ABSENT
 
 HISTORY_LIMIT = 500
 """Rows of history kept; older ones are forgotten."""
@@ -84,11 +85,11 @@ def with_reading(history: tuple[Row, ...], row: ReadingRow) -> tuple[Row, ...]:
 
 
 def with_loss(history: tuple[Row, ...], row: LostRow) -> tuple[Row, ...]:
-    """The history after one more loss."""
+    """The history after one more loss; each gap of a microphone has a row of its own."""
     for index in range(len(history) - 1, -1, -1):
         known = history[index]
         if known.stream == row.stream:
-            if not isinstance(known, LostRow) or known.reason != row.reason:
+            if not isinstance(known, LostRow) or known.reason != row.reason or row.reason == ABSENT:
                 break
             row = replace(known, length_s=known.length_s + row.length_s, times=known.times + 1)
             return (*history[:index], row, *history[index + 1 :])

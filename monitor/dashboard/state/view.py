@@ -37,7 +37,7 @@ class View:
     """What is looked at. By default: the newest utterance, and the present."""
 
     stream: str | None = None
-    """The stream of the timeline; None: the first."""
+    """The stream of the timeline, while it goes on or its past is looked at; None: the first."""
     chosen: Key | None = None
     """The row under the cursor; None: the newest, whichever that is."""
     zoom: int = 2
@@ -54,8 +54,10 @@ class View:
         return ZOOMS_S[self.zoom]
 
     def shown(self, state: DashboardState) -> Stream | None:
-        """The stream of the timeline."""
-        named = (stream for stream in state.streams if stream.stream == self.stream)
+        """The stream of the timeline: who looks at the present sees one that goes on."""
+        looks_back = self.chosen is not None or self.end_s is not None
+        among = state.streams if looks_back else state.present
+        named = (stream for stream in among if stream.stream == self.stream)
         return next(named, state.present[0] if state.streams else None)
 
     def row(self, state: DashboardState) -> int:
@@ -112,10 +114,15 @@ class View:
         return replace(self, end_s=None if end_s >= now_s else end_s)
 
     def turning(self, state: DashboardState) -> Self:
-        """The view with the next stream on the timeline."""
-        names = [stream.stream for stream in state.streams]
+        """The view with the next stream on the timeline; of one that has ended while another goes on, the end."""
         shown = self.shown(state)
-        return replace(self, stream=names[(names.index(shown.stream) + 1) % len(names)]) if shown else self
+        if shown is None:
+            return self
+        following = state.streams[(state.streams.index(shown) + 1) % len(state.streams)]
+        end_s = self.end_s if shown in state.present else None
+        if following not in state.present:
+            end_s = following.past.now_s
+        return replace(self, stream=following.stream, end_s=end_s)
 
     def revealing(self, state: DashboardState, shown: int) -> Self:
         """The view scrolled just so far that the chosen row is in sight, of `shown` columns."""

@@ -30,7 +30,7 @@ from monitor.dashboard.state.past import Past, possible
 from monitor.dashboard.state.rows import Heard, LostRow, ReadingRow, Row, with_loss, with_reading
 from monitor.dashboard.state.tokens import Tokens
 from monitor.dashboard.state.voicing import Voicing
-from monitor.losses import Lost
+from monitor.losses import ABSENT, Lost
 
 STREAM_LIMIT = 8
 """Streams kept; beyond it the one that was silent longest is forgotten, or while all go on, a new one not taken in."""
@@ -64,7 +64,10 @@ class Stream:
     state: str = "listening"
     level: Level | None = None
     heard: Heard | None = None
-    lost: dict[str, Lost] = field(default_factory=dict)
+    told: dict[str, Lost] = field(default_factory=dict)
+    """Losses by reason, as drop events told of them."""
+    counted: dict[str, Lost] = field(default_factory=dict)
+    """The same, as the stream itself counted them since its start: some are told late, or never."""
     trouble: str | None = None
     """The latest error of this stream, in one line."""
     touched_s: float = 0.0
@@ -77,6 +80,12 @@ class Stream:
     def label(self) -> str:
         """What it is called."""
         return self.name or self.source
+
+    @property
+    def lost(self) -> dict[str, Lost]:
+        """What got no reading, by reason. The two counts are of the same sound, so that they are never added."""
+        reasons = dict.fromkeys((*self.told, *self.counted))
+        return {name: self.told.get(name, Lost()).raised_to(self.counted.get(name, Lost())) for name in reasons}
 
     def sound_age_s(self, now_s: float) -> float:
         """Seconds since sound arrived last; 0 before any did."""
@@ -176,8 +185,14 @@ class DashboardState:
     @property
     def ended(self) -> bool:
         """Whether no stream will deliver anything any more."""
-        over = (stream.state in {"ended", "failed"} and not self.is_awaited(stream) for stream in self.streams)
-        return bool(self.streams) and all(over)
+        return bool(self.streams) and not self.going
+
+    @property
+    def going(self) -> tuple[Stream, ...]:
+        """Streams that deliver sound, or may again."""
+        return tuple(
+            stream for stream in self.streams if stream.state not in {"ended", "failed"} or self.is_awaited(stream)
+        )
 
     @property
     def present(self) -> tuple[Stream, ...]:
@@ -286,13 +301,16 @@ class DashboardState:
             return self
         stream = self._stream(event)
         reason = _bounded(one_line(event.reason), stream.lost)
-        before = stream.lost.get(reason, Lost())
+        before = stream.told.get(reason, Lost())
         length_s = max(event.end_s - event.start_s, 0.0)
-        counted = Lost(times=before.times + 1, seconds=before.seconds + length_s)
+        told = Lost(times=before.times + 1, seconds=before.seconds + length_s)
         past = stream.past.hear_drop(replace(event, reason=reason))
-        stream = replace(stream, lost={**stream.lost, reason: counted}, past=past)
+        stream = replace(stream, told={**stream.told, reason: told}, past=past)
         row = LostRow(stream=event.stream, reason=reason, start_s=event.start_s, length_s=length_s)
-        return replace(self._with_stream(stream, now_s), history=with_loss(self.history, row))
+        state = replace(self._with_stream(stream, now_s), history=with_loss(self.history, row))
+        if reason != ABSENT:
+            return state
+        return state.say(f"{stream.label} was away: what was said meanwhile was not heard.", now_s)
 
     def _push_remark(self, event: ErrorEvent | NoteEvent | TokensEvent, now_s: float) -> Self:
         if isinstance(event, ErrorEvent):
@@ -325,7 +343,9 @@ class DashboardState:
             if stream not in state.streams and len(state.streams) >= STREAM_LIMIT:
                 continue  # it takes its place when something is heard of it
             known = replace(
-                stream, source=one_line(health.source), state=health.state, lost=_merged(stream.lost, health)
+                _with_state(stream, health.state, now_s),
+                source=one_line(health.source),
+                counted=_counted(health, stream.told),
             )
             state = state._with_stream(known, stream.touched_s if stream in state.streams else now_s)  # noqa: SLF001
         return state
@@ -347,18 +367,25 @@ def _hear_level(stream: Stream, event: LevelEvent, now_s: float) -> Stream:
     )
 
 
-def _merged(lost: dict[str, Lost], health: StreamHealth) -> dict[str, Lost]:
-    """Drop events seen so far, raised to what the stream itself counted since its start."""
-    merged = dict(lost)
-    for reason, times in health.segments_dropped.items():
-        name = _bounded(one_line(reason), merged)
-        before = merged.get(name, Lost())
-        merged[name] = replace(before, times=max(before.times, times))
-    for reason, samples in health.dropped.items():
-        name = _bounded(one_line(reason), merged)
-        before = merged.get(name, Lost())
-        merged[name] = replace(before, seconds=max(before.seconds, samples / SAMPLE_RATE_HZ))
-    return {reason: count for reason, count in merged.items() if count.times or count.seconds}
+def _with_state(stream: Stream, state: str, now_s: float) -> Stream:
+    """The stream in a state of its health; one that listens again is not to blame for the silence until now."""
+    level = stream.level
+    if level is not None and state == "listening" and stream.state in {"paused", "failed"}:
+        level = replace(level, received_s=now_s)
+    return replace(stream, state=state, level=level)
+
+
+def _counted(health: StreamHealth, told: dict[str, Lost]) -> dict[str, Lost]:
+    """What a stream counted, by reason; of both counts together no more than REASON_LIMIT and `other`."""
+    counted: dict[str, Lost] = {}
+    for reason in dict.fromkeys((*health.segments_dropped, *health.dropped)):
+        name = _bounded(one_line(reason), {**told, **counted})
+        before = counted.get(name, Lost())
+        counted[name] = Lost(
+            times=before.times + health.segments_dropped.get(reason, 0),
+            seconds=before.seconds + health.dropped.get(reason, 0) / SAMPLE_RATE_HZ,
+        )
+    return {reason: count for reason, count in counted.items() if count != Lost()}
 
 
 def _bounded(reason: str, known: dict[str, Lost]) -> str:

@@ -32,7 +32,7 @@ class StreamPanel(Vertical):
     def show(self, state: DashboardState, stream: Stream, density: Density, now_s: float, number: str) -> None:
         """Shows the stream as it is now, under its number where there are several."""
         title = f"{number} {stream.label}".strip()
-        word = "paused" if state.is_paused(stream) else stream.state
+        word = "paused" if state.is_paused(stream) else "away" if state.is_awaited(stream) else stream.state
         self._frame(title, word, density)
         instead = wording.standing(state, stream, now_s)
         if instead is None and stream.level:

@@ -57,6 +57,8 @@ class Scene:
         """Whether the present is in sight."""
         if self.view.end_s is None:
             return self.now
+        if self.view.end_s >= self.past.now_s:
+            return "it has ended"
         return f"{wording.duration(self.past.now_s - self.view.end_s)} behind"
 
     @property

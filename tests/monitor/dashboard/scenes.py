@@ -253,9 +253,24 @@ def muted() -> Script:
     """The microphone is switched off."""
     script = Script()
     script.health()
-    script.talk(count=5)
     for number in range(50):
-        script.level(24.0 + number / 10, rms=-120.0)
+        script.level(number / 10, rms=-120.0)
+    return script
+
+
+def replugged(times: int = 1) -> Script:
+    """A microphone was pulled out and plugged in again, some seconds each time."""
+    script = Script()
+    script.health()
+    script.talk(count=3)
+    for number in range(times):
+        gone_s = 16.0 + 8 * number
+        script.level(gone_s)
+        script.error("source", "microphone Desk microphone stopped delivering sound", "unplugged?", stream="s1")
+        script.health(state="failed")
+        script.drop(gone_s, gone_s + 5.0, "absent")
+        script.health()
+        script.level(gone_s + 5.1)
     return script
 
 
@@ -401,7 +416,7 @@ SCENES: dict[str, Callable[[], Script]] = {
     for scene in (
         starting, listening, speaking, interim, clear, stranger, uncalibrated,
         mixed, unclear, no_reading, paused, file_ended, source_failed,
-        microphone_awaited, switched,
+        microphone_awaited, switched, replugged,
         broker_lost, worker_restarting, overload, error, two_microphones, explained,
         answer_position, busy_hour, tuned, recording, half_voiced,
         one_source_failed, worker_failed, broker_refuses, outbox_full, disk_full, overflow, muted, clipping,

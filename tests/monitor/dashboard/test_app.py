@@ -99,10 +99,11 @@ async def test_a_key_pauses_and_the_same_key_goes_on(key):
         assert "PAUSED" not in driven.text
 
 
-async def test_what_has_ended_cannot_be_paused():
+async def test_what_has_ended_cannot_be_paused_and_that_is_said():
     async with running(scenes.events("file_ended")) as driven:
         await driven.press("p")
         assert driven.commands == []
+        assert "There is nothing to pause. The file has ended; q quits." in driven.text
 
 
 @pytest.mark.parametrize("key", ["question_mark", "f1"])

@@ -8,6 +8,7 @@ from core.wire.events import Event
 from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.timeline import RICH
 from monitor.dashboard.widgets.history import HistoryRows
+from monitor.dashboard.widgets.panel import StreamPanel
 from monitor.dashboard.widgets.timeline import Timeline
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, running, settle
@@ -185,6 +186,21 @@ async def test_losses_in_sight_are_named_with_their_reason_and_count():
         assert f"too much speech at once {wording.TIMES}3" in driven.app.query_one(Timeline).border_subtitle
     async with running(scenes.events("paused"), SMALL) as driven:
         assert f"{RICH.lost} paused   " in timeline(driven)[0]
+
+
+async def test_ten_replugs_of_a_microphone_leave_one_panel_and_no_trouble():
+    async with running([], DESIGN) as driven:
+        for event in scenes.replugged(times=10).events:
+            driven.app.post_event(event)
+            assert len(driven.app.state.present) == 1
+        await settle(driven.pilot)
+        assert len(driven.app.query(StreamPanel)) == 1
+        assert "mic:Desk microphone · listening" in driven.text
+        assert f"{RICH.lost} microphone away {wording.TIMES}10" in driven.app.query_one(Timeline).border_subtitle
+        assert len(timeline(driven)[-2].split(RICH.lost * 5)) == 10 + 1
+        assert "not read: microphone away 50.0 s" in driven.text
+        assert "all is well" in driven.text
+        assert "was away" in driven.text.splitlines()[-2]
 
 
 async def test_a_narrow_timeline_still_says_whether_it_is_live():

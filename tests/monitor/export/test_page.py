@@ -12,7 +12,8 @@ from core.distribution import EMOTIONS
 from monitor.export import plots
 from monitor.export.page import page
 from monitor.export.session import Session, Span
-from tests.monitor.export.sessions import hour, session
+from tests.monitor.dashboard import scenes
+from tests.monitor.export.sessions import gathered, hour, session
 
 VOID = {"meta", "path", "rect"}
 
@@ -50,6 +51,13 @@ def read(text):
 
 def words(text):
     return " ".join("".join(read(text).said).split())
+
+
+def test_a_microphone_that_comes_and_goes_is_one_plot_with_gaps():
+    made = page(gathered(scenes.replugged(times=10).events))
+    assert made.count('<figure class="course">') == 1
+    assert made.count('class="lost"') == 10 + 1  # and one in the legend
+    assert "microphone away 10 times, 50.0 s" in words(made)
 
 
 def test_it_says_when_where_how_long_and_with_what():

@@ -1,5 +1,6 @@
 """A file that is played."""
 
+import asyncio
 import time
 
 import numpy as np
@@ -88,6 +89,24 @@ async def test_a_consumer_that_is_late_for_the_end_still_gets_the_last_thirty_se
         rest = [block async for block in blocks]
     assert np.array_equal(sound(rest), read_audio(talk)[-30 * 16_000 :])
     assert rest[0].lost == (TALK_S - 30) * 16_000 - 320
+
+
+async def test_a_file_that_is_paused_waits_however_long_and_loses_nothing(talk):
+    clock = HandClock()
+    async with FileSource(talk, pace=Pace(1.0, clock=clock.now, sleep=clock.sleep)) as source:
+        blocks = source.blocks()
+        heard = [await anext(blocks) for _ in range(100)]
+        assert source.hold(held=True)
+        following = asyncio.ensure_future(anext(blocks))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not following.done()
+        clock.now_s += 10_000
+        source.hold(held=False)
+        heard += [await following, *[block async for block in blocks]]
+    assert np.array_equal(sound(heard), read_audio(talk))
+    assert all(block.lost == 0 for block in heard)
+    assert clock.now_s == pytest.approx(10_000 + TALK_S)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

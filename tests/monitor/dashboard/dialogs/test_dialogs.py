@@ -125,6 +125,12 @@ async def test_where_there_are_several_streams_that_of_the_timeline_is_switched(
         assert driven.commands == [SwitchSource(source="mic", stream="s2")]
 
 
+async def test_a_microphone_that_is_away_is_a_stream_that_can_be_meant():
+    async with tuned(scene="one_source_failed") as driven:
+        await driven.press("s", "m", "home", "enter")
+        assert driven.commands == [SwitchSource(source="mic", stream="s2")]
+
+
 async def test_no_microphone_and_no_sound_system_are_said():
     async with tuned(find=list) as driven:
         await driven.press("m")

@@ -1,5 +1,6 @@
 """What is wrong, in words, and what to do."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,18 @@ from monitor.dashboard.state.view_model import SILENT_SOURCE_S, DashboardState
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import SMALL, running, seen
 
-WELL = ("starting", "listening", "speaking", "interim", "clear", "mixed", "no_reading", "paused", "file_ended")
+WELL = (
+    "starting",
+    "listening",
+    "speaking",
+    "interim",
+    "clear",
+    "mixed",
+    "no_reading",
+    "paused",
+    "file_ended",
+    "replugged",
+)
 
 
 def found(name: str, now_s: float = 0.0) -> tuple[Trouble, ...]:
@@ -100,6 +112,39 @@ def test_a_loss_of_long_ago_is_no_trouble_any_more():
     script.level(40.0 + RECENT_S)
     assert troubles(state, 0.0)
     assert troubles(state.push(script.events[0], now_s=0.0), 0.0) == ()
+
+
+def after(scene: str, change: Callable[[scenes.Script], None]) -> DashboardState:
+    """What is known after a scene and what is added to it."""
+    script = scenes.SCENES[scene]()
+    change(script)
+    state = DashboardState()
+    for event in script.events:
+        state = state.push(event, now_s=0.0)
+    return state
+
+
+def test_a_microphone_that_fell_silent_after_speech_may_be_gated_and_hinders_no_reading():
+    def fall_silent(script: scenes.Script) -> None:
+        for second in range(32):
+            script.level(60.0 + second, rms=-120.0)
+
+    (trouble,) = troubles(after("clear", fall_silent), 0.0)
+    assert trouble.what == "The microphone gives no sound at all"
+    assert trouble.todo.startswith("It is muted, or lets only speech through.")
+    assert not trouble.grave
+
+
+@pytest.mark.parametrize("scene", ["clipping", "overload"])
+def test_what_has_ended_takes_its_troubles_along(scene: str):
+    def end_while_another_goes_on(script: scenes.Script) -> None:
+        script.sources = {**script.sources, "s2": "mic:Headset"}
+        script.level(1.0, stream="s2")
+        script.health()
+        script.streams(s1="ended")
+
+    assert troubles(after(scene, lambda _: None), 0.0)
+    assert troubles(after(scene, end_while_another_goes_on), 0.0) == ()
 
 
 def test_what_stops_readings_comes_before_what_does_not():

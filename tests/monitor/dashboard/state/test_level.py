@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from core.wire.events import LevelEvent
-from monitor.dashboard.state.level import CLIP_HOLD_S, Level, hear
+from monitor.dashboard.state.level import CLIP_HOLD_S, MUTED_LATER_S, MUTED_S, Level, hear
 
 
 def event(at_s: float, rms: float = -40.0, **more: object) -> LevelEvent:
@@ -27,6 +27,34 @@ def test_digital_silence_is_timed_and_any_sound_ends_it():
     assert level is not None
     assert level.silent_s == 5.0
     assert hear(level, event(6.0, rms=-80.0), 0.0).silent_s == 0.0
+
+
+def seems_muted(*stretches: tuple[float, float]) -> bool:
+    """After so many seconds at each of these levels."""
+    level, at_s = None, 0.0
+    for duration_s, rms in stretches:
+        for _ in range(round(duration_s / 0.1)):
+            level, at_s = hear(level, event(at_s, rms), 0.0), at_s + 0.1
+    assert level is not None
+    return level.seems_muted
+
+
+def test_a_microphone_that_never_gave_sound_seems_muted_soon():
+    assert not seems_muted((MUTED_S - 0.5, -120.0))
+    assert seems_muted((MUTED_S + 0.5, -120.0))
+
+
+def test_a_noise_gate_that_shuts_after_speech_does_not_seem_muted():
+    assert not seems_muted((2.0, -30.0), (MUTED_LATER_S - 0.5, -120.0))
+    assert seems_muted((2.0, -30.0), (MUTED_LATER_S + 0.5, -120.0))
+
+
+def test_once_sound_came_back_by_itself_no_silence_seems_muted():
+    assert not seems_muted((2.0, -30.0), (MUTED_S + 0.5, -120.0), (1.0, -30.0), (5 * MUTED_LATER_S, -120.0))
+
+
+def test_zeros_of_a_device_that_is_being_opened_are_no_gate():
+    assert seems_muted((0.5, -120.0), (2.0, -60.0), (MUTED_LATER_S + 0.5, -120.0))
 
 
 def test_a_clock_that_goes_back_begins_anew():

@@ -73,6 +73,36 @@ def test_the_next_stream_goes_round():
     assert View().turning(DashboardState()) == View()
 
 
+def ended(*names: str) -> DashboardState:
+    """The talk, when some of its streams have ended."""
+    script = Script(sources={"s1": "mic:Desk", "s2": "mic:Headset"})
+    script.health()
+    script.streams(**dict.fromkeys(names, "ended"))
+    return talk().push(script.events[-1], now_s=0.0)
+
+
+def shown(view: View, state: DashboardState) -> str:
+    stream = view.shown(state)
+    assert stream is not None
+    return stream.stream
+
+
+def test_who_looks_at_the_present_sees_a_stream_that_goes_on():
+    view = View().choosing(talk(), 0)
+    assert shown(view, talk()) == "s2"
+    assert shown(view, ended("s2")) == "s1"
+    assert shown(view, ended("s1", "s2")) == "s2"
+
+
+def test_what_a_stream_that_has_ended_heard_can_still_be_looked_at():
+    state = ended("s2")
+    assert shown(View().choosing(state, 0, follow=False), state) == "s2"
+    second = View().turning(state)
+    assert (shown(second, state), second.end_s) == ("s2", 45.0)
+    first = second.turning(state)
+    assert (shown(first, state), first.end_s) == ("s1", None)
+
+
 def test_a_chosen_row_is_revealed_and_the_newest_leaves_the_timeline_live():
     state = talk()
     oldest = View(zoom=0).choosing(state, 4).revealing(state, 40)

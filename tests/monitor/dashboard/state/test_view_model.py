@@ -146,6 +146,43 @@ def test_health_raises_the_losses_to_what_the_stream_counted_itself():
     assert lost["overflow"].seconds == pytest.approx(0.5)
 
 
+def test_a_pause_that_health_told_of_while_it_lasted_is_counted_once():
+    script = Script()
+    for state, samples in (("paused", 16_000), ("paused", 5 * 16_000)):
+        script.health(state=state)
+        health = script.events[-1]
+        assert isinstance(health, HealthEvent)
+        script.events[-1] = replace(health, streams=(replace(health.streams[0], dropped={"paused": samples}),))
+    assert seen(script).lost["paused"].seconds == 5.0
+    script.drop(0.0, 5.4, "paused")
+    assert seen(script).lost["paused"].seconds == pytest.approx(5.4)
+    script.drop(7.0, 8.0, "paused")
+    assert seen(script).lost["paused"].seconds == pytest.approx(6.4)
+
+
+def test_a_microphone_that_comes_and_goes_is_one_stream_that_listens():
+    state = seen(scenes.replugged(times=10), now_s=1.0)
+    stream = only(state)
+    assert (stream.state, state.present, state.ended) == ("listening", (stream,), False)
+    assert stream.lost["absent"].seconds == pytest.approx(10 * 5.0)
+    assert [loss.reason for loss in stream.past.losses] == ["absent"] * 10
+    assert [row.length_s for row in state.history if isinstance(row, LostRow)] == [5.0] * 10
+    notice = state.current_notice(1.0)
+    assert notice is not None
+    assert (notice.grave, "was away" in notice.text) == (False, True)
+
+
+@pytest.mark.parametrize("before", ["paused", "failed"])
+def test_one_that_listens_again_is_not_to_blame_for_the_silence_until_then(before: str):
+    state = seen(scenes.listening(), now_s=10.0)
+    for health in (before, "listening"):
+        script = Script()
+        script.health(state=health)
+        state = state.push(script.events[-1], now_s=99.0)
+    assert not only(state).sound_stopped(99.0)
+    assert only(state).sound_stopped(99.1 + view_model.SILENT_SOURCE_S)
+
+
 def test_a_pause_shows_at_once_and_then_as_the_health_event_says():
     script = Script()
     script.health()
