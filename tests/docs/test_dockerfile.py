@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,15 @@ def test_what_is_copied_is_enough_to_build_the_program_from(tmp_path):
     for name in copied():
         there = ROOT / name
         if there.is_dir():
-            shutil.copytree(there, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            ignore = shutil.ignore_patterns("__pycache__", ".*")
+            shutil.copytree(there, tmp_path / name, ignore=ignore, symlinks=True)  # as a container's builder does
         else:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
             shutil.copy(there, tmp_path / name)
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist")]
     subprocess.run([*build, str(tmp_path)], check=True, capture_output=True)
-    assert list((tmp_path / "dist").glob("*.whl"))
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    assert "core/default.toml" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_it_runs_as_nobody_special_and_keeps_readings_out_of_its_log():

@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -86,8 +87,8 @@ def plain(text: str) -> str:
 def terminal() -> Iterator[Callable[..., Terminal]]:
     made: list[Terminal] = []
 
-    def start(*arguments: str, **size: int) -> Terminal:
-        made.append(Terminal(*arguments, **size))
+    def start(*arguments: str, **options: Any) -> Terminal:
+        made.append(Terminal(*arguments, **options))
         return made[-1]
 
     yield start
@@ -107,11 +108,15 @@ def test_a_person_sees_readings_and_leaves_with_q(terminal):
 
 
 def test_whoever_leaves_is_told_what_was_heard_and_where_it_is(terminal, tmp_path):
-    screen = terminal(*PLAY, "--speed", "max", "--record", str(tmp_path), columns=200)
+    screen = terminal(*PLAY, "--speed", "max", columns=200, env={"XDG_DATA_HOME": str(tmp_path)})
     screen.until("has ended")
+    screen.press("r")
+    screen.until(f"Recording {tmp_path}")
+    screen.press("r")
+    screen.until(f"Recorded {tmp_path}")
     screen.press("q")
     assert screen.end() == 0
-    (recording,) = tmp_path.iterdir()
+    (recording,) = (tmp_path / "emotion-monitor" / "recordings").iterdir()
     _, _, after = screen.sent.partition(LEAVES_ALTERNATE_SCREEN)
     lines = [line.removeprefix("emotion-monitor: ") for line in plain(after).splitlines()]
     assert "8 utterances, 40 s of speech; 8 readings" in lines
