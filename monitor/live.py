@@ -29,6 +29,7 @@ from monitor.sources.opening import open_source, tell_apart
 from monitor.sources.portaudio import in_thread
 from monitor.sources.source import Source
 from monitor.systemd import ServiceNotices
+from monitor.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from monitor.dashboard import DashboardApp
@@ -110,7 +111,7 @@ async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[
             return await _open_microphone(spec, consent)
 
         notices = stack.enter_context(ServiceNotices(settings.worker))
-        on_health = [notices.tell]
+        on_health = [notices.tell, Upkeep().tell]
         if settings.metrics.port:
             from monitor.metrics import MetricsServer
 

@@ -1,11 +1,19 @@
 """What is installed is what was promised, and starting it costs little."""
 
+import itertools
 import subprocess
 import sys
+import tomllib
+import warnings
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
+import platformdirs
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[1]
 MINI = ("config.json", "model.safetensors", "tokenizer.json", "MODEL_CARD.md", "LICENSE")
@@ -39,6 +47,37 @@ def test_the_wheel_carries_the_embedded_model_the_sample_the_schemas_and_the_typ
 
 def test_the_wheel_carries_the_documented_settings_as_a_file_of_its_own(wheel):
     assert wheel.read("core/default.toml") == (REPOSITORY / "config" / "default.toml").read_bytes()
+
+
+def required() -> dict[str, SpecifierSet]:
+    """Libraries that pyproject.toml names, those of extras included, and the versions of them that will do."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    named = map(Requirement, lines)
+    return {canonicalize_name(each.name): each.specifier for each in named}
+
+
+def test_every_pin_is_a_version_that_will_do():
+    pins = [line.partition("#")[0].strip() for line in (REPOSITORY / "constraints.txt").read_text().splitlines()]
+    pinned = {canonicalize_name(name): pin for name, _, pin in (line.partition("==") for line in pins if line)}
+    wanted = required()
+    assert {name for name, pin in pinned.items() if name in wanted and pin not in wanted[name]} == set()
+    assert "platformdirs" in pinned
+
+
+def test_no_platformdirs_that_trusts_a_runtime_folder_of_somebody_else_will_do():
+    will_do = required()["platformdirs"]
+    assert not [before for before in ("4.3.8", "4.11.0", "4.11.99") if before in will_do]
+    assert version("platformdirs") in will_do
+
+
+def test_a_runtime_folder_that_may_be_somebody_elses_is_not_used(tmp_path, monkeypatch):
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    (tmp_path / "ours").symlink_to(tmp_path / "theirs")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "ours"))
+    with warnings.catch_warnings(action="ignore"):  # it says that it looks elsewhere
+        folder = platformdirs.user_runtime_path("emotion-monitor")
+    assert tmp_path not in folder.resolve().parents
 
 
 IMPORTED = """

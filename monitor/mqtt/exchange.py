@@ -5,18 +5,22 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from core.errors import BrokerError
 from monitor.clock import steady_s
 from monitor.mqtt.connection import Connection, Publication, PublishRefusedError
 from monitor.mqtt.incoming import Commands
 from monitor.mqtt.messages import Message, Topics, availability_message, claim_message
 from monitor.mqtt.outgoing import Entry, Outgoing
 from monitor.mqtt.tenure import Tenure
+from monitor.mqtt.tolerance import TRIES, Tolerance
 
 logger = logging.getLogger(__name__)
 
 WINDOW = 20
 """Publications in flight; as many as brokers take from a client unless told otherwise. Of one that takes fewer, some of
 them wait in the client."""
+LIVES_S = 1.0
+"""A connection that has lasted so long, and has nothing left to answer, lives."""
 OBJECT_S = 1.0
 """Time that another monitor of the same name has to say that it is there."""
 
@@ -25,7 +29,8 @@ class Exchange:
     """Uses one connection after the other: claims the node, publishes what waits, and listens.
 
     On each connection, in this order: subscribe, claim the node, what is retained in the order it was first pushed,
-    what has queued up. Several publications are in flight at once; the broker gets them in order.
+    what has queued up. Several publications are in flight at once; the broker gets them in order. One that may be what
+    ended the connections before is in flight by itself, see `Tolerance`.
 
     Args:
         topics: Of the node.
@@ -45,6 +50,7 @@ class Exchange:
         self._outgoing = outgoing
         self._tenure = tenure
         self._commands = commands
+        self._tolerance = Tolerance()
         self._unanswered: asyncio.Queue[tuple[Entry, Publication]]
         self._wake = asyncio.Event()
         self._established: Connection | None = None
@@ -94,6 +100,7 @@ class Exchange:
             BrokerError: The connection is lost.
         """
         self._outgoing.restore()
+        self._tolerance.begin()
         self._unanswered = asyncio.Queue(WINDOW - 2)  # beside the one looked at and the one about to be put in
         self.refused.clear()
         self.is_serving = True
@@ -105,8 +112,12 @@ class Exchange:
             self.is_serving = False
             self._established = None
             await _end(tasks)
-        for task in done:
-            task.result()
+        try:
+            for task in done:
+                task.result()
+        except BrokerError:
+            self._tolerance.lose()
+            raise
         if self._tenure.yields:
             await self._withdraw(connection)
 
@@ -119,7 +130,7 @@ class Exchange:
             now = steady_s()
             entry = self._outgoing.next(now)
             if entry is not None:
-                await self._unanswered.put((entry, connection.send(entry.message, now)))
+                await self._send(entry, connection)
             elif self._finishing:
                 break
             else:
@@ -127,6 +138,20 @@ class Exchange:
         await self._unanswered.join()
         await self._withdraw(connection)
         await connection.publish(availability_message("offline", self._topics), steady_s())
+
+    async def _send(self, entry: Entry, connection: Connection) -> None:
+        size = entry.message.size
+        if self._tolerance.refuses(size):
+            self._refuse(entry, PublishRefusedError(_why_too_large(entry.message, self._tolerance), reason="too large"))
+            return
+        is_doubtful = self._tolerance.doubts(size)
+        if is_doubtful:
+            await self._unanswered.join()
+            await asyncio.sleep(LIVES_S)
+        self._tolerance.send(size)
+        await self._unanswered.put((entry, connection.send(entry.message, steady_s())))
+        if is_doubtful:
+            await self._unanswered.join()
 
     async def _take_node(self, connection: Connection) -> None:
         for topic in (self._topics.availability, self._topics.claim):
@@ -156,16 +181,20 @@ class Exchange:
     async def _settle(self) -> None:
         while True:
             entry, publication = await self._unanswered.get()
-            topic = entry.message.topic
             try:
                 await publication.acknowledged()
             except PublishRefusedError as error:
-                self._outgoing.refuse(entry, error.reason)
-                self._note_refusal(topic, error)
+                self._tolerance.settle(entry.message.size, taken=False)
+                self._refuse(entry, error)
             else:
+                self._tolerance.settle(entry.message.size, taken=True)
                 self._outgoing.acknowledge(entry)
-                self.refused.pop(topic, None)
+                self.refused.pop(entry.message.topic, None)
             self._unanswered.task_done()
+
+    def _refuse(self, entry: Entry, error: PublishRefusedError) -> None:
+        self._outgoing.refuse(entry, error.reason)
+        self._note_refusal(entry.message.topic, error)
 
     def _note_refusal(self, topic: str, error: PublishRefusedError) -> None:
         if topic not in self.refused:
@@ -213,6 +242,13 @@ class Exchange:
     def _repeat_availability(self) -> None:
         self._outgoing.repeat(self._topics.availability)
         self._wake.set()
+
+
+def _why_too_large(message: Message, tolerance: Tolerance) -> str:
+    return (
+        f"{message.topic!r} cannot be published: {message.size} bytes; {TRIES} times in a row the broker has ended the"
+        f" connection at a message of {tolerance.too_large} bytes, larger than any that it took"
+    )
 
 
 async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:

@@ -58,6 +58,11 @@ class Message:
         """Of the payload: JSON, or plain text."""
         return "application/json" if self.payload.startswith(b"{") else "text/plain"
 
+    @property
+    def size(self) -> int:
+        """Bytes of topic and payload, which are nearly all of its packet."""
+        return len(self.topic.encode(errors="replace")) + len(self.payload)
+
     def remaining_s(self, now: float) -> int | None:
         """Message expiry interval, in whole seconds, if it is published `now`; None for ever, 0 when it is void."""
         if self.valid_until is None:

@@ -78,7 +78,7 @@ class Outgoing:
         self._last += 1
         entry = Entry(self._last, message)
         self._queue.append(entry)
-        self._size += _size(entry)
+        self._size += entry.message.size
         if self._store is not None:
             self._store.put(entry)
         self._keep_bounds()
@@ -87,7 +87,7 @@ class Outgoing:
         """Takes what an earlier run has left in the store; it goes first."""
         entries = sorted(entries, key=lambda entry: entry.seq)
         self._queue.extendleft(reversed(entries))
-        self._size += sum(map(_size, entries))
+        self._size += sum(entry.message.size for entry in entries)
         self._last = max(self._last, *(entry.seq for entry in entries), 0)
         self._keep_bounds()
 
@@ -171,10 +171,6 @@ class Outgoing:
         self._done(entry)
 
     def _done(self, entry: Entry) -> None:
-        self._size -= _size(entry)
+        self._size -= entry.message.size
         if self._store is not None:
             self._store.remove(entry.seq)
-
-
-def _size(entry: Entry) -> int:
-    return len(entry.message.topic) + len(entry.message.payload)

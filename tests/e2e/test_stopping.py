@@ -15,8 +15,11 @@ import pytest
 import soundfile
 
 from core.sound.audio import read_audio
+from tests.mosquitto import make_mosquitto, mosquitto, need_mosquitto_sub, subscribe
 from tests.patience import PATIENCE_S, wait_until
 from tests.program import SAMPLE, command, environment, long_talk, run, running
+
+__all__ = ["make_mosquitto", "mosquitto", "need_mosquitto_sub", "subscribe"]
 
 PLAY = ("run", "--source", f"file:{SAMPLE}", "--speed", "1", "--headless")
 LEVELS = {"EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "utterance,level"}
@@ -156,3 +159,20 @@ def test_a_run_that_ends_while_the_model_fails_on_everything_fails(tmp_path):
 def test_one_standard_stream_is_not_given_twice():
     assert run("run", "--source", "stdin", "--source", "stdin", "--headless").code == 2
     assert run(*PLAY, "--sink", "jsonl", "--sink", "jsonl").code == 2
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGHUP])
+def test_no_reading_stays_on_the_broker_and_the_node_is_offline(signal_number, mosquitto, subscribe):
+    early = subscribe(mosquitto.port)
+    node = {"EMOTION_MONITOR_MQTT__NODE": "desk"}
+    with running(*play(), "--speed", "8", "--model", "fake", "--mqtt", mosquitto.url, env=node) as program:
+        early.until("a reading", lambda received: any(each.topic.endswith("/state") for each in received))
+        program.end(signal_number)
+        assert program.process.returncode == 0
+    late = subscribe(mosquitto.port)
+    late.until("what is retained", lambda _: late.payloads("desk/availability") != [])
+    assert late.payloads("desk/availability") == ["offline"]
+    assert late.payloads("/state") == []
+    early.until("the end", lambda _: early.payloads("desk/availability")[-1:] == ["offline"])
+    assert early.payloads("/state")[-1] == "", "cleared by the node itself"

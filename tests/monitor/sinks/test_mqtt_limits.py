@@ -7,12 +7,15 @@ import pytest
 from core.wire.events import decode
 from monitor.mqtt.connection import Connector
 from monitor.mqtt.messages import Message
-from tests.monitor.sinks.publishing import arrives, mqtt, numbers, until_state
+from tests.monitor.sinks.publishing import arrives, distinct, mqtt, numbers, until_state
 from tests.mosquitto import Wire
 from tests.patience import until
 from tests.sample_events import error, level, state, utterance
 
 pytestmark = pytest.mark.system
+
+REFUSES_MQTT5 = b"\x20\x02\x00\x01"
+"""CONNACK of a broker that knows MQTT 3.1.1 only."""
 
 
 async def test_what_is_too_large_for_the_broker_is_counted_named_and_skipped_and_the_rest_goes_on(
@@ -36,6 +39,69 @@ async def test_what_is_too_large_for_the_broker_is_counted_named_and_skipped_and
     await arrives(subscriber, 2, "/availability")
     assert numbers(subscriber.received) == [1, 3]
     assert subscriber.payloads("/availability") == ["online", "offline"], "one connection was enough"
+
+
+async def test_what_is_too_large_for_a_broker_without_words_for_it_is_counted_named_and_skipped(
+    make_mosquitto, subscribe, caplog, monkeypatch
+):
+    monkeypatch.setattr("monitor.mqtt.exchange.LIVES_S", 0.05)
+    broker = make_mosquitto("max_packet_size 2000")
+    subscriber = subscribe(broker.port)
+    async with Wire(broker.port, refuse_mqtt5=REFUSES_MQTT5) as wire, mqtt(wire.address) as sink:
+        await sink.send(utterance(1))
+        await sink.send(utterance(2, transcript="x" * 5000))
+        await sink.send(utterance(3))
+        await arrives(subscriber, 2, "/utterance")
+        await until(lambda: sink.health().queued == 0)
+        await sink.send(utterance(4, transcript="x" * 6000))
+        await sink.send(utterance(5))
+        await arrives(subscriber, 3, "/utterance")
+        report = sink.health()
+        assert report.dropped == 2
+        assert report.detail.endswith("lost: 2 too large")
+        assert "'emotion/desk/s1/utterance' cannot be published: 5" in caplog.text
+        assert "3 times in a row the broker has ended the connection at a message of 5" in caplog.text
+        connections = wire.connections
+        await sink.send(utterance(6))
+        await arrives(subscriber, 4, "/utterance")
+        assert wire.connections == connections, "it does not loop"
+    assert distinct(subscriber.received) == [1, 3, 5, 6]
+
+
+async def test_a_retained_message_that_is_too_large_for_such_a_broker_keeps_nothing_else_away(
+    make_mosquitto, subscribe, monkeypatch
+):
+    monkeypatch.setattr("monitor.mqtt.exchange.LIVES_S", 0.05)
+    broker = make_mosquitto("max_packet_size 2000")
+    subscriber = subscribe(broker.port)
+    retained = Message(topic="homeassistant/config", payload=b"{" + b" " * 2000 + b"}", retain=True)
+    async with (
+        Wire(broker.port, refuse_mqtt5=REFUSES_MQTT5) as wire,
+        mqtt(wire.address, greetings=[retained]) as sink,
+    ):
+        await sink.send(utterance(1))
+        await arrives(subscriber, 1, "/utterance")
+        await until_state(sink, "degraded")
+        assert "'homeassistant/config' cannot be published: 2022 bytes" in sink.health().detail
+    assert distinct(subscriber.received) == [1]
+
+
+async def test_a_network_that_fails_again_and_again_loses_no_large_message(make_mosquitto, subscribe, monkeypatch):
+    monkeypatch.setattr("monitor.mqtt.exchange.LIVES_S", 0.2)
+    broker = make_mosquitto()
+    subscriber = subscribe(broker.port)
+    async with Wire(broker.port) as wire, mqtt(wire.address) as sink:
+        await until_state(sink, "ok")
+        wire.swallow_answers()
+        await sink.send(utterance(1, transcript="x" * 5000))
+        for connection in range(2, 6):
+            await wire.cut()
+            wire.swallow_answers(swallow=False)
+            await wire.mend()
+            await until(lambda number=connection: wire.connections >= number)
+            await asyncio.sleep(0.02)  # shorter than a connection has to live until the message is tried
+        await arrives(subscriber, 1, "/utterance")
+        assert sink.health().dropped == 0
 
 
 async def test_the_largest_packet_that_the_broker_takes_arrives(make_mosquitto, subscribe):
