@@ -157,6 +157,9 @@ class ModelSettings:
     ltu-as-mini learned it."""
     transcript: bool = False
     """Show what was said; the model may use a transcript either way, if its folder names a transcriber."""
+    transcriber: Literal["auto", "off"] = "auto"
+    """auto: the model is given the words that the transcriber of its folder hears, if it names one; off: never, which
+    is quicker and another reading."""
     explain: bool = False
     """Let the model write its answer out for tokens events, of whole utterances only, where the read-out does not need
     it. ltu-as-mini on one CPU core takes 3 ms longer for a word (single) and 18 to 28 ms for percentages (ambiguous);

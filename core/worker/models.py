@@ -86,5 +86,6 @@ def _read_model(folder: Path, settings: ModelSettings, *, threads: int, max_batc
         abstain=settings.abstain,
         adapt=settings.adapt,
         neutral_odds=settings.neutral_odds,
+        transcribe=settings.transcriber == "auto",
         max_batch=max_batch,
     )
