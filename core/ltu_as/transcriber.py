@@ -18,7 +18,7 @@ from core.errors import ModelError
 from core.json_file import read_json
 from core.ltu_as.checkpoint import shards_of
 from core.ltu_as.dictation import Dictation
-from core.ltu_as.features import INT16_SCALE
+from core.ltu_as.features import HALF_MINUTE_SAMPLES, INT16_SCALE, half_minute
 from core.ltu_as.graphs import Graphs
 from core.ltu_as.whisper_passes import WhisperPasses
 from core.model import SAMPLE_RATE_HZ
@@ -33,7 +33,6 @@ _FALLBACK = {
 }
 """OpenAI's defaults: greedy, and warmer where the result repeats itself or is unlikely."""
 
-_WINDOW_SAMPLES = 30 * SAMPLE_RATE_HZ
 _THANKS = re.compile("|".join(
     re.escape(form + end)
     for end in (".", "!", "")
@@ -88,8 +87,7 @@ class Transcriber:
     @torch.inference_mode()
     def make_ready(self) -> None:
         """Captures what is run in fixed shapes, so that no sound has to wait for it."""
-        inputs = self._inputs(np.zeros(SAMPLE_RATE_HZ, np.float32))
-        self._dictation.take(inputs.input_features.to(self._device, self._dtype))
+        self._dictation.take(self._half_minute(np.zeros(SAMPLE_RATE_HZ, np.float32)))
 
     @torch.inference_mode()
     def transcribe(self, waveform: NDArray[np.int16] | NDArray[np.float32]) -> str:
@@ -97,20 +95,23 @@ class Transcriber:
         if not len(waveform):
             return ""
         samples = waveform / np.float32(INT16_SCALE) if waveform.dtype == np.int16 else waveform
-        inputs = self._inputs(samples)
-        mel = inputs.input_features.to(self._device, self._dtype)
         ids = None
-        if len(samples) <= _WINDOW_SAMPLES and self._dictation.able:
+        if len(samples) <= HALF_MINUTE_SAMPLES and self._dictation.able:
+            mel = self._half_minute(samples)
             (ids,), states = self._dictation.take(mel)
             self._heard.note(mel, states)
         if ids is None:
-            ids = self._generated(mel, inputs.attention_mask.to(self._device))
+            ids = self._generated(samples)
         text = self._tokenizer.decode([i for i in ids if i < self._end_of_text])
         return remove_thanks_for_watching(text.lstrip())
 
-    def _inputs(self, samples: NDArray[Any]) -> Any:
-        long = len(samples) > _WINDOW_SAMPLES
-        return self._extractor(
+    def _half_minute(self, samples: NDArray[Any]) -> Tensor:
+        return half_minute(samples, self._extractor.feature_size)[None].to(self._device, self._dtype)
+
+    def _generated(self, samples: NDArray[Any]) -> list[int]:
+        """The token ids that transformers finds, with all its attempts and windows."""
+        long = len(samples) > HALF_MINUTE_SAMPLES
+        inputs = self._extractor(
             samples,
             sampling_rate=SAMPLE_RATE_HZ,
             return_tensors="pt",
@@ -118,13 +119,15 @@ class Transcriber:
             padding="longest" if long else "max_length",
             return_attention_mask=True,
         )
-
-    def _generated(self, mel: Tensor, attention_mask: Tensor) -> list[int]:
-        """The token ids that transformers finds, with all its attempts and windows."""
         gpus = [] if self._device == "cpu" else [self._device]
         with torch.random.fork_rng(devices=gpus):  # warmer attempts draw tokens
             torch.manual_seed(0)
-            ids: Tensor = self._model.generate(mel, attention_mask=attention_mask, **_FALLBACK, **self._task)
+            ids: Tensor = self._model.generate(
+                inputs.input_features.to(self._device, self._dtype),
+                attention_mask=inputs.attention_mask.to(self._device),
+                **_FALLBACK,
+                **self._task,
+            )
         return ids[0].tolist()
 
 
