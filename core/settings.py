@@ -165,6 +165,9 @@ class ModelSettings:
     deterministic: bool = False
     """Read every utterance by itself, whatever worker.max_batch is, and with kernels of torch that give the same digits
     every time: the last digits of a reading then do not depend on who else spoke. For papers; slower on a GPU."""
+    transcriber: Literal["auto", "off"] = "auto"
+    """auto: the model is given the words that the transcriber of its folder hears, if it names one; off: never, which
+    is quicker and another reading."""
     explain: bool = False
     """Let the model write its answer out for tokens events, of whole utterances only, where the read-out does not need
     it. ltu-as-mini on one CPU core takes 3 ms longer for a word (single) and 18 to 28 ms for percentages (ambiguous);

@@ -1,7 +1,7 @@
 """Sound to features: log-mel spectrogram, Whisper encoder, and the mean over short stretches of time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -24,6 +24,9 @@ N_FFT = 400
 MIN_SAMPLES = N_FFT // 2 + 1
 """The spectrogram reflects half a window at each end, so it needs more samples than that."""
 INT16_SCALE = 32_768.0
+HALF_MINUTE_SAMPLES = 30 * SAMPLE_RATE_HZ
+_SILENCE_SAMPLES = 4 * N_FFT
+"""Beyond these a spectrogram knows nothing of the sound any more."""
 GRAPHED_BATCH = 4
 """Windows that a graph is worth it for; more keep a GPU busy as they are."""
 
@@ -110,6 +113,16 @@ def log_mel(waveform: NDArray[np.int16] | NDArray[np.float32], n_mels: int = 80)
     log_spectrum = mel.clamp(min=1e-10).log10()
     log_spectrum = torch.maximum(log_spectrum, log_spectrum.max() - 8.0)
     return (log_spectrum + 4.0) / 4.0
+
+
+def half_minute(waveform: NDArray[np.int16] | NDArray[np.float32], n_mels: int = 80) -> Tensor:
+    """What a whole Whisper hears of at most 30 s: [n_mels, 3000], the sound followed by silence.
+
+    As transformers' feature extractor gives it, which transforms the silence too.
+    """
+    silence = min(_SILENCE_SAMPLES, HALF_MINUTE_SAMPLES - len(waveform))
+    mel = log_mel(np.pad(waveform, (0, silence)), n_mels)
+    return nn.functional.pad(mel, (0, HALF_MINUTE_SAMPLES // HOP_LENGTH - mel.shape[1]), value=float(mel.min()))
 
 
 def windows_of(waveform: NDArray[np.int16] | NDArray[np.float32], audio: AudioConfig, n_mels: int = 80) -> list[Tensor]:
@@ -202,15 +215,18 @@ class WhisperFeatures(nn.Module):
         means, deviations = [], []
         for layer in self.layers:
             hidden = layer(hidden, None)
-            frames = self._by_token(hidden.to(pooled_dtype or dtype))
-            means.append(torch.stack([part.mean(1, dtype=torch.float32).to(part.dtype) for part in frames], dim=1))
+            rounded = hidden.to(pooled_dtype or dtype)
+            means.append(self._by_token(rounded, lambda part: part.mean(1, dtype=torch.float32).to(part.dtype)))
             if self.deviation:
-                deviations.append(torch.stack([part.float().std(1, unbiased=False) for part in frames], dim=1))
+                deviations.append(self._by_token(rounded, lambda part: part.float().std(1, unbiased=False)))
         return torch.stack([layer.float() for layer in (*means, *deviations)], dim=1)
 
-    def _by_token(self, hidden: Tensor) -> tuple[Tensor, ...]:
-        """[B, frames, d_model] shared out evenly among as few tokens as hold them."""
-        return hidden.tensor_split(-(-hidden.shape[1] // self.pool), dim=1)
+    def _by_token(self, hidden: Tensor, pooled: Callable[[Tensor], Tensor]) -> Tensor:
+        """[B, frames, d_model] shared out evenly among as few tokens as hold them, each pooled."""
+        tokens = -(-hidden.shape[1] // self.pool)
+        if hidden.shape[1] % tokens == 0:  # all at once: on a GPU every part by itself costs a kernel
+            return pooled(hidden.reshape(-1, hidden.shape[1] // tokens, hidden.shape[2])).view(len(hidden), tokens, -1)
+        return torch.stack([pooled(part) for part in hidden.tensor_split(tokens, dim=1)], dim=1)
 
 
 def encode_together(

@@ -38,9 +38,10 @@ class Graphs:
 
     def __init__(self, *, most: int = MOST) -> None:
         self._most = most
-        self._recordings: dict[Hashable, _Recording] = {}
+        self._recordings: dict[tuple[Hashable, ...], _Recording] = {}
         self._pool: Any = None
         self._refused = False
+        self._memory: Tensor | None = None
 
     def run(self, name: Hashable, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """The function's result, which the next run of any function overwrites: use it before, or copy it.
@@ -64,9 +65,20 @@ class Graphs:
         recording.replay()
         return recording.output
 
-    def forget(self) -> None:
-        """Lets all graphs go: memory that they read has moved."""
-        self._recordings.clear()
+    def memory(self, shape: torch.Size, like: Tensor) -> Tensor:
+        """Memory of one shape for functions to work on; all shapes share the same, so one is in use at a time.
+
+        It moves when a shape larger than all before is asked for, and with it all graphs are forgotten.
+        """
+        if self._memory is None or len(self._memory) < shape.numel():
+            self._recordings.clear()
+            self._memory = None  # before the larger one is asked for
+            self._memory = like.new_zeros(shape.numel())
+        return self._memory[: shape.numel()].view(shape)
+
+    def knows(self, name: Hashable) -> bool:
+        """Whether anything of that name was captured."""
+        return any(key[0] == name for key in self._recordings)
 
     @property
     def shapes(self) -> int:

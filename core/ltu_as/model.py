@@ -146,7 +146,7 @@ class LTUAS(nn.Module):
             msg = "adapters have to be merged before graphs are used"
             raise ValueError(msg)
         self._graphs = Graphs()
-        self._graphed = GraphedPasses(self.llama, self._graphs, buckets or Buckets())
+        self._graphed = GraphedPasses(self.llama, buckets or Buckets())
 
     def shapes_of(self, prompt: str, max_batch: int) -> list[tuple[int, str | None]]:
         """Batches and transcripts with which a prompt comes in every shape of `use_graphs`; the plain one always."""

@@ -5,7 +5,7 @@ be no part of a CUDA graph.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -19,7 +19,6 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMS
 from core.ltu_as.graphs import Graphs
 
 _WITH_MASK = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-"""The kernels on a GPU that take a mask, and that every batch gets alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +125,7 @@ class Passes:
             query, key, value = self._heads(number, layer, self._norm(layer.input_layernorm, hidden))
             query, key = _turn(query, *turned), _turn(key, *turned)
             if cache is not None:
-                key, value = _cached(key, value, cache[number], slots)
+                key, value = cached(key, value, cache[number], slots)
             heard = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
             hidden = hidden + layer.self_attn.o_proj(heard.transpose(1, 2).flatten(2))
             hidden = hidden + self._mlp(number, layer, self._norm(layer.post_attention_layernorm, hidden))
@@ -156,18 +155,18 @@ class GraphedPasses(Passes):
 
     Args:
         llama: The language model, merged.
-        graphs: What runs them.
         buckets: The shapes.
+
+    Attributes:
+        graphs: What runs them.
     """
 
-    def __init__(self, llama: LlamaForCausalLM, graphs: Graphs, buckets: Buckets = _BUCKETS) -> None:
+    def __init__(self, llama: LlamaForCausalLM, buckets: Buckets = _BUCKETS) -> None:
         super().__init__(llama)
         self.buckets = buckets
+        self.graphs = Graphs()
         self.most_width = buckets.widths[-1]
-        self._graphs = graphs
-        self._storage: Tensor | None = None
         self._at: tuple[int, int] = (0, 0)
-        self._ready: set[tuple[int, int]] = set()
         layers = [cast("LlamaDecoderLayer", layer) for layer in llama.model.layers]
         self._qkv = [_joined(each.self_attn.q_proj, each.self_attn.k_proj, each.self_attn.v_proj) for each in layers]
         self._gate_up = [_joined(each.mlp.gate_proj, each.mlp.up_proj) for each in layers]
@@ -189,15 +188,14 @@ class GraphedPasses(Passes):
         batch, length, _ = embeds.shape
         self._at = batch, self.capacity_of(length, room)
         cache = self._cache(embeds)
-        if room and self._at not in self._ready:
-            self._ready.add(self._at)
+        if room and not self.graphs.knows(("on", self._at)):
             self._make_ready(embeds, position_ids)
 
         def prompt(embeds: Tensor, mask: Tensor, position_ids: Tensor) -> Tensor:
             cache[..., length:, :].zero_()  # what an earlier prompt left: no mask hides what is not finite
             return self._masked(embeds, mask, position_ids, cache, None)
 
-        return self._graphs.run(("prompt", self._at), prompt, embeds, _additive(mask, embeds), position_ids)
+        return self.graphs.run(("prompt", self._at), prompt, embeds, additive(mask, embeds), position_ids)
 
     def read_on(self, embeds: Tensor, mask: Tensor, position_ids: Tensor, slots: Tensor) -> Tensor:  # noqa: D102
         cache = self._cache(embeds)
@@ -205,7 +203,7 @@ class GraphedPasses(Passes):
         def on(embeds: Tensor, mask: Tensor, position_ids: Tensor, slots: Tensor) -> Tensor:
             return self._masked(embeds, mask, position_ids, cache, slots)
 
-        return self._graphs.run(("on", self._at), on, embeds, _additive(mask, embeds), position_ids, slots)
+        return self.graphs.run(("on", self._at), on, embeds, additive(mask, embeds), position_ids, slots)
 
     def _make_ready(self, embeds: Tensor, position_ids: Tensor) -> None:
         """Captures whatever may follow a prompt with its first one, so that no later utterance has to wait for it."""
@@ -218,23 +216,17 @@ class GraphedPasses(Passes):
     def _masked(
         self, embeds: Tensor, mask: Tensor, position_ids: Tensor, cache: Tensor, slots: Tensor | None
     ) -> Tensor:
-        with sdpa_kernel(_WITH_MASK) if embeds.is_cuda else nullcontext():
+        with kernels_with_mask(embeds):
             return self._stack(embeds, mask, position_ids, cache, slots)
 
     def _cache(self, embeds: Tensor) -> Tensor:
-        """The cache at the size in use, of the memory that the largest so far took."""
-        shape = self._shape(*self._at)
-        needed = shape.numel()
-        if self._storage is None or len(self._storage) < needed:
-            self._graphs.forget()
-            self._ready.clear()
-            self._storage = None  # before the larger one is asked for
-            self._storage = embeds.new_zeros(needed)
-        return self._storage[:needed].view(shape)
+        """The cache at the size in use."""
+        return self.graphs.memory(self._shape(*self._at), embeds)
 
     def _heads(self, number: int, layer: LlamaDecoderLayer, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         joined = functional.linear(normed, self._qkv[number])
-        query, key, value = joined.unflatten(-1, (3, -1, layer.self_attn.head_dim)).permute(2, 0, 3, 1, 4)
+        by_head = joined.unflatten(-1, (3, -1, layer.self_attn.head_dim))  # type: ignore[no-untyped-call]
+        query, key, value = by_head.permute(2, 0, 3, 1, 4)
         return query, key, value
 
     def _norm(self, norm: nn.Module, hidden: Tensor) -> Tensor:
@@ -247,11 +239,17 @@ class GraphedPasses(Passes):
         return cast("Tensor", layer.mlp.down_proj(functional.silu(gate) * up))
 
 
+def kernels_with_mask(like: Tensor) -> AbstractContextManager[None]:
+    """On a GPU, only the kernels of attention that take a mask, and treat all batches alike."""
+    return sdpa_kernel(_WITH_MASK) if like.is_cuda else nullcontext()
+
+
 def _joined(*linears: nn.Module) -> Tensor:
     """Their weights below each other; the layers' own become views of it, so that nothing is held twice."""
     weights = [cast("nn.Linear", linear).weight for linear in linears]
     joined = torch.cat([weight.detach() for weight in weights])
-    for weight, part in zip(weights, joined.split([len(weight) for weight in weights]), strict=True):
+    parts = joined.split([len(weight) for weight in weights])  # type: ignore[no-untyped-call]
+    for weight, part in zip(weights, parts, strict=True):
         weight.data = part
     return joined
 
@@ -262,7 +260,7 @@ def _turn(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return states * cos[:, None] + torch.cat((-second, first), dim=-1) * sin[:, None]
 
 
-def _cached(key: Tensor, value: Tensor, cache: Tensor, slots: Tensor | None) -> tuple[Tensor, Tensor]:
+def cached(key: Tensor, value: Tensor, cache: Tensor, slots: Tensor | None) -> tuple[Tensor, Tensor]:
     """Keeps keys and values, from the cache's beginning or at `slots`; gives those that can be looked at."""
     keys, values = cache
     if slots is None:
@@ -275,7 +273,7 @@ def _cached(key: Tensor, value: Tensor, cache: Tensor, slots: Tensor | None) -> 
     return keys, values
 
 
-def _additive(mask: Tensor, embeds: Tensor) -> Tensor:
+def additive(mask: Tensor, embeds: Tensor) -> Tensor:
     """0 where one may look, minus infinity elsewhere: kernels would make that of a boolean mask in every layer."""
     return torch.zeros(mask.shape, dtype=embeds.dtype, device=mask.device).masked_fill_(~mask, -torch.inf)
 

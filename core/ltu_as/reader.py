@@ -52,6 +52,7 @@ class LTUASReader:
         abstain: Give no reading where that file's thresholds say so.
         adapt: Use the anchors that readings are asked with, if the model is made for it.
         neutral_odds: See `EmotionDistribution.expecting`; None: what the calibration says, and without one 1.
+        transcribe: Give the model the words too, if the folder names a transcriber.
         max_batch: Utterances that will be read together at most; only then are larger shapes made ready.
 
     Raises:
@@ -77,6 +78,7 @@ class LTUASReader:
         abstain: bool = True,
         adapt: bool = True,
         neutral_odds: float | None = None,
+        transcribe: bool = True,
         max_batch: int = 1,
     ) -> None:
         if dtype is None:
@@ -100,12 +102,17 @@ class LTUASReader:
         if graphs and device != "cpu":
             self._model.use_graphs()
         self._transcriber = None
-        if config.transcriber is not None:
+        if config.transcriber is not None and transcribe:
             from core.ltu_as.transcriber import Transcriber  # transformers takes longer to import than torch
 
             self._transcriber = Transcriber(
-                folder / config.transcriber.folder, device=device, language=config.transcriber.language
+                folder / config.transcriber.folder,
+                device=device,
+                language=config.transcriber.language,
+                graphs=graphs and device != "cpu",
             )
+            if graphs and device != "cpu":
+                self._transcriber.make_ready()
         loaded = None
         if calibrate or abstain:
             loaded = load_calibration(folder, model_sha256=sha256, d_model=config.whisper.d_model)
@@ -117,6 +124,7 @@ class LTUASReader:
         self._neutral_odds = expected if neutral_odds is None else neutral_odds
         options: list[str] = [] if (pool, scope) == ("mean", "all") else [pool, scope]
         options += [] if self._neutral_odds == expected else [f"neutral_odds={self._neutral_odds:g}"]
+        options += ["no transcript"] if config.transcriber is not None and not transcribe else []
         options += ["verified"] if self._verified and not short else []
         self._stamp = ModelStamp(
             name=config.name,

@@ -9,13 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer as TextTokenizer
+from torch import Tensor
 from transformers import GenerationConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging as transformers_logging
 
 from core.errors import ModelError
 from core.json_file import read_json
 from core.ltu_as.checkpoint import shards_of
-from core.ltu_as.features import INT16_SCALE
+from core.ltu_as.dictation import Dictation
+from core.ltu_as.features import HALF_MINUTE_SAMPLES, INT16_SCALE, half_minute
+from core.ltu_as.graphs import Graphs
+from core.ltu_as.whisper_passes import WhisperPasses
 from core.model import SAMPLE_RATE_HZ
 
 _FALLBACK = {
@@ -28,7 +33,6 @@ _FALLBACK = {
 }
 """OpenAI's defaults: greedy, and warmer where the result repeats itself or is unlikely."""
 
-_WINDOW_SAMPLES = 30 * SAMPLE_RATE_HZ
 _THANKS = re.compile("|".join(
     re.escape(form + end)
     for end in (".", "!", "")
@@ -45,12 +49,13 @@ class Transcriber:
             preprocessor_config.json and tokenizer.json.
         device: Where it runs; half precision on a GPU, as the original.
         language: For a multilingual Whisper; None detects it.
+        graphs: Whether half a minute runs in fixed shapes, on a GPU as CUDA graphs.
 
     Raises:
         ModelError: The folder cannot be used.
     """
 
-    def __init__(self, folder: Path, *, device: str = "cpu", language: str | None = None) -> None:
+    def __init__(self, folder: Path, *, device: str = "cpu", language: str | None = None, graphs: bool = False) -> None:
         dtype = torch.float32 if device == "cpu" else torch.float16
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         logging.getLogger("transformers.generation.utils").addFilter(_is_ours_to_mend)
@@ -69,6 +74,20 @@ class Transcriber:
         self._end_of_text: int = settings["eos_token_id"]
         multilingual = bool(settings.get("is_multilingual", True))
         self._task = {"language": language, "task": "transcribe"} if multilingual else {}
+        self._dictation = Dictation(
+            WhisperPasses(self._model, Graphs() if graphs else None),
+            self._model.generation_config,
+            language=language,
+            multilingual=multilingual,
+            vocabulary=self._model.config.vocab_size,
+            thresholds=_FALLBACK,
+        )
+        self._heard = _LastHeard(self._model.model.encoder)
+
+    @torch.inference_mode()
+    def make_ready(self) -> None:
+        """Captures what is run in fixed shapes, so that no sound has to wait for it."""
+        self._dictation.take(self._half_minute(np.zeros(SAMPLE_RATE_HZ, np.float32)))
 
     @torch.inference_mode()
     def transcribe(self, waveform: NDArray[np.int16] | NDArray[np.float32]) -> str:
@@ -76,7 +95,22 @@ class Transcriber:
         if not len(waveform):
             return ""
         samples = waveform / np.float32(INT16_SCALE) if waveform.dtype == np.int16 else waveform
-        long = len(samples) > _WINDOW_SAMPLES
+        ids = None
+        if len(samples) <= HALF_MINUTE_SAMPLES and self._dictation.able:
+            mel = self._half_minute(samples)
+            (ids,), states = self._dictation.take(mel)
+            self._heard.note(mel, states)
+        if ids is None:
+            ids = self._generated(samples)
+        text = self._tokenizer.decode([i for i in ids if i < self._end_of_text])
+        return remove_thanks_for_watching(text.lstrip())
+
+    def _half_minute(self, samples: NDArray[Any]) -> Tensor:
+        return half_minute(samples, self._extractor.feature_size)[None].to(self._device, self._dtype)
+
+    def _generated(self, samples: NDArray[Any]) -> list[int]:
+        """The token ids that transformers finds, with all its attempts and windows."""
+        long = len(samples) > HALF_MINUTE_SAMPLES
         inputs = self._extractor(
             samples,
             sampling_rate=SAMPLE_RATE_HZ,
@@ -88,14 +122,32 @@ class Transcriber:
         gpus = [] if self._device == "cpu" else [self._device]
         with torch.random.fork_rng(devices=gpus):  # warmer attempts draw tokens
             torch.manual_seed(0)
-            ids = self._model.generate(
+            ids: Tensor = self._model.generate(
                 inputs.input_features.to(self._device, self._dtype),
                 attention_mask=inputs.attention_mask.to(self._device),
                 **_FALLBACK,
                 **self._task,
-            )[0].tolist()
-        text = self._tokenizer.decode([i for i in ids if i < self._end_of_text])
-        return remove_thanks_for_watching(text.lstrip())
+            )
+        return ids[0].tolist()
+
+
+class _LastHeard:
+    """Spares an encoder what it was given last; transformers encodes a sound anew for its language and each attempt."""
+
+    def __init__(self, encoder: Any) -> None:
+        self._forward = encoder.forward
+        self._mel = torch.empty(0)
+        self._output: Any = None
+        encoder.forward = self
+
+    def note(self, mel: Tensor, states: Tensor) -> None:
+        """What the encoder made of a spectrogram."""
+        self._mel, self._output = mel, BaseModelOutput(last_hidden_state=states)
+
+    def __call__(self, input_features: Tensor, **options: Any) -> Any:
+        if not torch.equal(self._mel, input_features):
+            self._mel, self._output = input_features, self._forward(input_features, **options)
+        return self._output
 
 
 def remove_thanks_for_watching(text: str) -> str:

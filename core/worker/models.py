@@ -95,5 +95,6 @@ def _load_ltu_as(settings: ModelSettings, *, threads: int, max_batch: int) -> Em
         abstain=settings.abstain,
         adapt=settings.adapt,
         neutral_odds=None if settings.neutral_odds == "auto" else settings.neutral_odds,
+        transcribe=settings.transcriber == "auto",
         max_batch=max_batch,
     )

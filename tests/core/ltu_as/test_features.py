@@ -10,7 +10,7 @@ from transformers.models.whisper.modeling_whisper import sinusoids as whispers_s
 
 from core.errors import AudioError
 from core.ltu_as.config import AudioConfig, WhisperConfig
-from core.ltu_as.features import WhisperFeatures, at_level, fit_window, log_mel, pad_or_trim, sinusoids
+from core.ltu_as.features import WhisperFeatures, at_level, fit_window, half_minute, log_mel, pad_or_trim, sinusoids
 from core.ltu_as.tiny import tiny_model
 
 RATE = 16_000
@@ -166,3 +166,20 @@ def test_frames_are_shared_out_evenly_with_their_mean_and_deviation(seconds):
     for token, part in enumerate(parts):
         torch.testing.assert_close(features[:, :2, token], frames[:, :, part].mean(2), atol=1e-5, rtol=0)
         torch.testing.assert_close(features[:, 2:, token], frames[:, :, part].std(2, unbiased=False), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("n_samples", [1, 300, 16_000, 16_111, 400_000, 479_000, 479_999, 480_000])
+def test_half_a_minute_is_what_transformers_makes_of_it(n_samples):
+    sound = (np.random.default_rng(1).normal(size=n_samples) * 0.1).astype(np.float32)
+    expected = WhisperFeatureExtractor()(sound, sampling_rate=16_000, return_tensors="pt").input_features[0]
+    torch.testing.assert_close(half_minute(sound), expected, rtol=0, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_frames_shared_out_evenly_are_pooled_at_once_to_the_same_numbers():
+    encoder = WhisperFeatures(WhisperConfig(d_model=16, layers=1, heads=2, ffn=32, positions=500), AudioConfig(pool=20))
+    hidden = torch.randn(2, 500, 16)
+    for pooled in (lambda part: part.mean(1), lambda part: part.std(1, unbiased=False)):
+        apart = torch.stack([pooled(part) for part in hidden.tensor_split(25, dim=1)], dim=1)
+        torch.testing.assert_close(encoder._by_token(hidden, pooled), apart, rtol=0, atol=1e-6)
+        assert encoder._by_token(hidden[:, :101], pooled).shape == (2, 6, 16)

@@ -32,6 +32,10 @@ def fixed():
     return model
 
 
+def shapes_of(model):
+    return model._graphs.shapes + model._graphed.graphs.shapes
+
+
 def assert_same(mine, others):
     for one, other in zip(mine, others, strict=True):
         assert one.tokens.tolist() == other.tokens.tolist()
@@ -53,7 +57,7 @@ def test_answers_in_fixed_shapes_are_those_in_exact_ones(exact, fixed, sounds, *
 
 def test_what_fits_no_shape_is_read_in_its_own(exact, fixed, sounds):
     fixed.answer(fixed.hear(sounds[:1]), transcripts=[None])
-    known = fixed._graphs.shapes
+    known = shapes_of(fixed)
     decoding = Decoding.greedy(max_new_tokens=3)
     said = ["so sad " * 200]
     expected = exact.answer(exact.hear(sounds[:1]), transcripts=said, decoding=decoding)
@@ -62,7 +66,7 @@ def test_what_fits_no_shape_is_read_in_its_own(exact, fixed, sounds):
         exact.answer(exact.hear(sounds[:1] * 5), transcripts=SAID[:1] * 5, decoding=decoding),
         fixed.answer(fixed.hear(sounds[:1] * 5), transcripts=SAID[:1] * 5, decoding=decoding),
     )
-    assert fixed._graphs.shapes == known
+    assert shapes_of(fixed) == known
 
 
 def test_a_reading_does_not_depend_on_what_was_read_before_it(sounds):
@@ -127,11 +131,11 @@ def test_a_result_is_overwritten_by_the_next_run_and_shapes_beyond_the_most_are_
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_rounds_where_transformers_does(dtype):
     llama = tiny_model(lora=False).llama.to(dtype)
-    ours = GraphedPasses(llama, Graphs())
+    ours = GraphedPasses(llama)
     hidden = torch.randn(2, 5, 32, dtype=dtype)
     norm = llama.model.norm
     torch.testing.assert_close(ours._norm(norm, hidden), norm(hidden), rtol=0, atol=torch.finfo(dtype).eps * 4)
-    assert module._additive(torch.tensor([[True, False]]), hidden).dtype == dtype
+    assert module.additive(torch.tensor([[True, False]]), hidden).dtype == dtype
 
 
 def test_every_shape_of_a_prompt_is_ready_after_a_warm_up(sounds):
@@ -142,9 +146,9 @@ def test_every_shape_of_a_prompt_is_ready_after_a_warm_up(sounds):
     assert [batch for batch, _ in shapes] == sorted((batch for batch, _ in shapes), reverse=True), "the largest first"
     for batch, said in shapes:
         model.answer(model.hear(sounds[:1] * batch), transcripts=[said] * batch, decoding=decoding)
-    known = model._graphs.shapes
+    known = shapes_of(model)
     for said in [None, *("so sad " * n for n in (1, 5, 9, 14, 17))]:
         for batch in (1, 2):
             model.answer(model.hear(sounds[:batch]), transcripts=[said] * batch, decoding=decoding)
-    assert model._graphs.shapes == known
+    assert shapes_of(model) == known
     assert tiny_model().shapes_of("single", max_batch=8) == [(1, None)]

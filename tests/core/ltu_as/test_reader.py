@@ -276,6 +276,14 @@ def test_a_folder_with_a_transcriber_reads_the_words_too(transcribing, reader, s
 
 
 @pytest.mark.shared
+def test_without_its_transcriber_a_model_only_listens_and_says_so(transcribing, reader):
+    heard = transcribing(transcribe=False)
+    assert not heard.transcribes
+    assert heard.stamp.readout == "seq_logprob/no transcript"
+    assert heard.read([noise(RATE)])[0].distribution == reader.read([noise(RATE)])[0].distribution
+
+
+@pytest.mark.shared
 def test_a_transcript_that_does_not_fit_costs_only_its_own_utterance(transcribing, monkeypatch):
     heard = transcribing()
     words = {RATE: "so " * 3000, 2 * RATE: "so sad"}

@@ -71,6 +71,28 @@ def test_speech_beyond_thirty_seconds_is_heard_to_its_end(transcriber, reading):
 
 
 @pytest.mark.shared
+def test_a_sound_is_encoded_once_however_often_it_is_tried(transcriber, reading):
+    encoded = []
+    encoder = transcriber._model.model.encoder
+    hook = encoder.conv1.register_forward_hook(lambda *_: encoded.append(1))
+    noise = (np.random.default_rng(1).normal(size=RATE) * 8000).astype(np.int16)
+    for sound in (reading[: 3 * RATE], noise):
+        encoded.clear()
+        transcriber.transcribe(sound)
+        assert len(encoded) == 1
+    hook.remove()
+
+
+@pytest.mark.shared
+def test_a_first_attempt_is_what_transformers_makes_of_the_sound(transcriber, reading):
+    sound = reading[5 * RATE : 8 * RATE]
+    quick = transcriber.transcribe(sound)
+    transcriber._dictation.able = False
+    assert transcriber.transcribe(sound) == quick
+    transcriber._dictation.able = True
+
+
+@pytest.mark.shared
 def test_no_sound_has_no_words(transcriber):
     assert transcriber.transcribe(np.zeros(0, np.int16)) == ""
 
