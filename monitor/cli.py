@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core.command_line import Parser, above_0, between, end_with, log_to_stderr, whole_number
+from core.command_line import Parser, above_0, between, end_with, log_to_stderr
 from core.errors import UsageError
 
 log = logging.getLogger("monitor")
@@ -190,12 +190,11 @@ def _add_convert(commands: Any) -> None:
 
 
 def _add_bench(commands: Any) -> None:
+    from monitor.bench.arguments import add_measures
+
     bench = commands.add_parser("bench", help="measure this machine", description="Measure this machine.")
     measures = bench.add_subparsers(title="what", required=True)  # without metavar they are named
-    latency = _add(measures, "latency", _bench_latency, "utterance to reading by stage, start-up, memory")
-    latency.add_argument(
-        "--repeat", type=whole_number(1), default=15, metavar="N", help="readings per length (default 15)"
-    )
+    add_measures(measures, _add_settings_flags, _settings)
     soak = _add(measures, "soak", _bench_soak, "run it for long: whether memory, descriptors or threads grow")
     length = soak.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=above_0, default=30.0, metavar="N", help="in real time (default 30)")
@@ -204,9 +203,9 @@ def _add_bench(commands: Any) -> None:
         "--simulated-day", dest="simulated_hours", action="store_const", const=24.0, help="the same with 24 hours"
     )
     soak.add_argument("--every", type=above_0, default=5.0, metavar="S", help="seconds between samples (default 5)")
-    for measure in (latency, soak):
-        measure.add_argument("--json", action="store_true", help="print JSON instead of a table")
-        _add_settings_flags(measure)
+    soak.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    soak.add_argument("--check", action="store_true", help="as always: status 1 if anything is amiss")
+    _add_settings_flags(soak)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -352,12 +351,6 @@ def _convert(arguments: argparse.Namespace) -> int:
     )
     print(f"wrote {arguments.out}; try: emotion-monitor run --model {arguments.out}")
     return 0
-
-
-def _bench_latency(arguments: argparse.Namespace) -> int:
-    from monitor.bench.latency import report
-
-    return report(_settings(arguments), repeat=arguments.repeat, as_json=arguments.json)
 
 
 def _bench_soak(arguments: argparse.Namespace) -> int:

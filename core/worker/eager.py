@@ -10,9 +10,10 @@ from core.model import Reading
 from core.sound.utterance import Utterance
 from core.worker.queue import Job
 
-MOST_BUSY = 0.5
-"""Share of the time that the model may have been at work lately for anything to be read early: what is thrown away, and
-what others wait for it meanwhile, is then paid by a model that has time."""
+MOST_BUSY = 0.25
+"""Share of the time that the model may have been at work lately for anything to be read early. One who talks without
+end takes 5 to 10 % of two cores; with eight of them, more than half of what is begun early is thrown away and others
+wait for it, so that the sooner readings of some are paid for by later ones of others."""
 BUSY_TAU_S = 5.0
 """How long "lately" is: time constant of a moving average."""
 

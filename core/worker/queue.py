@@ -37,7 +37,7 @@ class DroppedJob:
 
 
 class UtteranceQueue:
-    """A queue per stream, served in turn.
+    """A queue per stream, served in turn: first those whose utterance is over, for somebody waits for its reading.
 
     At most `queue_per_stream` utterances of a stream wait. When one more comes, the first of these goes: the interim
     version it supersedes, else the oldest interim one, else the oldest. (The stream that overflows is full, so no
@@ -99,7 +99,9 @@ class UtteranceQueue:
         batch: list[Job] = []
         most = min(max_batch, len(self._streams)) if self._one_each else max_batch
         while self._streams and len(batch) < most:
-            stream, jobs = self._streams.popitem(last=False)
+            over = (stream for stream, jobs in self._streams.items() if jobs[0].utterance.final)
+            stream = next(over, next(iter(self._streams)))
+            jobs = self._streams.pop(stream)
             batch.append(jobs.popleft())
             if jobs:
                 self._streams[stream] = jobs

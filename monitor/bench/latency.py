@@ -5,11 +5,10 @@ program in a fresh interpreter. Beside it stands what `monitor.bench.stages` fin
 """
 
 import asyncio
-import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +16,19 @@ from numpy.typing import NDArray
 from core.errors import EmotionMonitorError
 from core.settings import Settings
 from core.sound.audio import read_audio
+from core.wire.events import ModelStamp
 from core.worker import InferenceWorker
+from monitor.bench import stages
 from monitor.bench.machine import machine
+from monitor.bench.outcome import Outcome, Ratio
 from monitor.bench.percentiles import Percentiles
-from monitor.bench.stages import LENGTHS_S, WARM_UP, Inside, measure, stretches
+from monitor.bench.stages import LENGTHS_S, WARM_UP, Inside, StageRow, stretches
 from monitor.sources.opening import SAMPLE
 
 GOAL = 1.5
 """Total over floor that `Inside` should not exceed."""
+UNACCOUNTED = 0.02
+"""Share of a reading that may belong to no stage."""
 READY = "ready: "
 """How the pipeline's log begins its word that the model has read a probe."""
 _STARTS = 3
@@ -59,17 +63,33 @@ class Report:
     worker_rss_mb: float
 
 
-def report(settings: Settings, *, repeat: int, as_json: bool) -> int:
-    """Measures and prints; exit status 0."""
-    measured = asyncio.run(_measure(settings, repeat))
-    print(json.dumps(asdict(measured), indent=2) if as_json else _table(measured))
-    return 0
+def measure(settings: Settings, *, repeat: int) -> Outcome:
+    """Measures; the ratios are those of a whole reading over its floor."""
+    measured, stamp = asyncio.run(_measure(settings, repeat))
+    rows = measured.inside.rows
+    return Outcome(
+        bench="latency",
+        measured=measured,
+        text=_table(measured),
+        ratios={f"floor_{row.length_s:g}s": Ratio(row.ratio) for row in rows},
+        faults=[fault for row in rows for fault in _faults(row)],
+        model=stamp,
+    )
 
 
-async def _measure(settings: Settings, repeat: int) -> Report:
+def _faults(row: StageRow) -> list[str]:
+    """The stages must make up the whole; each is rounded, and medians of parts need not be those of the whole."""
+    stages = (row.mel_ms, row.encoder_ms, row.tltr_ms, row.llm_ms, row.other_ms)
+    gap_ms = abs(sum(stage.p50 for stage in stages) - row.total_ms.p50)
+    if gap_ms <= max(UNACCOUNTED * row.total_ms.p50, 1.0):
+        return []
+    return [f"{row.length_s:g} s: the stages and the whole differ by {gap_ms:.1f} ms"]
+
+
+async def _measure(settings: Settings, repeat: int) -> tuple[Report, ModelStamp]:
     settings = replace(settings, model=replace(settings.model, abstain=False))  # a refusal costs less than a reading
     ready_s = tuple([await asyncio.to_thread(_start_to_ready, settings) for _ in range(_STARTS)])
-    inside = await asyncio.to_thread(measure, settings, repeat=repeat)
+    inside = await asyncio.to_thread(stages.measure, settings, repeat=repeat)
     speech = read_audio(SAMPLE)
     worker = InferenceWorker(settings.model, settings.worker)
     try:
@@ -78,7 +98,7 @@ async def _measure(settings: Settings, repeat: int) -> Report:
         rss_mb = worker.health.rss_mb
     finally:
         await worker.close()
-    return Report(
+    measured = Report(
         machine=machine(),
         model=ready.stamp.name,
         sha256=ready.stamp.sha256,
@@ -91,11 +111,12 @@ async def _measure(settings: Settings, repeat: int) -> Report:
         ready_s=ready_s,
         worker_rss_mb=rss_mb,
     )
+    return measured, ready.stamp
 
 
 async def _row(worker: InferenceWorker, speech: NDArray[np.int16], length_s: float, repeat: int) -> Row:
     """Reads different stretches of speech of one length, one after the other."""
-    stages: dict[str, list[float]] = {"features": [], "llm": [], "other": [], "total": []}
+    taken_ms: dict[str, list[float]] = {"features": [], "llm": [], "other": [], "total": []}
     for number, sound in enumerate(stretches(speech, length_s, WARM_UP + repeat)):
         began_s = time.perf_counter()
         (reading,) = await worker.read([sound])
@@ -105,9 +126,10 @@ async def _row(worker: InferenceWorker, speech: NDArray[np.int16], length_s: flo
             raise EmotionMonitorError(msg)
         if number >= WARM_UP:
             other_ms = total_ms - reading.features_ms - reading.llm_ms
-            for stage, value in zip(stages, (reading.features_ms, reading.llm_ms, other_ms, total_ms), strict=True):
-                stages[stage].append(value)
-    return Row(length_s=length_s, **{f"{stage}_ms": Percentiles.of(values) for stage, values in stages.items()})
+            values_ms = (reading.features_ms, reading.llm_ms, other_ms, total_ms)
+            for stage, value_ms in zip(taken_ms, values_ms, strict=True):
+                taken_ms[stage].append(value_ms)
+    return Row(length_s=length_s, **{f"{stage}_ms": Percentiles.of(values) for stage, values in taken_ms.items()})
 
 
 def _start_to_ready(settings: Settings) -> float:
@@ -135,14 +157,14 @@ def _start_to_ready(settings: Settings) -> float:
 
 def _table(measured: Report) -> str:
     inside = measured.inside
-    stages = ("mel", "encoder", "TLTR", "language model", "other", "total", "floor")
+    heads = ("mel", "encoder", "TLTR", "language model", "other", "total", "floor")
     lines = [
         f"{measured.model} ({measured.sha256[:12]}), prompt {measured.prompt}, {measured.readout}, {measured.device}",
         f"on {measured.machine}, {inside.threads} threads; {measured.repeat} utterances per length; p50 / p95 in ms",
         "",
         f"inside the inference process, encoder in {inside.precision};",
         "floor: a plain Whisper encoder of the same size and precision over the same window",
-        _cells("utterance", *stages, "total/floor"),
+        _cells("utterance", *heads, "total/floor"),
     ]
     for row in inside.rows:
         times = (row.mel_ms, row.encoder_ms, row.tltr_ms, row.llm_ms, row.other_ms, row.total_ms, row.floor_ms)

@@ -28,7 +28,8 @@ from monitor.sources.source import BLOCK_S
 
 END_S = 30.0
 """Given to the program to end once it has heard all."""
-_LINE_BYTES = 1 << 20
+LINE_BYTES = 1 << 20
+"""Longest line of a program's events."""
 _KINDS = {"EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "utterance,drop,error,health"}
 
 
@@ -86,7 +87,7 @@ async def run(plan: Plan, flags: Sequence[str]) -> Trial:
             stdout=asyncio.subprocess.PIPE,
             stderr=said,
             env=os.environ | _KINDS,
-            limit=_LINE_BYTES,
+            limit=LINE_BYTES,
         )
         try:
             trial = await _watch(program, plan)
@@ -100,7 +101,7 @@ async def run(plan: Plan, flags: Sequence[str]) -> Trial:
                 program.kill()
                 await program.wait()
         if code:
-            msg = f"the program ended with status {code}: {_last_line(said)}"
+            msg = f"the program ended with status {code}: {last_line(said)}"
             raise UsageError(msg) if code == UsageError.exit_code else EmotionMonitorError(msg)
         return trial
 
@@ -170,7 +171,7 @@ async def _subscribe(configuration: Path | None, heard: Heard) -> None:
     """Reads along at the embedded broker, which keeps messages only for somebody."""
     if configuration is None:
         return
-    port, password = _login(configuration)
+    port, password = login(configuration)
     try:
         async with aiomqtt.Client(HOST, port, username=USER, password=password) as client:
             await client.subscribe("#", qos=1)
@@ -180,13 +181,14 @@ async def _subscribe(configuration: Path | None, heard: Heard) -> None:
         heard.errors.append(f"the subscriber lost the embedded broker: {error}")
 
 
-def _login(configuration: Path) -> tuple[int, str]:
+def login(configuration: Path) -> tuple[int, str]:
     """Where the embedded broker speaks MQTT 3.1.1, and its password."""
     listener = tomllib.loads(configuration.read_text(encoding="utf-8"))["v4"]["1"]
     return int(listener["listen"].rpartition(":")[2]), listener["connections"]["auth"][USER]
 
 
-def _last_line(said: IO[bytes]) -> str:
+def last_line(said: IO[bytes]) -> str:
+    """What a program said last, for an error."""
     said.seek(0)
     lines = said.read().decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"

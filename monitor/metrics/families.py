@@ -59,9 +59,22 @@ def _utterances(streams: list[tuple[Labels, StreamHealth]]) -> Iterator[Metric]:
         yield _counter(name, text, samples)
     in_flight: list[Sample] = [(labels, each.in_flight) for labels, each in streams]
     yield _gauge("in_flight_utterances", "Those that wait or are being read.", in_flight)
+    yield from _early_readings(streams)
     balanced: list[Sample] = [(labels, float(each.adds_up)) for labels, each in streams]
-    yield _gauge("accounts_balanced", "1 if both sums of the stream hold.", balanced)
+    yield _gauge("accounts_balanced", "1 if the sums of the stream hold.", balanced)
     yield _states("stream", StreamHealth, [(labels, each.state) for labels, each in streams])
+
+
+def _early_readings(streams: list[tuple[Labels, StreamHealth]]) -> Iterator[Metric]:
+    """Those begun within a hangover; they are no utterances."""
+    fates: list[Sample] = [
+        ({**labels, "fate": fate}, count)
+        for labels, each in streams
+        for fate, count in (("used", each.eager_used), ("discarded", each.eager_discarded))
+    ]
+    yield _counter("early_readings", "Readings begun within the hangover, by what became of them.", fates)
+    discarded_s: list[Sample] = [(labels, each.eager_discarded_s) for labels, each in streams]
+    yield _counter("discarded_compute_seconds", "What the model was at work for those thrown away.", discarded_s)
 
 
 def _latencies(event: HealthEvent) -> Iterator[Metric]:

@@ -117,16 +117,21 @@ def heard(known: Account, width: int) -> Content:
 
 
 def latency(spent: LatencyMs, width: int, *, plain: bool = False) -> Content:
-    """Where the time between the last sound and the reading went: a bar, and the stages with their milliseconds."""
+    """Where the time between the last sound and the reading went: a bar, and the stages with their milliseconds.
+
+    Of a hangover in which the reading was begun already, the bar shows the silence before that.
+    """
     known = [spent.hangover, spent.queue, spent.features, spent.llm]
-    stages = [max(value, 0.0) for value in (*known, spent.total - sum(known))]
+    within = max(min(sum(known) - spent.total, spent.hangover), 0.0)
+    told = [max(value, 0.0) for value in (*known, spent.total - sum(known))]
+    stages = [max(told[0] - within, 0.0), *told[1:]]
     whole = sum(stages)
     total = wording.milliseconds(spent.total)
     title = fitting(width, (f"latency {total}, from the last sound of the speech", f"latency {total}"))
     shades = PLAIN_SHADES if plain else SHADES
     parts = [
         Content.assemble((shade, ink), f" {name} {wording.milliseconds(value)}")
-        for shade, ink, name, value in zip(shades, STAGE_INKS, STAGES, stages, strict=True)
+        for shade, ink, name, value in zip(shades, STAGE_INKS, STAGES, told, strict=True)
     ]
     shares = tuple(value / whole for value in stages) if whole else ()
     cells = whole_rows(shares, width) if shares else ()

@@ -102,4 +102,4 @@ def test_one_by_one_every_utterance_is_read_by_itself(count: int, fault: str | N
 
 def test_a_reading_says_with_how_many_it_was_made():
     readings = BatchReader(Recorder(max_batch=4)).read(SOUNDS[:10])
-    assert [reading.batch for reading in readings] == [2, 2, 1, 2, 2, 1]
+    assert [reading.batch for reading in readings] == [2, 2, 3, 3, 3] * 2

@@ -83,7 +83,7 @@ def test_a_newer_version_of_an_utterance_supersedes_an_interim():
     waiting.push(first, now=0)
     assert waiting.push(second, now=1) == [DroppedJob(first, SUPERSEDED)]
     assert waiting.push(final, now=2) == [DroppedJob(second, SUPERSEDED)]
-    assert names(waiting.pop(now=2, max_batch=9)[0]) == [("b", 0), ("a", 0)]
+    assert names(waiting.pop(now=2, max_batch=9)[0]) == [("a", 0), ("b", 0)]
 
 
 def test_a_final_utterance_is_never_superseded():
@@ -247,6 +247,16 @@ def test_where_a_reading_changes_the_next_one_no_two_of_a_stream_are_read_at_onc
         waiting.push(job(stream, number), now=0)
     assert names(waiting.pop(now=0, max_batch=4)[0]) == [("a", 0), ("b", 0)]
     assert names(waiting.pop(now=0, max_batch=4)[0]) == [("a", 1)]
+
+
+def test_an_utterance_that_is_over_goes_before_those_of_others_that_go_on():
+    waiting = queue()
+    waiting.push(job("a", final=False), now=0)
+    waiting.push(job("b", final=False), now=0)
+    waiting.push(job("c"), now=0)
+    waiting.push(job("d"), now=0)
+    order = [names(waiting.pop(now=0, max_batch=1)[0])[0][0] for _ in range(4)]
+    assert order == ["c", "d", "a", "b"]
 
 
 def patient(batch_wait_s: float) -> UtteranceQueue:

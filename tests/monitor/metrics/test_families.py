@@ -53,6 +53,10 @@ def event(**changes) -> HealthEvent:
         failed=1,
         in_flight=1,
         segments_dropped={"too_late": 2},
+        eager_begun=6,
+        eager_used=4,
+        eager_discarded=2,
+        eager_discarded_s=0.75,
     )
     worker = WorkerHealth(
         state="busy", model="/home/ada/models/ltu-as", device="cuda", generation=3, restarts=1, queued=2, rss_mb=550.5,
@@ -93,6 +97,9 @@ def test_every_number_comes_in_the_unit_that_its_name_says():
     assert only["sink_queued_events"] == 7
     assert only["sink_dropped_events_total"] == 3
     assert only["recording"] == 1
+    assert only["discarded_compute_seconds_total"] == 0.75
+    early = found["emotion_monitor_early_readings_total"]
+    assert {dict(labels)["fate"]: count for labels, count in early.items()} == {"used": 4, "discarded": 2}
     latency = found["emotion_monitor_latency_seconds"]
     assert latency[frozenset({("quantile", "0.95")})] == pytest.approx(0.057)
     memory = found["emotion_monitor_resident_memory_bytes"]

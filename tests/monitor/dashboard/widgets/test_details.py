@@ -165,6 +165,11 @@ def test_the_latency_bar_is_shared_out_and_names_what_it_shows():
     _, bar, *names = details.latency(spent, 50).plain.split("\n")
     assert [bar.count(shade) for shade in details.SHADES] == [30, 0, 10, 5, 5]
     assert "rest 100 ms" in " ".join(names)
+    early = replace(spent, total=spent.hangover)  # the reading was there when the hangover was over
+    _, bar, *names = details.latency(early, 50).plain.split("\n")
+    assert len(bar) == 50
+    assert "hangover 600 ms" in " ".join(names)
+    assert bar.count("░") < 50 * (early.hangover - early.features - early.llm) / early.hangover + 2
     plain = details.latency(spent, 50, plain=True).plain
     assert plain.split("\n")[1] == "h" * 30 + "f" * 10 + "l" * 5 + "r" * 5
 
