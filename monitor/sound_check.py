@@ -48,7 +48,7 @@ class SoundCheck:
         length = settings.vad.frame_ms * SAMPLE_RATE_HZ // 1000
         frames = samples[: len(samples) - len(samples) % length].reshape(-1, length)
         uttered = _uttered(samples, settings)[: frames.size].reshape(-1, length).any(axis=1)
-        voiced = np.array([vad.is_voiced(frame) for frame in frames], np.bool_)
+        voiced = np.array(vad.verdicts(frames.tobytes()), np.bool_)
         speech = uttered & voiced
         for frame in frames[~voiced]:
             noise_floor.push(measure_level(frame).rms_dbfs, length / SAMPLE_RATE_HZ)

@@ -180,7 +180,8 @@ class WorkerProcess:
             raise WorkerDied(self.end.result())
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
         self._asked += 1
-        self._answer = answered = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answer = answered
         try:
             async with asyncio.timeout(timeout_s):
                 self._process.stdin.write(pack({"id": self._asked, **request}, payload))

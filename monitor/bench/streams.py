@@ -85,6 +85,7 @@ class _Rotated:
 
     def __init__(self, speech: NDArray[np.int16], *, start: int, delay_s: float, sound_s: float, number: int) -> None:
         self.name = f"speech:{number}"
+        self.label: str | None = None
         self.notices: list[str] = []
         self._speech = speech
         self._start = start
@@ -96,6 +97,10 @@ class _Rotated:
 
     async def __aexit__(self, *_: object) -> None:
         pass
+
+    def hold(self, *, held: bool) -> bool:  # noqa: ARG002 - see `Source`
+        """See `Source`: people go on talking."""
+        return False
 
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         await asyncio.sleep(self._delay_s)

@@ -28,6 +28,10 @@ class ClipSource:
     async def __aexit__(self, *exc_info: object) -> None:
         pass
 
+    def hold(self, *, held: bool) -> bool:  # noqa: ARG002 - see `Source`
+        """See `Source`: it is taken when someone wants it."""
+        return True
+
     async def blocks(self) -> AsyncIterator[AudioBlock]:
         """See `Source`."""
         for start in range(0, len(self._samples), _BLOCK):
