@@ -1,5 +1,6 @@
 """What CPython keeps for reuse is given back from time to time, so that a program that runs for days stays as it is."""
 
+import atexit
 import gc
 import time
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class Upkeep:
             return
         if self._due_s is None:
             gc.freeze()
+            atexit.register(gc.unfreeze)  # what is still there when the interpreter ends counts as leaked for nanobind
         elif now_s < self._due_s:
             return
         gc.collect()

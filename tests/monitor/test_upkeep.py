@@ -33,6 +33,23 @@ print(before, after, sys.getallocatedblocks())
 """
 
 
+END = """
+import soxr
+from tests import sample_events
+from monitor.upkeep import Upkeep
+
+held = [soxr.ResampleStream(44_100, 16_000, 1)]
+held.append(held)
+Upkeep().tell(sample_events.health())
+del held
+"""
+
+
+def test_nothing_counts_as_leaked_when_the_program_ends():
+    done = subprocess.run([sys.executable, "-c", END], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 @pytest.fixture
 def _thawed():
     yield
