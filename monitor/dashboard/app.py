@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.message import Message
 
+from core.errors import EmotionMonitorError
 from core.wire.commands import Command, Pause, Quit
 from core.wire.events import Event, LevelEvent
 from monitor.dashboard import controls, keymap, keys
@@ -30,10 +31,12 @@ from monitor.dashboard.look import Look
 from monitor.dashboard.main_screen import MainScreen
 from monitor.dashboard.paint import themes, wording
 from monitor.dashboard.paint.ascii import AsciiFilter
+from monitor.dashboard.paint.few_colours import FEW, FewColours
 from monitor.dashboard.paint.health import Checkup
 from monitor.dashboard.paint.text import NARROW
 from monitor.dashboard.paint.troubles import recorded, troubles
 from monitor.dashboard.palette import Actions
+from monitor.dashboard.picture import save_picture
 from monitor.dashboard.state.playback import replayed
 from monitor.dashboard.state.view import View
 from monitor.dashboard.state.view_model import DashboardState, Session, Stream
@@ -116,7 +119,9 @@ class DashboardApp(App[None]):
         self.exporter = Exporter(self.backend.session)
         self._main = MainScreen(self.look, self.backend, self._repaint)
         self.there = asyncio.Event()
-        self._last_steps = [AsciiFilter()] if self.look.ascii else []
+        self._last_steps: list[LineFilter] = [AsciiFilter()] if self.look.ascii else []
+        if (system := self.console.color_system) in FEW:
+            self._last_steps.append(FewColours(system))
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = f"emotion-{self.look.theme}"
@@ -216,6 +221,17 @@ class DashboardApp(App[None]):
         screen = HealthScreen()
         screen.show(self._checkup())
         self.push_screen(screen)
+
+    async def action_picture(self) -> None:
+        """Saves the screen as an SVG picture and says where; above another screen in a box of its own."""
+        svg = self.export_screenshot(title=self.title)
+        try:
+            said = f"Picture: {await asyncio.to_thread(save_picture, svg)}"
+        except EmotionMonitorError as error:
+            said = str(error)
+        self.say(said)
+        if self.screen is not self._main:
+            self.notify(said, markup=False)
 
     def action_theme(self) -> None:
         """Goes to the next theme."""

@@ -16,6 +16,7 @@ from core.wire.commands import (
     SwitchSource,
 )
 from monitor.dashboard.state.playback import PlaybackFacts
+from monitor.dashboard.state.view import Key
 from monitor.export.session import Session
 
 ALL_COMMANDS: frozenset[type[Command]] = frozenset(get_args(Command))
@@ -54,6 +55,9 @@ class Playback(Protocol):
 
     def change_speed(self, steps: int) -> str:
         """Faster by so many steps, slower where negative; returns what to say."""
+
+    def jump(self, row: Key) -> str:
+        """Goes to where the sound of a row of the table begins; returns what to say."""
 
     def go_to(self, *, end: bool) -> str:
         """Goes to the end, or the beginning; returns what to say."""

@@ -35,7 +35,8 @@ WORDS: Rows = (
     ("entropy", "0: all on one emotion, 1: spread evenly over four"),
     ("margin", "lead of the first over the second, 0 to 1"),
     ("smoothed", "average over recent utterances"),
-    ("uncalibrated", "percentages were not corrected on new speakers"),
+    ("getting to know", "the model has heard too little of this voice; nothing is called clear"),
+    ("uncalibrated", "percentages were not corrected on new speakers; nothing is called clear"),
     ("latency", "from the last sound of the speech to the reading"),
     ("timeline", "each column is a moment: the four shares stacked, newest right"),
 )

@@ -41,6 +41,9 @@ REPLAY: tuple[Binding, ...] = (
         show=False,
         tooltip="Twice as fast",
     ),
+    Binding(
+        "g", "playback_jump", "play it", id="replay-jump", show=False, tooltip="Play from the chosen utterance's start"
+    ),
     Binding("home", "playback_go('start')", "start", id="replay-start", show=False, tooltip="The replay's beginning"),
     Binding("end", "playback_go('end')", "end", id="replay-end", show=False, tooltip="The replay's end"),
 )
@@ -108,6 +111,7 @@ CONTROL: tuple[Binding, ...] = (
 )
 LOOKS: tuple[Binding, ...] = (
     Binding("t", "app.theme", "theme", id="theme", tooltip="The next theme: dark, light, high contrast, colour-blind"),
+    Binding("i", "app.picture", "picture", id="picture", tooltip="Save the screen as a picture, an SVG file"),
     Binding(
         "escape", "app.dismiss_message", "dismiss message", id="dismiss", show=False, tooltip="Clear the message line"
     ),
@@ -138,6 +142,8 @@ DETAILS: tuple[Binding, ...] = (
     Binding("pageup", "scroll(-10)", "page up", id="details-page-up", show=False, tooltip="Scroll up by a page"),
     Binding("pagedown", "scroll(10)", "page down", id="details-page-down", show=False, tooltip="Scroll down by a page"),
     Binding("x", "explain", "write answers", id="explain", tooltip="Let the model write its answers out"),
+    Binding("g", "jump", "play it", id="details-jump", show=False, tooltip="Play the replay from its start"),
+    Binding("i", "app.picture", "picture", id="details-picture", show=False, tooltip="Save the screen as a picture"),
     Binding("q,ctrl+c,ctrl+q", "app.quit", "quit", id="quit-from-details", tooltip="End the program"),
 )
 TOKENS: tuple[Binding, ...] = (
@@ -148,7 +154,7 @@ TOKENS: tuple[Binding, ...] = (
     Binding("home", "move(-999, 0)", "first token", id="token-first", show=False, tooltip="The first token"),
     Binding("end", "move(999, 0)", "last token", id="token-last", show=False, tooltip="The last token"),
     Binding(
-        "escape",
+        "tab,shift+tab",
         "leave",
         "leave the tokens",
         id="token-leave",
@@ -164,10 +170,12 @@ HEALTH: tuple[Binding, ...] = (
     Binding("pagedown", "scroll(10)", "page down", id="health-page-down", show=False, tooltip="Scroll by a page"),
     Binding("home", "scroll(-1000)", "top", id="health-top", show=False, tooltip="To the top"),
     Binding("end", "scroll(1000)", "bottom", id="health-bottom", show=False, tooltip="To the bottom"),
+    Binding("i", "app.picture", "picture", id="health-picture", show=False, tooltip="Save the screen as a picture"),
     Binding("q,ctrl+c,ctrl+q", "app.quit", "quit", id="quit-from-health", tooltip="End the program"),
 )
 HELP: tuple[Binding, ...] = (
     Binding("escape,question_mark,f1", "dismiss", "close", id="close-help", tooltip="Close this help"),
+    Binding("i", "app.picture", "picture", id="help-picture", show=False, tooltip="Save the screen as a picture"),
     Binding("q", "app.quit", "quit", id="quit-from-help", tooltip="End listening and the program"),
 )
 CONSENT: tuple[Binding, ...] = (

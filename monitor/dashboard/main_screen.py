@@ -17,7 +17,7 @@ from monitor.dashboard.look import Look
 from monitor.dashboard.paint import health_lines, wording
 from monitor.dashboard.paint.header import header
 from monitor.dashboard.paint.health import Checkup
-from monitor.dashboard.state.view import View, span
+from monitor.dashboard.state.view import View, key, span
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.dashboard.widgets.details import DetailsScreen
 from monitor.dashboard.widgets.footer import Keys
@@ -156,13 +156,15 @@ class MainScreen(Screen[object]):
         if not row:
             return
         self.view = self.view.choosing(self._state, self.view.row(self._state), follow=False)
-        self._details = DetailsScreen(self.action_choose)
+        self._details = DetailsScreen(self.action_choose, plays=self._backend.playback is not None)
         self._details.show(self._state, row, plain=self._plain)
         self.app.push_screen(self._details, callback=self._follow_again)
 
-    def _follow_again(self, _result: None) -> None:
+    def _follow_again(self, play: bool | None) -> None:  # noqa: FBT001 - Textual's
         self._details = None
-        if self.view.row(self._state) == 0:
+        if play:
+            self.action_playback_jump()
+        elif self.view.row(self._state) == 0:
             self.go_to(0)
 
     def action_look(self, steps: int) -> None:
@@ -226,6 +228,13 @@ class MainScreen(Screen[object]):
         """Plays faster or slower."""
         if self._backend.playback:
             self.say(self._backend.playback.change_speed(steps))
+
+    def action_playback_jump(self) -> None:
+        """Plays from where the chosen utterance begins; what is heard then is followed."""
+        row = self.view.chosen_row(self._state)
+        if self._backend.playback and row:
+            self.view = replace(self.view, chosen=None, end_s=None, stream=row.stream)
+            self.say(self._backend.playback.jump(key(row)))
 
     def action_playback_go(self, where: str) -> None:
         """Goes to the start or the end."""

@@ -41,18 +41,20 @@ class Entry:
 
 
 class Actions(Provider):
-    """Every key of the main screen as a command, every theme, and a picture of the screen."""
+    """Every key of the main screen as a command, and every theme."""
 
     def entries(self) -> Iterator[Entry]:
         """All of them, in the order of the keys."""
         app, program = self.app, cast("Program", self.app)
+        run: Callable[[], object]
         for key in keymap.listed(keys.BINDINGS, program.look.keymap, signs=not program.look.ascii):
             if key.id not in keys.FIXED and program.backend.can(key.action):
-                yield Entry(key.name, key.text, key.keys, partial(app.run_action, key.action, self.screen))
+                run = partial(app.run_action, key.action, self.screen)
+                if key.id == "picture":
+                    run = partial(app.set_timer, CLOSED_S, run)
+                yield Entry(key.name, key.text, key.keys, run)
         for name in themes.NAMES:
             yield Entry(f"theme {themes.LABELS[name]}", "", "", partial(program.use_theme, name))
-        take = partial(app.set_timer, CLOSED_S, app.deliver_screenshot)
-        yield Entry("picture", "Save the screen as an SVG picture", "", take)
 
     async def discover(self) -> Hits:
         """What is listed before anything is typed: everything."""

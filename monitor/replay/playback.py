@@ -12,6 +12,7 @@ from typing import Protocol
 
 from core.wire.events import Event
 from monitor.dashboard.state.playback import PlaybackFacts
+from monitor.dashboard.state.view import Key
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.recordings.tape import Place, Tape
 from monitor.replay.player import FASTEST, SLOWEST, Player
@@ -137,6 +138,14 @@ class TapePlayback:
         self._changed.set()
         if self._player.speed == before:
             return f"{FASTEST:g} times is the fastest." if steps > 0 else f"{SLOWEST:g} times is the slowest."
+        return ""
+
+    def jump(self, row: Key) -> str:
+        """Goes to where the sound of a row of the table begins."""
+        start_s = self._survey.places_s.get(row)
+        if start_s is None:
+            return "Where that was is not known yet."
+        self._seek(start_s)
         return ""
 
     def go_to(self, *, end: bool) -> str:

@@ -3,11 +3,15 @@
 import time
 from array import array
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from core.wire.events import UtteranceEvent
+from core.wire.events import DropEvent, Event, LevelEvent, UtteranceEvent
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.recordings.tape import Place, Tape
 from monitor.replay.checkpoints import Checkpoint, Checkpoints
+
+if TYPE_CHECKING:
+    from monitor.dashboard.state.view import Key
 
 LOOK_EVERY = 32
 """The clock is looked at after so many lines."""
@@ -27,6 +31,7 @@ class Survey:
         skipped: Lines that are damaged or not of ours.
         first_skipped: Number of the first of them.
         starts_s: Where utterances begin, in positions, in the order of the file; `ends_s` is where each ends.
+        places_s: Name of a row of the table to the position where its sound begins.
     """
 
     def __init__(self, tape: Tape, state: DashboardState, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -34,6 +39,8 @@ class Survey:
         self.length_s = 0.0
         self.skipped, self.first_skipped = 0, 0
         self.starts_s, self.ends_s = array("d"), array("d")
+        self.places_s: dict[Key, float] = {}
+        self._zeros_s: dict[str, float] = {}  # position of a stream's second 0, by its latest level
         self._tape, self._clock = tape, clock
         self._checkpoints = Checkpoints([Checkpoint(Place(), state)])
         self._last = self._checkpoints.kept[0]
@@ -65,8 +72,7 @@ class Survey:
                 self._last = Checkpoint(step.place, self._last.state.push(step.event, now_s=position_s))
                 self._checkpoints.offer(self._last)
                 self.length_s = position_s
-                if isinstance(step.event, UtteranceEvent) and step.event.final:
-                    self._mark(step.event, position_s)
+                self._mark(step.event, position_s)
 
     def at(self, position_s: float) -> Checkpoint:
         """The state after all events up to a position, which must have been read.
@@ -85,7 +91,17 @@ class Survey:
                 state = state.push(step.event, now_s=at_s)
         return Checkpoint(place, state)
 
-    def _mark(self, event: UtteranceEvent, position_s: float) -> None:
-        end_s = position_s - event.latency_ms.total / 1000
-        self.starts_s.append(max(end_s - (event.end_s - event.start_s), 0.0))
-        self.ends_s.append(max(end_s, 0.0))
+    def _mark(self, event: Event, position_s: float) -> None:
+        match event:
+            case LevelEvent():
+                self._zeros_s[event.stream] = position_s - event.at_s
+            case UtteranceEvent():
+                end_s = position_s - event.latency_ms.total / 1000
+                start_s = max(end_s - (event.end_s - event.start_s), 0.0)
+                self.places_s[event.stream, event.utterance, 0.0] = start_s
+                if event.final:
+                    self.starts_s.append(start_s)
+                    self.ends_s.append(max(end_s, 0.0))
+            case DropEvent():
+                zero_s = self._zeros_s.get(event.stream, position_s - event.end_s)
+                self.places_s[event.stream, None, event.start_s] = max(zero_s + event.start_s, 0.0)

@@ -22,13 +22,18 @@ from monitor.dashboard.widgets.painted import Block
 BESIDE = 100
 """From this width on, the two halves stand side by side."""
 KEYS = ("Esc closes · ←→ older, newer · Tab tokens", "Esc closes · ←→ older, newer", "Esc closes", "Esc")
+REPLAY_KEYS = ("Esc closes · ←→ older, newer · g plays from here · Tab tokens", *KEYS)
+TOKEN_KEYS = ("Esc closes · arrows: from token to token · Tab back", "Esc closes · Tab back", "Esc closes", "Esc")
 
 
-class DetailsScreen(ModalScreen[None]):
+class DetailsScreen(ModalScreen[bool]):
     """When, where and how an utterance was read: distributions, latency, read-outs, and the answer token by token.
+
+    Dismissed with True where a replay is to be played from its start.
 
     Args:
         turn: Chooses the row `up` or `down` of this one, and shows it.
+        plays: Whether it is one of a replay.
     """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (BESIDE, "-beside")]  # noqa: RUF012 - declared by Textual
@@ -38,9 +43,9 @@ class DetailsScreen(ModalScreen[None]):
     class Explain(Message):
         """Someone wants the model to write its answers."""
 
-    def __init__(self, turn: Callable[[str], None]) -> None:
+    def __init__(self, turn: Callable[[str], None], *, plays: bool = False) -> None:
         super().__init__()
-        self._turn = turn
+        self._turn, self._plays = turn, plays
         self._account: painters.Account | None = None
         self._plain = False
 
@@ -73,6 +78,14 @@ class DetailsScreen(ModalScreen[None]):
         """Fits the keys into the frame."""
         self._frame()
 
+    def on_descendant_focus(self) -> None:
+        """The arrow keys are those of the tokens."""
+        self._frame()
+
+    def on_descendant_blur(self) -> None:
+        """They are those of the page again."""
+        self._frame()
+
     def _paint(self) -> None:
         known = self._account
         if known is None:
@@ -98,7 +111,8 @@ class DetailsScreen(ModalScreen[None]):
         page = self.query_one("#details", VerticalScroll)
         page.border_title = printable(Content(self._account.title if self._account else ""))
         room = self.size.width - 6
-        page.border_subtitle = fitting(room, KEYS)
+        keys_here = TOKEN_KEYS if self.query_one(HeatMap).has_focus else REPLAY_KEYS if self._plays else KEYS
+        page.border_subtitle = fitting(room, keys_here)
 
     def action_turn(self, where: str) -> None:
         """Goes to the utterance before or after."""
@@ -107,6 +121,11 @@ class DetailsScreen(ModalScreen[None]):
     def action_scroll(self, lines: int) -> None:
         """Scrolls the page."""
         self.query_one("#details", VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def action_jump(self) -> None:
+        """Closes, and plays the replay from the start of what is shown."""
+        if self._plays:
+            self.dismiss(True)  # noqa: FBT003 - a screen's result
 
     def action_explain(self) -> None:
         """Asks for written answers."""

@@ -18,6 +18,8 @@ FAINTEST = -10.0
 """A log-probability from here down has no colour."""
 DARK = 0.55
 """From this strength on, the number stands out in the background's colour."""
+FEW_DIGITS = -99.0
+"""A log-probability from here down has no decimals: it would not fit its cell."""
 MIN_CELL, MAX_CELL = 6, 12
 
 
@@ -144,15 +146,16 @@ def _token(step: TokenStep) -> str:
 def _number(value: float) -> str:
     if not math.isfinite(value):
         return f"{wording.MINUS}∞"
-    return f"{value:.1f}".replace("-", wording.MINUS)
+    return f"{value:.{1 if value > FEW_DIGITS else 0}f}".replace("-", wording.MINUS)
 
 
 def _cell(value: float, emotion: str, width: int, *, chosen: bool, focused: bool) -> Content:
     strong = strength(value)
-    text = f"{_number(value):>{width - 1}}"
+    number = _number(value)
+    blank = " " * (width - 1 - len(number))
     ink = "$background" if strong >= DARK else "$foreground"
     look = f"{ink} on ${emotion} {strong * 100:.0f}%" if strong else "$quiet"
     if not chosen:
-        return Content.assemble(" ", (text, look))
-    marked = f"▸{text[1:]}"
-    return Content.assemble(" ", (marked, f"bold {'reverse ' if focused else ''}{look}"))
+        return Content.assemble(" ", (blank + number, look))
+    gap, blank = (" ", f"{blank[:-1]}▸") if blank else ("▸", "")
+    return Content.assemble((gap, "bold"), (blank + number, f"bold {'reverse ' if focused else ''}{look}"))

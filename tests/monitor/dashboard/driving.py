@@ -92,6 +92,6 @@ async def running(
 ) -> AsyncIterator[Driven]:
     """A running dashboard that has painted."""
     driven = dashboard(events, **options)
-    async with driven.app.run_test(size=size) as driven.pilot:
+    async with driven.app.run_test(size=size, notifications=True) as driven.pilot:
         await settle(driven.pilot)
         yield driven

@@ -15,13 +15,16 @@ from monitor.dashboard.backend import NEEDED, Backend
 from monitor.dashboard.paint.playback import playback as paint_playback
 from monitor.dashboard.paint.wording import TIMES
 from monitor.dashboard.state.playback import PlaybackFacts
+from monitor.dashboard.state.rows import LostRow, ReadingRow
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.dashboard.widgets.painted import Block
 from monitor.recordings.tape import Tape
 from monitor.replay.command import REFUSAL
 from monitor.replay.playback import TapePlayback
+from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, Driven, settle
 from tests.monitor.dashboard.driving import running as running_live
+from tests.monitor.dashboard.script import Script
 from tests.monitor.replay.files import conversation, recording
 
 
@@ -168,6 +171,41 @@ async def test_an_utterance_stays_chosen_over_a_jump(path: Path) -> None:
         chosen = driven.app.view.chosen
         await driven.press("escape", "full_stop")
         assert driven.app.view.chosen == chosen
+
+
+@pytest.mark.parametrize("size", [(200, 60), DESIGN, SMALL], ids=str)
+@pytest.mark.parametrize("from_details", [False, True])
+async def test_a_key_plays_from_where_the_chosen_utterance_begins(
+    path: Path, size: tuple[int, int], from_details
+) -> None:
+    async with replaying(path, size, from_s=100.0) as driven:
+        await driven.press("down", "down")  # the sixth utterance of the second minute has been heard last
+        chosen = driven.app.view.chosen_row(driven.app.state)
+        assert isinstance(chosen, ReadingRow)
+        start_s = chosen.heard.start_s or 0.0
+        await driven.press(*["enter"] * from_details, "g")
+        assert len(driven.app.screen_stack) == 1
+        assert driven.playback.facts.position_s == pytest.approx(start_s, abs=0.1)
+        assert chosen not in driven.app.state.history
+        await driven.after((chosen.heard.length_s or 0.0) + 1.0)
+        assert driven.app.view.chosen_row(driven.app.state) == chosen, "it is heard again, and followed"
+
+
+async def test_a_key_plays_from_sound_that_was_not_read(tmp_path: Path) -> None:
+    script = Script()
+    script.drop(12.0, 14.0, "overload")
+    timed = [*conversation(), *((31.0, event) for event in script.events)]
+    async with replaying(recording(tmp_path / "r.jsonl", sorted(timed, key=lambda one: one[0])), from_s=31.2) as driven:
+        assert isinstance(driven.app.view.chosen_row(driven.app.state), LostRow)
+        await driven.press("g")
+        assert driven.playback.facts.position_s == pytest.approx(12.0, abs=0.5)
+
+
+async def test_nothing_is_played_from_the_details_of_a_monitor_that_listens() -> None:
+    async with running_live(scenes.events("mixed")) as driven:
+        await driven.press("down", "enter", "g")
+        assert len(driven.app.screen_stack) == 2
+        assert "g plays" not in driven.text
 
 
 async def test_keys_that_change_a_monitor_say_that_a_replay_has_none(path: Path) -> None:

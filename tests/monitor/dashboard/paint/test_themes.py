@@ -1,14 +1,18 @@
 """Colours that everyone can tell apart."""
 
 import itertools
+import math
 from typing import get_args
 
 import pytest
+from rich.color import Color as RichColor
 from textual.color import Color, Lab, rgb_to_lab
 
 from core.distribution import EMOTIONS
 from core.settings import Theme
-from monitor.dashboard.paint import themes
+from monitor.dashboard.paint import few_colours, themes
+from tests.monitor.dashboard import scenes
+from tests.monitor.dashboard.driving import running
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 BLINDNESS = {
@@ -23,6 +27,8 @@ APART = {"emotion-dark": 20, "emotion-light": 17}
 FAR_APART = 25
 """The same in the themes made for it."""
 FROM_GROUND = 30
+FAINT = 55
+"""Percent of a colour over the ground that bars of long ago have; only tokens have less, and those may be grey."""
 TEXT, TEXT_HIGH, GRAPHICS = 4.5, 7.0, 3.0
 """WCAG 2.2: contrast of text, of text in the high-contrast themes, and of graphics."""
 
@@ -121,3 +127,56 @@ def test_the_themes_follow_each_other_in_a_ring():
     assert tuple(names) == themes.NAMES
     assert themes.following(names[-1]) == names[0]
     assert themes.following("nord") == names[0]
+
+
+def in_few(colour: Color, system: str) -> Color:
+    return Color(*few_colours.of_number(few_colours.nearest(*colour.rgb, system)))
+
+
+def hue_and_chroma(colour: Color) -> tuple[float, float]:
+    lab = rgb_to_lab(colour)
+    return math.degrees(math.atan2(lab.b, lab.a)), math.hypot(lab.a, lab.b)
+
+
+@THEMES
+@pytest.mark.parametrize("name", ["anger", "happiness", "sadness"])
+@pytest.mark.parametrize(("system", "turned"), [("256", 30), ("standard", 55)])
+def test_with_few_colours_no_emotion_takes_another_hue_however_pale_it_is(theme, name, system, turned):
+    ground = Color.parse(theme.background)
+    for percent in range(5, 101, 5):
+        wanted = ground.blend(Color.parse(theme.variables[name]), percent / 100)
+        (hue, _), (shown, chroma) = hue_and_chroma(wanted), hue_and_chroma(in_few(wanted, system))
+        assert chroma < 5 or abs((hue - shown + 180) % 360 - 180) < turned, f"{percent}%: {wanted.hex}"
+        assert chroma >= 5 or percent < FAINT, f"{percent}%: grey is neutral's"
+
+
+@THEMES
+@pytest.mark.parametrize("system", few_colours.FEW)
+def test_with_few_colours_the_four_stay_apart_from_each_other_and_from_their_track(theme, system):
+    colours = [theme.variables[name] for name in (*EMOTIONS, "track")]
+    shown = {few_colours.nearest(*Color.parse(colour).rgb, system) for colour in colours}
+    assert len(shown) == len(colours)
+
+
+@pytest.mark.parametrize(("term", "numbers"), [("xterm-256color", range(16, 256)), ("xterm", range(16))])
+async def test_a_terminal_of_few_colours_gets_only_those(monkeypatch, term, numbers):
+    for name, value in {"COLORTERM": "", "TERM": term}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    async with running(scenes.events("explained")) as driven:
+        strips = driven.app.screen._compositor.render_strips()
+        styles = {segment.style for strip in strips for segment in strip if segment.style}
+    colours = {colour for style in styles for colour in (style.color, style.bgcolor) if colour}
+    assert len(colours) > 4
+    assert {colour.number for colour in colours} <= set(numbers)
+
+
+async def test_a_terminal_of_all_colours_gets_them_as_they_are(monkeypatch):
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    async with running(scenes.events("explained")) as driven:
+        strips = driven.app.screen._compositor.render_strips()
+        colours = {
+            segment.style.color for strip in strips for segment in strip if segment.style and segment.style.color
+        }
+    assert RichColor.from_rgb(*Color.parse(themes.DARK_COLOURS["anger"]).rgb) in colours

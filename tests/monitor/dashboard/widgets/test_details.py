@@ -120,10 +120,9 @@ async def test_the_token_view_has_a_cursor_and_traps_nobody():
         assert "10/10 .: happiness" in driven.text
         await driven.press("home", "left", "down", "down", "down", "down")
         assert "1/10 The: neutral" in driven.text
-        await driven.press("escape")
-        assert isinstance(driven.app.screen, DetailsScreen)
+        await driven.press("tab")
         assert not tokens.has_focus
-        await driven.press("tab", "escape", "escape")
+        await driven.press("tab", "escape")
         assert not isinstance(driven.app.screen, DetailsScreen)
 
 
@@ -209,3 +208,34 @@ def scenes_state(script: Script):
     for event in script.events:
         state = state.push(event, now_s=0.0)
     return state
+
+
+def test_the_cursor_of_the_tokens_hides_no_part_of_a_number():
+    event = tokens_event()
+    sure = replace(event.steps[0], log_probabilities=dict.fromkeys(EMOTIONS, -12.34))
+    lost = replace(event.steps[0], log_probabilities=dict.fromkeys(EMOTIONS, -123.4))
+    event = replace(event, steps=(sure, lost))
+    for step, number in enumerate((f"{wording.MINUS}12.3", f"{wording.MINUS}123")):
+        _, *rows, _ = heat_map.heat_map(event, step, 1, focused=True, width=80).plain.split("\n")
+        assert f"▸{number}" in rows[1].replace("▸ ", "▸")
+        assert rows[1].replace("▸", " ")[11:] == rows[0][11:]
+
+
+@pytest.mark.parametrize("size", [SMALL, DESIGN, (200, 60)])
+async def test_the_first_escape_closes_the_page_from_among_the_tokens_too(size):
+    async with running(scenes.events("explained"), size) as driven:
+        await driven.press("down", "enter", "tab", "right", "escape")
+        assert not isinstance(driven.app.screen, DetailsScreen)
+
+
+@pytest.mark.parametrize("back", ["tab", "shift+tab"])
+async def test_tab_goes_to_the_tokens_and_back_and_the_frame_says_so(back):
+    async with running(scenes.events("explained"), DESIGN) as driven:
+        await driven.press("down", "enter")
+        assert "Tab tokens" in driven.text
+        await driven.press("tab")
+        assert "Tab back" in driven.text
+        await driven.press(back)
+        assert "Tab tokens" in driven.text
+        await driven.press("left")
+        assert "8 of 10" in driven.text
