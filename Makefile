@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 APT_RUN := libportaudio2
 APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: monitor test audit test-browser test-faults fuzz test-node-red test-home-assistant eval-synthetic lint bench train clean system-run system-test
+.PHONY: monitor test audit test-browser test-faults fuzz test-node-red test-home-assistant eval-synthetic lint bench bench-gpu train clean system-run system-test
 
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
@@ -59,6 +59,9 @@ audit: .venv/.installed-dev  ## Known vulnerabilities of what is installed; what
 
 bench: .venv/.installed  ## Latency of the shipped model on this machine
 	$(BIN)/emotion-monitor bench latency $(ARGS)
+
+bench-gpu:  ## Speed of the 7B's shapes on the GPU at hand, random weights, 8 minutes at most (any python with torch and transformers)
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu --json bench-gpu.json $(ARGS)
 
 train: .venv/.installed-dev  ## Train ltu-as-mini again: make train ARGS="--data DIR --whisper DIR --out DIR"
 	$(BIN)/emotion-eval train $(ARGS)

@@ -10,22 +10,31 @@ found is written after each. Needs torch 2.11 and transformers 5.17 or newer, wi
 import argparse
 import faulthandler
 import json
+import math
 import os
 import sys
 import time
 import traceback
 import types
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Measures and prints; exit status 1 if --check and something is not as it should be, 2 if nothing can be."""
     parser = _parser()
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
+    faulthandler.dump_traceback_later(arguments.budget_s + 30, exit=True, file=sys.__stderr__ or sys.stderr)
+    try:
+        return _measure(parser, arguments)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _measure(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     began_s = time.monotonic()
-    faulthandler.dump_traceback_later(arguments.budget_s + 30, exit=True)
     _do_without_pydantic()
     import torch
 
@@ -101,7 +110,10 @@ def _try(name: str, stage: Any, bench: Any, models: Any) -> None:
 def _keep(file: Path | None, about: dict[str, str], bench: Any, taken_s: float) -> None:
     if file is None:
         return
-    rows = [asdict(row) | {"met": row.met} for row in bench.rows]
+    rows = [
+        {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
+        for row in (asdict(row) | {"met": row.met} for row in bench.rows)
+    ]
     found = about | {"taken_s": round(taken_s, 1), "rows": rows, "faults": bench.faults}
     partial = file.with_name(f"{file.name}.partial")
     partial.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

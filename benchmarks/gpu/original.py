@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache, WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperPositionalEmbedding
 
-from benchmarks.gpu.shapes import RATE_HZ, WORDS, Ears
+from benchmarks.gpu.shapes import RATE_HZ, SAID, Ears
 from core.ltu_as.decode import Decoding, processors_of
 from core.ltu_as.features import log_mel, pad_or_trim
 from core.ltu_as.model import LTUAS
@@ -30,16 +30,17 @@ class Original:
     Args:
         model: LTU-AS with adapters that are not merged.
         whisper: The transcriber in float32; from now on it casts its weights at every call.
+        dictated: Tokens that it writes.
     """
 
-    def __init__(self, model: LTUAS, whisper: Any) -> None:
-        self._model, self._whisper = model, whisper
+    def __init__(self, model: LTUAS, whisper: Any, dictated: int) -> None:
+        self._model, self._whisper, self._dictated = model, whisper, dictated
         self._device = model.device
         self._dtype = model.dtype
         self._features = copy.deepcopy(model.whisper).float()
         for network in (self._features, whisper.model):
             _cast_at_every_call(network, self._dtype)
-        self._ears = Ears(whisper, graphs=False)
+        self._ears = Ears(whisper, dictated=dictated, graphs=False)
 
     @torch.inference_mode()
     def answer(self, sound: NDArray[np.int16], prompt: str, tokens: int) -> list[Tensor]:
@@ -73,12 +74,12 @@ class Original:
         processors = self._ears.dictation._processors(3, self._device)  # noqa: SLF001
         logits, cache = self._read(asked, heard, None)
         text = asked
-        for _ in range(WORDS + 1):
+        for _ in range(self._dictated - 1):
             token = processors(text, logits.float()).argmax(-1, keepdim=True)
             text = torch.cat([text, token], dim=1)
             logits, cache = self._read(token, heard, cache)
             token.item()  # it looks whether all has been said
-        return " ".join(f"word{n}" for n in range(WORDS // 2))
+        return SAID
 
     def _read(self, tokens: Tensor, heard: Tensor, cache: Any) -> tuple[Tensor, Any]:
         cache = cache or EncoderDecoderCache(DynamicCache(), DynamicCache())

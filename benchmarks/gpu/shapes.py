@@ -25,22 +25,23 @@ from core.ltu_as.whisper_passes import WhisperPasses
 RATE_HZ = 16_000
 SAID = "i never thought that it would come to this but here we are once again and there is not much to be said of it"
 """What is said in five seconds: a transcript of about 25 tokens."""
-WORDS = 25
-"""Tokens that Whisper writes for five seconds of speech, and two more for the times around them."""
 _END, _START, _NO_TIMES = 50_257, 50_258, 50_363
 _PIECE = re.compile(r"\n|[^\W\d_]{1,7}|\d|[^\w\s]|_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shapes:
-    """What is built: LTU-AS, and the Whisper that transcribes for it (width, layers, heads)."""
+    """What is built: LTU-AS, and the Whisper that transcribes for it (width, layers, heads), to so many tokens."""
 
     name: str
     ltu_as: LTUASConfig
     transcriber: tuple[int, int, int]
+    dictated: int
 
 
-REAL = Shapes(name="ltu-as 7B with Whisper large-v1 and large-v2", ltu_as=LTUAS_7B, transcriber=(1280, 32, 20))
+REAL = Shapes(
+    name="ltu-as 7B with Whisper large-v1 and large-v2", ltu_as=LTUAS_7B, transcriber=(1280, 32, 20), dictated=27
+)
 SMALL = Shapes(
     name="small shapes",
     ltu_as=LTUASConfig(
@@ -52,7 +53,8 @@ SMALL = Shapes(
         lora=LoraConfig(),
         feature_dtype="float16",
     ),
-    transcriber=(64, 2, 1),
+    transcriber=(64, 1, 1),
+    dictated=4,
 )
 
 
@@ -141,13 +143,14 @@ class Ears:
 
     Args:
         model: The Whisper, in the precision that it runs in.
+        dictated: Tokens that it writes; 27 for five seconds of speech, the times around the words included.
         graphs: Whether it runs in fixed shapes.
     """
 
-    def __init__(self, model: WhisperForConditionalGeneration, *, graphs: bool) -> None:
+    def __init__(self, model: WhisperForConditionalGeneration, *, dictated: int, graphs: bool) -> None:
         self.model = model
         self.passes = WhisperPasses(model, Graphs() if graphs else None)
-        self.passes.places = 3 + 2 + WORDS
+        self.passes.places = 3 + dictated
         weight = model.model.encoder.conv1.weight
         self._to = {"device": weight.device, "dtype": weight.dtype}
         self.dictation = Dictation(

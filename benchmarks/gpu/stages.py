@@ -16,7 +16,7 @@ import torch
 from benchmarks.gpu import limits
 from benchmarks.gpu.limits import Ceilings, Timing, Work, timed
 from benchmarks.gpu.original import Original, as_it_was
-from benchmarks.gpu.shapes import REAL, SAID, WORDS, Ears, Shapes, language_model, size_bytes, sounds, whisper
+from benchmarks.gpu.shapes import REAL, SAID, Ears, Shapes, language_model, size_bytes, sounds, whisper
 from core.distribution import EmotionDistribution, js_divergence
 from core.ltu_as.decode import Decoding
 from core.ltu_as.features import encode_together, windows_of
@@ -91,7 +91,7 @@ class Bench:
 
     def timed(self, function: Callable[[], object], **how: int) -> Timing:
         """See `benchmarks.gpu.limits.timed`."""
-        return timed(function, self.device, **({"repeat": self.repeat} | how))
+        return timed(function, self.device, **({"repeat": self.repeat, "warm_up": min(2, self.repeat)} | how))
 
 
 class Models:
@@ -100,12 +100,13 @@ class Models:
     def __init__(self, bench: Bench) -> None:
         self.ltu_as = language_model(bench.shapes, bench.device)
         self.whisper = whisper(bench.shapes, bench.device)
+        self._dictated = bench.shapes.dictated
         self._half = torch.float16 if bench.device != "cpu" else torch.float32
 
     @cached_property
     def ears(self) -> Ears:
         """Whisper in half precision on a GPU, in fixed shapes."""
-        return Ears(self.whisper.to(self._half), graphs=True)
+        return Ears(self.whisper.to(self._half), dictated=self._dictated, graphs=True)
 
     @cached_property
     def ours(self) -> LTUAS:
@@ -124,7 +125,7 @@ def ceilings(bench: Bench, models: Models) -> None:  # noqa: ARG001
 
 def original(bench: Bench, models: Models) -> None:
     """An eager loop that mirrors the original's steps."""
-    theirs = Original(models.ltu_as, models.whisper)
+    theirs = Original(models.ltu_as, models.whisper, bench.shapes.dictated)
     (sound,) = sounds(1)
     try:
         for prompt, tokens in (("single", SINGLE), ("ambiguous", AMBIGUOUS)):
@@ -145,7 +146,7 @@ def parts(bench: Bench, models: Models) -> None:
 def _parts(bench: Bench, models: Models, how: str, *, graphs: bool) -> None:
     model, config = models.ours, models.ours.config
     width, layers, _ = bench.shapes.transcriber
-    ears = models.ears if graphs else Ears(models.ears.model, graphs=False)
+    ears = models.ears if graphs else Ears(models.ears.model, dictated=bench.shapes.dictated, graphs=False)
     (sound,) = sounds(1)
     mel30, mel10 = ears.mel([sound]), windows_of(sound, config.audio)
     pooled = torch.float16 if bench.device != "cpu" else torch.float32
@@ -232,7 +233,7 @@ def whole(bench: Bench, models: Models) -> None:
             model.hear([sound]), transcripts=[SAID], prompt=prompt, decoding=decoding, verified=verified
         )
 
-    transcript_ms = _transcript_ms(bench, WORDS + 2)
+    transcript_ms = _transcript_ms(bench, bench.shapes.dictated)
     for prompt, tokens, name in (
         ("single", 1, "single, one pass (seq_logprob)"),
         ("single", SINGLE, f"single, J={SINGLE}"),

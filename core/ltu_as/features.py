@@ -121,7 +121,9 @@ def half_minute(waveform: NDArray[np.int16] | NDArray[np.float32], n_mels: int =
     As transformers' feature extractor gives it, which transforms the silence too.
     """
     silence = min(_SILENCE_SAMPLES, HALF_MINUTE_SAMPLES - len(waveform))
-    mel = log_mel(np.pad(waveform, (0, silence)), n_mels)
+    padded = np.zeros(len(waveform) + silence, waveform.dtype)
+    padded[: len(waveform)] = waveform
+    mel = log_mel(padded, n_mels)
     return nn.functional.pad(mel, (0, HALF_MINUTE_SAMPLES // HOP_LENGTH - mel.shape[1]), value=float(mel.min()))
 
 
