@@ -136,7 +136,7 @@ class _LastHeard:
 
     def __init__(self, encoder: Any) -> None:
         self._forward = encoder.forward
-        self._mel = torch.empty(0)
+        self._mel: Tensor | None = None
         self._output: Any = None
         encoder.forward = self
 
@@ -145,7 +145,8 @@ class _LastHeard:
         self._mel, self._output = mel, BaseModelOutput(last_hidden_state=states)
 
     def __call__(self, input_features: Tensor, **options: Any) -> Any:
-        if not torch.equal(self._mel, input_features):
+        last = self._mel
+        if last is None or last.shape != input_features.shape or not torch.equal(last, input_features):
             self._mel, self._output = input_features, self._forward(input_features, **options)
         return self._output
 
