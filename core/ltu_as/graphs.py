@@ -14,7 +14,7 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
-MOST = 64
+MOST = 96
 """Shapes that are captured; each costs memory, so what comes after them runs without a graph."""
 _WARM_UP = 2
 
@@ -43,6 +43,7 @@ class Graphs:
         self._refused = False
         self._memory: Tensor | None = None
 
+    @torch.inference_mode()
     def run(self, name: Hashable, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """The function's result, which the next run of any function overwrites: use it before, or copy it.
 
@@ -65,6 +66,7 @@ class Graphs:
         recording.replay()
         return recording.output
 
+    @torch.inference_mode()
     def memory(self, shape: torch.Size, like: Tensor) -> Tensor:
         """Memory of one shape for functions to work on; all shapes share the same, so one is in use at a time.
 

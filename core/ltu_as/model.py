@@ -32,7 +32,7 @@ from core.ltu_as.graphs import Graphs
 from core.ltu_as.lora import add_lora, merge_lora
 from core.ltu_as.passes import Buckets, GraphedPasses, Passes
 from core.ltu_as.prefix import Prefix, causal_mask, padded, positions
-from core.ltu_as.prompt import render
+from core.ltu_as.prompt import DRAFTS, render
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.tltr import TLTR
 from core.ltu_as.tokenizer import TOKENIZER_NAME, Tokenizer
@@ -426,10 +426,16 @@ class LTUAS(nn.Module):
         ]
 
     def draft_of(self, prompt: str) -> tuple[int, ...]:
-        """What answers to a prompt may look like, for `answer` to check: what is answered to silence."""
+        """What answers to a prompt may look like, for `answer` to check.
+
+        There is one for each of PROMPTS; to a question of the user's own, what is answered to silence is taken for one.
+        """
         if prompt not in self._drafts:
-            (answer,) = self.answer(self.hear([_SILENCE]), transcripts=[None], prompt=prompt)
-            self._drafts[prompt] = tuple(answer.tokens.tolist())
+            if prompt in DRAFTS:
+                self._drafts[prompt] = self.tokenizer.pieces(DRAFTS[prompt], "bare")
+            else:
+                (answer,) = self.answer(self.hear([_SILENCE]), transcripts=[None], prompt=prompt)
+                self._drafts[prompt] = tuple(answer.tokens.tolist())
         return self._drafts[prompt]
 
     def _heard_embeddings(self, heard: EncodedSounds) -> Tensor:

@@ -46,7 +46,7 @@ _BUCKETS = Buckets()
 
 
 class Passes:
-    """Reads prompts, then what follows them, in exact shapes; nothing is kept between two prompts.
+    """Reads prompts, then what follows them, in exact shapes: one prompt at a time, of which the next leaves nothing.
 
     Args:
         llama: The language model.

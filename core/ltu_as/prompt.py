@@ -15,6 +15,12 @@ PROMPTS = {
 }
 """The two questions of "Token-Level Logits Matter" (arXiv 2505.18484), verbatim."""
 
+DRAFTS = {
+    "single": "Neutral",
+    "ambiguous": "Neutral: 75%, Happiness: 10%, Sadness: 5%, Anger: 10%",
+}
+"""What answers to the two questions look like, for `core.ltu_as.verification` to start from."""
+
 _WITH_TRANSCRIPT = "### Instruction:\n{question}\n\n### Input:\n{transcript}\n\n### Response:\n"
 _WITHOUT = "### Instruction:\n{question}\n\n### Response:\n"
 

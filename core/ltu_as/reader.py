@@ -112,7 +112,7 @@ class LTUASReader:
                 graphs=graphs and device != "cpu",
             )
             if graphs and device != "cpu":
-                self._transcriber.make_ready()
+                self._transcriber.make_ready(max_batch)
         loaded = None
         if calibrate or abstain:
             loaded = load_calibration(folder, model_sha256=sha256, d_model=config.whisper.d_model)
@@ -234,7 +234,7 @@ class LTUASReader:
 
     def transcripts(self, waveforms: Sequence[NDArray[np.int16]]) -> list[str | None]:
         """What the model's transcriber hears in each sound; None where the model has no transcriber."""
-        return [self._transcriber.transcribe(w) if self._transcriber else None for w in waveforms]
+        return [*self._transcriber.transcribe_batch(waveforms)] if self._transcriber else [None] * len(waveforms)
 
     @property
     def transcribes(self) -> bool:

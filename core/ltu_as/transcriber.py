@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ _THANKS = re.compile("|".join(
     for words in ("thank you for watching", "thanks for watching")
     for form in (words, words.capitalize(), words.upper())
 ))  # fmt: skip
+
+
+_BATCHES = (1, 2, 4, 8, 16)
+"""Sounds that a GPU takes together, filled up to one of these."""
 
 
 class Transcriber:
@@ -83,25 +88,41 @@ class Transcriber:
             thresholds=_FALLBACK,
         )
         self._heard = _LastHeard(self._model.model.encoder)
+        self._batches = (1,) if device == "cpu" else _BATCHES
 
     @torch.inference_mode()
-    def make_ready(self) -> None:
-        """Captures what is run in fixed shapes, so that no sound has to wait for it."""
-        self._dictation.take(self._half_minute(np.zeros(SAMPLE_RATE_HZ, np.float32)))
+    def make_ready(self, max_batch: int = 1) -> None:
+        """Captures what is run in fixed shapes for so many sounds at once, so that none has to wait for it."""
+        silence = self._half_minute(np.zeros(SAMPLE_RATE_HZ, np.float32))
+        for size in reversed(self._batches[: 1 + sum(size < max_batch for size in self._batches)]):
+            self._dictation.take(silence.expand(size, -1, -1))
 
-    @torch.inference_mode()
     def transcribe(self, waveform: NDArray[np.int16] | NDArray[np.float32]) -> str:
-        """What is said in 16 kHz mono sound of any length; the same sound always gives the same text."""
-        if not len(waveform):
-            return ""
-        samples = waveform / np.float32(INT16_SCALE) if waveform.dtype == np.int16 else waveform
-        ids = None
-        if len(samples) <= HALF_MINUTE_SAMPLES and self._dictation.able:
-            mel = self._half_minute(samples)
-            (ids,), states = self._dictation.take(mel)
-            self._heard.note(mel, states)
-        if ids is None:
-            ids = self._generated(samples)
+        """`transcribe_batch` of one sound; the same sound always gives the same text."""
+        return self.transcribe_batch([waveform])[0]
+
+    @torch.inference_mode()
+    def transcribe_batch(self, waveforms: Sequence[NDArray[np.int16] | NDArray[np.float32]]) -> list[str]:
+        """What is said in each of the sounds, 16 kHz mono of any length; on a GPU those of at most 30 s together."""
+        sounds = [w / np.float32(INT16_SCALE) if w.dtype == np.int16 else w for w in waveforms]
+        short = [n for n, sound in enumerate(sounds) if self._dictation.able and 0 < len(sound) <= HALF_MINUTE_SAMPLES]
+        written: dict[int, list[int]] = {n: [] for n, sound in enumerate(sounds) if not len(sound)}
+        for start in range(0, len(short), self._batches[-1]):
+            rows = short[start : start + self._batches[-1]]
+            for n, ids in zip(rows, self._attempts([sounds[n] for n in rows]), strict=True):
+                written[n] = self._generated(sounds[n]) if ids is None else ids
+        return [self._text(written[n] if n in written else self._generated(sounds[n])) for n in range(len(sounds))]
+
+    def _attempts(self, sounds: Sequence[NDArray[Any]]) -> list[list[int] | None]:
+        """The first attempt at each of some short sounds."""
+        size = next(size for size in self._batches if size >= len(sounds))
+        mel = torch.cat([self._half_minute(sound) for sound in sounds])
+        mel = torch.cat([mel, mel[-1:].expand(size - len(sounds), -1, -1)])
+        attempts, states = self._dictation.take(mel)
+        self._heard.note(mel, states)
+        return attempts[: len(sounds)]
+
+    def _text(self, ids: Sequence[int]) -> str:
         text = self._tokenizer.decode([i for i in ids if i < self._end_of_text])
         return remove_thanks_for_watching(text.lstrip())
 
@@ -136,7 +157,7 @@ class _LastHeard:
 
     def __init__(self, encoder: Any) -> None:
         self._forward = encoder.forward
-        self._mel = torch.empty(0)
+        self._mel: Tensor | None = None
         self._output: Any = None
         encoder.forward = self
 
@@ -145,7 +166,8 @@ class _LastHeard:
         self._mel, self._output = mel, BaseModelOutput(last_hidden_state=states)
 
     def __call__(self, input_features: Tensor, **options: Any) -> Any:
-        if not torch.equal(self._mel, input_features):
+        last = self._mel
+        if last is None or last.shape != input_features.shape or not torch.equal(last, input_features):
             self._mel, self._output = input_features, self._forward(input_features, **options)
         return self._output
 

@@ -46,19 +46,26 @@ class _Answer:
         if eos_id in taken:
             del taken[taken.index(eos_id) + 1 :]
         self.tokens += taken
+        before = self.tokens[-2] if len(self.tokens) > 1 else None
         self.rows.append((logits[: len(taken)], scores[: len(taken)]))
         self.ended = self.tokens[-1] == eos_id or len(self.tokens) == most
-        self.at = self._behind(self.at + agreed, taken[-1])
+        self.at = self._behind(self.at + agreed, before, taken[-1])
         return agreed
 
     def guess_on(self, most: int) -> None:
         """Guesses at most so many tokens."""
         self.guess = () if self.ended else self.draft[self.at : self.at + most]
 
-    def _behind(self, place: int, token: int) -> int:
-        """Where the draft goes on when this token was written in place of the one at `place`."""
+    def _behind(self, place: int, before: int | None, token: int) -> int:
+        """Where the draft goes on when this token was written, behind another, in place of the one at `place`.
+
+        Behind the token itself if it stands nearby, or anywhere behind that other one: in lists, the items of which
+        come in any order. Else as if it were but another number.
+        """
         near = [place + step for step in _NEARBY if 0 <= place + step < len(self.draft)]
-        return next((spot for spot in near if self.draft[spot] == token), place) + 1
+        pairs = [spot for spot in range(1, len(self.draft)) if self.draft[spot - 1] == before]
+        spots = [*near, *sorted(pairs, key=lambda spot: abs(spot - place))]
+        return next((spot for spot in spots if self.draft[spot] == token), place) + 1
 
 
 def write_verified(prompt_ids: Tensor, prefix: Prefix, decoding: Decoding, *, eos_id: int) -> Iterator[Step]:

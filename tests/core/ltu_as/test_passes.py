@@ -110,6 +110,15 @@ def test_joined_matrices_hold_the_weights_once_and_under_their_names():
     assert len(held) == 1
 
 
+def test_graphs_serve_those_who_keep_no_gradients_as_well_as_those_who_infer(sounds):
+    model = tiny_model(lora=False)
+    expected = model.features(sounds[:1])
+    model.use_graphs()
+    model.hear(sounds[1:2])
+    torch.testing.assert_close(model.features(sounds[:1]), expected)
+    model.hear(sounds[1:2])
+
+
 def test_adapters_that_are_not_merged_are_refused():
     with pytest.raises(ValueError, match="merged"):
         tiny_model(lora=True).use_graphs()

@@ -287,7 +287,7 @@ def test_without_its_transcriber_a_model_only_listens_and_says_so(transcribing, 
 def test_a_transcript_that_does_not_fit_costs_only_its_own_utterance(transcribing, monkeypatch):
     heard = transcribing()
     words = {RATE: "so " * 3000, 2 * RATE: "so sad"}
-    monkeypatch.setattr(heard._transcriber, "transcribe", lambda sound: words[len(sound)])
+    monkeypatch.setattr(heard._transcriber, "transcribe_batch", lambda sounds: [words[len(sound)] for sound in sounds])
     long, short = heard.read([noise(RATE), noise(2 * RATE)])
     assert long.distribution is None
     assert "reads at most 2048" in long.reason

@@ -71,16 +71,13 @@ def test_speech_beyond_thirty_seconds_is_heard_to_its_end(transcriber, reading):
 
 
 @pytest.mark.shared
-def test_a_sound_is_encoded_once_however_often_it_is_tried(transcriber, reading):
+def test_a_sound_is_encoded_once_however_often_it_is_tried(transcriber):
     encoded = []
     encoder = transcriber._model.model.encoder
     hook = encoder.conv1.register_forward_hook(lambda *_: encoded.append(1))
-    noise = (np.random.default_rng(1).normal(size=RATE) * 8000).astype(np.int16)
-    for sound in (reading[: 3 * RATE], noise):
-        encoded.clear()
-        transcriber.transcribe(sound)
-        assert len(encoded) == 1
+    transcriber.transcribe((np.random.default_rng(1).normal(size=RATE) * 8000).astype(np.int16))
     hook.remove()
+    assert len(encoded) == 1
 
 
 @pytest.mark.shared
@@ -90,6 +87,16 @@ def test_a_first_attempt_is_what_transformers_makes_of_the_sound(transcriber, re
     transcriber._dictation.able = False
     assert transcriber.transcribe(sound) == quick
     transcriber._dictation.able = True
+
+
+@pytest.mark.shared
+def test_sounds_taken_together_have_the_words_of_each_alone(transcriber, reading):
+    sounds = [reading[: 3 * RATE], np.zeros(0, np.int16), reading[5 * RATE : 8 * RATE]]
+    alone = [transcriber.transcribe(sound) for sound in sounds]
+    transcriber._batches = (1, 2)
+    assert transcriber.transcribe_batch(sounds) == alone
+    transcriber._batches = (1,)
+    assert len({*alone}) == 3
 
 
 @pytest.mark.shared

@@ -1,5 +1,7 @@
 """Answers by verification are those of writing token by token, whatever the draft."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.ltu_as.decode import Decoding
+from core.ltu_as.folder import resolve_model
+from core.ltu_as.model import LTUAS
 from core.ltu_as.passes import Buckets, Passes
 from core.ltu_as.prefix import Prefix
 from core.ltu_as.tiny import tiny_model
 from core.ltu_as.verification import write_verified
+from core.sound.audio import read_audio
 
+RATE = 16_000
 LENGTH = 14
 TEXTS = ["Sad", "how happy is this voice", "neutral: 35%, anger: 20%"]
 BUCKETS = Buckets(batches=(1, 4), lengths=(64, 96), widths=(1, 6), rooms=(16,))
@@ -132,3 +138,19 @@ def test_what_samples_is_written_token_by_token_all_the_same(model):
     (quick,) = model.answer(model.hear([sound]), transcripts=[None], decoding=decoding, verified=True)
     assert plain.tokens.tolist() == quick.tokens.tolist()
     assert "verified" not in quick.decoding
+
+
+def test_the_shipped_models_percentages_take_a_fraction_of_the_passes(monkeypatch):
+    mini = LTUAS.from_pretrained(resolve_model("ltu-as-mini"))
+    passes = []
+    read = Prefix.read
+    monkeypatch.setattr(Prefix, "read", lambda *given: (passes.append(1), read(*given))[1])
+    speech = read_audio(Path(__file__).parents[3] / "monitor" / "samples" / "two_cities.flac")
+    heard = mini.hear([speech[2 * RATE : 5 * RATE]])
+    (plain,) = mini.answer(heard, transcripts=[None], prompt="ambiguous")
+    one_by_one = len(passes)
+    (quick,) = mini.answer(heard, transcripts=[None], prompt="ambiguous", verified=True)
+    assert quick.text == plain.text
+    assert "%" in plain.text
+    np.testing.assert_allclose(quick.logits, plain.logits, rtol=0, atol=1e-4)
+    assert len(passes) - one_by_one < one_by_one / 2
