@@ -5,6 +5,7 @@ matrices at, and one read of its weights at the speed that it copies memory. Wei
 faster than that: where a stage beats its limit, that is why.
 """
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from core.errors import EmotionMonitorError
 from core.settings import Settings
 from core.sound.audio import read_audio
 from core.worker.models import load_model
+from core.worker.process import ENVIRONMENT
 from monitor.bench.machine import machine
 from monitor.bench.outcome import Outcome, Ratio
 from monitor.bench.stages import LENGTHS_S, WARM_UP, stretches
@@ -63,6 +65,8 @@ def measure(settings: Settings, *, repeat: int) -> Outcome:
     Raises:
         EmotionMonitorError: The model cannot be loaded, or is of a kind without stages.
     """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)  # before torch is loaded: threads that spin would measure each other
     import torch
 
     from core.ltu_as.reader import LTUASReader

@@ -57,6 +57,14 @@ async def test_readings_come_back_in_order_from_another_process():
     assert len(set(EXPECTED)) == len(SOUNDS)
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+async def test_utterances_are_read_together_unless_their_digits_must_not_depend_on_each_other(deterministic):
+    async with InferenceWorker(ModelSettings(name="fake", deterministic=deterministic)) as worker:
+        readings = await worker.read(SOUNDS)
+    assert distributions(readings) == EXPECTED
+    assert {reading.batch for reading in readings} == {1 if deterministic else len(SOUNDS)}
+
+
 async def test_reads_from_many_tasks_each_get_their_own_readings():
     async with inference() as worker:
         answers = await asyncio.gather(*(worker.read([sound]) for sound in SOUNDS * 4))

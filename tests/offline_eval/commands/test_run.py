@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from core.durable import write_text
 from offline_eval.datasets.guides import CORPORA
@@ -115,3 +116,13 @@ def test_tables_and_other_readings_may_be_asked_for_together(synthetic, tmp_path
     assert "token single first_piece" in names
     assert {view.name for view in PRESETS["table2"].views} < set(names)
     assert len(names) == len(set(names))
+
+
+def test_a_deterministic_run_reads_one_by_one_and_its_record_says_so(synthetic, tmp_path: Path):
+    out = ["--out", str(tmp_path / "run"), "--input", "audio", "--limit", "2"]
+    try:
+        assert emotion_eval(*synthetic, *out, "--readout", "seq_logprob", "--level", "token", "--deterministic") == 0
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(mode=False)
+    assert read_record(tmp_path / "run").batch == 1
