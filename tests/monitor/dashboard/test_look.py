@@ -119,7 +119,8 @@ async def test_another_size_is_taken_on_in_a_step_or_two():
 
 
 async def test_without_colour_the_screen_says_the_same(monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "1")
+    for name, value in {"NO_COLOR": "1", "TERM": "xterm-256color", "COLORTERM": "truecolor"}.items():
+        monkeypatch.setenv(name, value)
     async with running(scenes.events("explained"), SMALL) as driven:
         assert "mixed: sadness or neutral" in driven.text
         styles = {segment.style for strip in driven.app.screen._compositor.render_strips() for segment in strip}
