@@ -13,6 +13,10 @@ import statistics
 import time
 from dataclasses import dataclass
 
+from core.worker.process import ENVIRONMENT
+
+os.environ.update(ENVIRONMENT | os.environ)  # as the inference process; before torch is loaded
+
 import torch
 
 from core.distribution import js_divergence
