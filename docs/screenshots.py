@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}  # the dashboard paints for the terminal it is in
 
 from core.wire.events import Event, HealthEvent, UtteranceEvent  # noqa: E402
 from monitor.dashboard import DashboardApp, Session  # noqa: E402
