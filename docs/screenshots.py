@@ -8,6 +8,7 @@ PNG (by rsvg-convert where it is installed, else CairoSVG; Fira Code, if install
 import argparse
 import asyncio
 import html
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+os.environ["COLORTERM"] = "truecolor"  # whatever the terminal has that this is started from
 
 from monitor.dashboard import DashboardApp, Session  # noqa: E402
 from tests.monitor.dashboard import scenes  # noqa: E402
