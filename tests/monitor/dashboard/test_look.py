@@ -124,6 +124,6 @@ async def test_without_colour_the_screen_says_the_same(monkeypatch):
     async with running(scenes.events("explained"), SMALL) as driven:
         assert "mixed: sadness or neutral" in driven.text
         styles = {segment.style for strip in driven.app.screen._compositor.render_strips() for segment in strip}
-        colours = {c.triplet for style in styles if style for c in (style.color, style.bgcolor) if c and c.triplet}
+        colours = {c.get_truecolor() for style in styles if style for c in (style.color, style.bgcolor) if c}
         assert colours
         assert all(c.red == c.green == c.blue for c in colours)
