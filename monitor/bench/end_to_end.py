@@ -279,7 +279,8 @@ def _faults(run: _Run, *, eager: bool) -> list[str]:
 def _table(measured: Report) -> str:
     rows = [
         f"{'yes' if row.eager else 'no':<26} {row.utterances:>10} {row.wait_ms!s:>15} {row.event_ms!s:>15} "
-        f"{row.reading_ms!s:>15} {row.rest_ms!s:>13} {row.early:>6} {row.discarded:>8} {row.model_s:>7.1f} + {row.discarded_s:.1f} s"
+        f"{row.reading_ms!s:>15} {row.rest_ms!s:>13} {row.early:>6} {row.discarded:>8} {row.model_s:>7.1f} "
+        f"+ {row.discarded_s:.1f} s"
         for row in measured.rows
     ]
     heads = f"{'begun within the hangover':<26} {'utterances':>10} {'wait':>15} {'event':>15} {'reading':>15} "
