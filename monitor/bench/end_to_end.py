@@ -44,9 +44,8 @@ class Row:
     """One run; only utterances that silence ended, for a forced cut has no last word.
 
     `wait_ms` is from the end of the hangover, by the sender's clock, to the subscriber; `event_ms` from there, by the
-    program's own, until it had made the event; `rest_ms` is the wait without the
-    model: transport in, segmenter, queue, pipes, encoding, broker. Where the reading was there already, that is all of
-    the wait.
+    program's own, until it had made the event; `rest_ms` is the wait without the model: transport in, segmenter, queue,
+    pipes, encoding, broker. Where the reading was there already, that is all of the wait.
     """
 
     eager: bool
@@ -279,8 +278,8 @@ def _faults(run: _Run, *, eager: bool) -> list[str]:
 def _table(measured: Report) -> str:
     rows = [
         f"{'yes' if row.eager else 'no':<26} {row.utterances:>10} {row.wait_ms!s:>15} {row.event_ms!s:>15} "
-        f"{row.reading_ms!s:>15} {row.rest_ms!s:>13} {row.early:>6} {row.discarded:>8} {row.model_s:>7.1f} "
-        f"+ {row.discarded_s:.1f} s"
+        f"{row.reading_ms!s:>15} {row.rest_ms!s:>13} {row.early:>6} {row.discarded:>8} "
+        f"{row.model_s:>7.1f} + {row.discarded_s:.1f} s"
         for row in measured.rows
     ]
     heads = f"{'begun within the hangover':<26} {'utterances':>10} {'wait':>15} {'event':>15} {'reading':>15} "
