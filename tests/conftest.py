@@ -1,6 +1,7 @@
 """Fixtures every test may use, and a home of the tests' own."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PLUG_INS), os.envir
 # Tests and the programs that they start share the cores: with as many threads each as there are cores, they would
 # wait for one another's threads most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Under nohup it would be ignored, and so it would by the programs that tests start, which tests then send it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A slow machine must not fail a test.
 settings.register_profile("suite", deadline=None)

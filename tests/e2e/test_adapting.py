@@ -19,7 +19,7 @@ MINI = resolve_model(EMBEDDED)
 
 
 def offline(utterances, *, adapts):
-    """Calibrated distributions as a run with or without `--adapt` makes them, and the weights of the anchors."""
+    """What a run with or without `--adapt` gives, calibrated and with its odds; and the weights of the anchors."""
     config = LTUASConfig.from_json(MINI / CONFIG_NAME)
     loaded = load_calibration(MINI, model_sha256=folder_sha256(MINI), d_model=config.whisper.d_model)
     correction = loaded.calibration.entry("single", "seq_logprob", "mean", "all")
@@ -29,7 +29,11 @@ def offline(utterances, *, adapts):
     known = asked.known_before
     weights = [known[u.utterance_id].weight(config.anchor.pseudo_utterances) if known else 0.0 for u in utterances]
     return [
-        list(correction.apply(readout(answer.steps, kind="seq_logprob"), weight))
+        list(
+            correction.apply(readout(answer.steps, kind="seq_logprob"), weight).expecting(
+                loaded.calibration.neutral_odds
+            )
+        )
         for answer, weight in zip(answers, weights, strict=True)
     ], weights
 
