@@ -21,8 +21,10 @@ __all__ = ["pulse"]
 
 pytestmark = [pytest.mark.system, pytest.mark.alone]
 
-HEARD_S = 24.0
-"""How much of the sample is played."""
+HEARD_S = 17.0
+"""How much of the sample is played: three utterances."""
+SENTENCE_S = (10.3, 13.6)
+"""One of them: a short one, and the pauses around it."""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,18 @@ def speech(tmp_path_factory):
 
     samples, rate = soundfile.read(SAMPLE, frames=int(HEARD_S * 48_000), dtype="int16")
     path = tmp_path_factory.mktemp("speech") / "speech.wav"
+    soundfile.write(path, samples, rate)
+    return path
+
+
+@pytest.fixture(scope="module")
+def sentence(tmp_path_factory):
+    """An utterance that is over after some seconds."""
+    import soundfile
+
+    start, end = (round(at_s * 48_000) for at_s in SENTENCE_S)
+    samples, rate = soundfile.read(SAMPLE, start=start, stop=end, dtype="int16")
+    path = tmp_path_factory.mktemp("sentence") / "sentence.wav"
     soundfile.write(path, samples, rate)
     return path
 
@@ -79,17 +93,17 @@ def test_the_doctor_says_that_a_microphone_gives_no_sound(pulse):
     assert "heard" not in done.out
 
 
-def test_without_a_source_the_default_microphone_is_taken(pulse, tmp_path):
+def test_without_a_source_the_default_microphone_is_taken(pulse, sentence, tmp_path):
     events = tmp_path / "events.jsonl"
     words = ("run", "--headless", "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}")
     with running(*words, env=pulse.env, until="listening") as program:
         assert "mic:" in program.wait_for("listening")
-        pulse.play(SAMPLE)
+        pulse.play(sentence)
         wait_until(events.read_text, "an utterance")
 
 
 @pytest.mark.fault(7, "PulseAudio killed and started again")
-def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(measured, tmp_path):
+def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(measured, sentence, tmp_path):
     events = tmp_path / "events.jsonl"
     words = ("run", "--source", "mic", "--headless", "--model", "fake", "--mqtt", "off", "--sink", f"jsonl:{events}")
 
@@ -103,7 +117,7 @@ def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(measure
         start_pulse() as pulse,
         running(*words, env=pulse.env | {"EMOTION_MONITOR_SOURCE__RETRY_S": "0.5"}, until="listening") as program,
     ):
-        playing = pulse.play(SAMPLE)
+        playing = pulse.play(sentence)
         wait_until(heard, "an utterance")
         killed_s = time.monotonic()
         pulse.kill()
@@ -114,9 +128,9 @@ def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(measure
         revived_s = time.monotonic()
         wait_until(lambda: pulse.listeners() == 1, "the program to listen again")
         measured(healed_s=time.monotonic() - revived_s, lost="what was said meanwhile, counted")
-        pulse.play(SAMPLE)
         wait_until(lambda: [event for event in told() if event.get("reason") == "absent"], "the gap")
         before = len(heard())
+        pulse.play(sentence)
         wait_until(lambda: len(heard()) > before, "an utterance after it")
         assert len({event["stream"] for event in heard()}) == 1
         program.end(15)
@@ -125,7 +139,7 @@ def test_a_microphone_that_vanished_is_listened_to_again_once_it_is_back(measure
 
 @pytest.mark.slow
 @pytest.mark.fault(7, "device of PulseAudio unloaded and loaded, ten times")
-def test_ten_replugs_of_a_microphone_are_one_stream_one_panel_and_one_plot(measured, tmp_path):
+def test_ten_replugs_of_a_microphone_are_one_stream_one_panel_and_one_plot(measured, sentence, tmp_path):
     words = ("run", "--source", "mic", "--headless", "--model", "fake", "--mqtt", "off", "--record", str(tmp_path))
 
     def recorded() -> list[Event]:
@@ -137,7 +151,7 @@ def test_ten_replugs_of_a_microphone_are_one_stream_one_panel_and_one_plot(measu
 
     def speak() -> None:
         """Until one more utterance is read."""
-        before, playing = len(utterances()), pulse.play(SAMPLE)
+        before, playing = len(utterances()), pulse.play(sentence)
         wait_until(lambda: len(utterances()) > before, "an utterance")
         playing.kill()
         playing.wait()
