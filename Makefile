@@ -17,7 +17,7 @@ monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source 
 
 test: .venv/.installed-dev system-test tests/node/node_modules lint  ## Lint, types, import rules, then tests
 	$(BIN)/python -m pytest -m "alone and not faults"
-	$(BIN)/python -m pytest -m "not alone and not faults" --numprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not alone and not faults" --numprocesses 6 --dist loadfile
 
 test-home-assistant: .venv/.installed-dev  ## The discovery message, against Home Assistant's own code
 	$(PYTHON) -m venv .venv-home-assistant

@@ -1,8 +1,10 @@
 """aiomqtt's client with what it lacks."""
 
 import asyncio
+import math
 import time
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
@@ -14,6 +16,9 @@ from monitor.mqtt.messages import Message
 BACKLOG = 50
 """Packets that have not left yet, beyond which a socket counts as stuck."""
 HUNG_UP = "Hung up before CONNACK"
+TIMED_OUT = "Operation timed out"
+
+_T = TypeVar("_T")
 
 
 class Client(aiomqtt.Client):
@@ -21,7 +26,7 @@ class Client(aiomqtt.Client):
 
     That is several publications in flight with the broker's answer to each, the limits that the broker names, an end
     without DISCONNECT, a silent broker noticed within the keep-alive time, no waiting for CONNACK from a broker that
-    has hung up, and no watching of a socket that was closed before its turn came.
+    has hung up, cancellations that arrive, and no watching of a socket that was closed before its turn came.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -83,6 +88,15 @@ class Client(aiomqtt.Client):
         self._client._sock_close()  # noqa: SLF001
         if self._disconnected.done():
             self._disconnected.exception()  # or asyncio reports that nobody looked at it
+
+    async def _wait_for(self, fut: Awaitable[_T], timeout: float | None) -> _T:  # noqa: ASYNC109 - aiomqtt's signature
+        """As aiomqtt's, whose asyncio.wait_for loses, in Python 3.11, a cancellation that comes with the answer."""
+        longest_s = self.timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(None if longest_s == math.inf else longest_s):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError(TIMED_OUT) from None
 
     def _on_connect(
         self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Any = None

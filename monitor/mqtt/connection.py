@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from core import tasks
 from core.errors import BrokerError, UsageError
 from monitor.mqtt.address import BrokerAddress
-from monitor.mqtt.client import HUNG_UP, Client
+from monitor.mqtt.client import HUNG_UP, TIMED_OUT, Client
 from monitor.mqtt.limits import BrokerLimits, PacketTooLargeError
 from monitor.mqtt.messages import Message
 
@@ -30,7 +30,6 @@ WILL_DELAY_S = 5
 """Where the broker speaks MQTT 5, a connection that is back within this time was never seen to be gone."""
 SESSION_S = 2 * WILL_DELAY_S
 
-_TIMED_OUT = "Operation timed out"  # aiomqtt has no type for it
 _V5 = aiomqtt.ProtocolVersion.V5
 _V311 = aiomqtt.ProtocolVersion.V311
 _UNSPECIFIED = 128
@@ -324,7 +323,7 @@ def _broker_reason(error: BaseException) -> str | None:
 
 
 def _is_silence(error: Exception) -> bool:
-    return str(error) in {_TIMED_OUT, HUNG_UP}
+    return str(error) in {TIMED_OUT, HUNG_UP}  # aiomqtt has no types for them
 
 
 def _why_unreachable(error: Exception) -> str:
