@@ -5,19 +5,16 @@ readings begun within the hangover, and without. Time is monotonic and the same 
 """
 
 import asyncio
-import os
-import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 
 import aiomqtt
 import numpy as np
 
-from core.errors import EmotionMonitorError, UsageError
+from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
 from core.settings import Settings
 from core.sound.audio import read_audio
@@ -27,7 +24,7 @@ from monitor.bench.footprint import Family
 from monitor.bench.machine import machine
 from monitor.bench.outcome import Outcome, Ratio
 from monitor.bench.percentiles import Percentiles
-from monitor.bench.trial import LINE_BYTES, last_line, login
+from monitor.bench.program import headless, login
 from monitor.broker_ports import HOST, USER
 from monitor.sources.opening import SAMPLE
 from monitor.sources.pace import Pace
@@ -113,7 +110,13 @@ def measure(settings: Settings, flags: Sequence[str], *, sound_s: float) -> Outc
 
 async def _run(flags: Sequence[str], eager_after_s: float, sound_s: float) -> _Run:
     run = _Run()
-    async with _program(flags, eager_after_s) as program:
+    settings = {
+        _EAGER: str(eager_after_s),
+        "EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "utterance,health",
+        "EMOTION_MONITOR_OUTPUT__JSONL_INTERIM": "true",
+        "EMOTION_MONITOR_MODEL__ABSTAIN": "false",  # a refusal costs less than a reading
+    }
+    async with headless(flags, settings) as program:
         ready = asyncio.Event()
         reading = asyncio.create_task(_read(program, run, ready))
         async with asyncio.timeout(_READY_S):
@@ -136,39 +139,6 @@ async def _run(flags: Sequence[str], eager_after_s: float, sound_s: float) -> _R
             await reading
             await program.wait()
     return run
-
-
-@asynccontextmanager
-async def _program(flags: Sequence[str], eager_after_s: float) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`emotion-monitor run`; whatever happens, it is gone afterwards."""
-    asked = {
-        _EAGER: str(eager_after_s),
-        "EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "utterance,health",
-        "EMOTION_MONITOR_OUTPUT__JSONL_INTERIM": "true",
-        "EMOTION_MONITOR_MODEL__ABSTAIN": "false",  # a refusal costs less than a reading
-    }
-    with tempfile.TemporaryFile() as said:
-        program = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor", "run", "--headless", "--yes", "--source", "stdin", "--sink", "jsonl"),
-            *flags,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=said,
-            env=os.environ | asked,
-            limit=LINE_BYTES,
-        )
-        try:
-            yield program
-        except TimeoutError:
-            msg = f"the program was not ready, or did not end, in time: {last_line(said)}"
-            raise EmotionMonitorError(msg) from None
-        finally:
-            if program.returncode is None:
-                program.kill()
-                await program.wait()
-        if program.returncode:
-            msg = f"the program ended with status {program.returncode}: {last_line(said)}"
-            raise UsageError(msg) if program.returncode == UsageError.exit_code else EmotionMonitorError(msg)
 
 
 async def _read(program: asyncio.subprocess.Process, run: _Run, ready: asyncio.Event) -> None:

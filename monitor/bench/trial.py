@@ -2,25 +2,20 @@
 
 import asyncio
 import itertools
-import os
-import sys
-import tempfile
 import time
-import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import aiomqtt
 import numpy as np
 
-from core.errors import EmotionMonitorError, UsageError
 from core.model import SAMPLE_RATE_HZ
 from core.sound.audio import read_audio
 from core.wire.events import DropEvent, ErrorEvent, HealthEvent, UtteranceEvent, decode
 from monitor.bench.footprint import Family, Series
+from monitor.bench.program import headless, login
 from monitor.broker_ports import HOST, USER
 from monitor.sources.opening import SAMPLE
 from monitor.sources.pace import Pace
@@ -28,8 +23,6 @@ from monitor.sources.source import BLOCK_S
 
 END_S = 30.0
 """Given to the program to end once it has heard all."""
-LINE_BYTES = 1 << 20
-"""Longest line of a program's events."""
 _KINDS = {"EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "utterance,drop,error,health"}
 
 
@@ -79,31 +72,12 @@ async def run(plan: Plan, flags: Sequence[str]) -> Trial:
         UsageError: The program cannot do what it was asked to.
         EmotionMonitorError: It failed, or did not end.
     """
-    with tempfile.TemporaryFile() as said:
-        command = ["run", "--headless", "--source", "stdin", "--sink", "jsonl"]
-        program = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor", *command, "--speed", "max" if plan.simulated else "1", *flags),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=said,
-            env=os.environ | _KINDS,
-            limit=LINE_BYTES,
-        )
-        try:
-            trial = await _watch(program, plan)
-            async with asyncio.timeout(END_S):
-                code = await program.wait()
-        except TimeoutError:
-            msg = f"the program did not end within {END_S:.0f} s after it had heard all"
-            raise EmotionMonitorError(msg) from None
-        finally:
-            if program.returncode is None:
-                program.kill()
-                await program.wait()
-        if code:
-            msg = f"the program ended with status {code}: {last_line(said)}"
-            raise UsageError(msg) if code == UsageError.exit_code else EmotionMonitorError(msg)
-        return trial
+    speed = ("--speed", "max" if plan.simulated else "1")
+    async with headless([*speed, *flags], _KINDS) as program:
+        trial = await _watch(program, plan)
+        async with asyncio.timeout(END_S):
+            await program.wait()
+    return trial
 
 
 async def _watch(program: asyncio.subprocess.Process, plan: Plan) -> Trial:
@@ -179,16 +153,3 @@ async def _subscribe(configuration: Path | None, heard: Heard) -> None:
                 await anext(client.messages)
     except aiomqtt.MqttError as error:
         heard.errors.append(f"the subscriber lost the embedded broker: {error}")
-
-
-def login(configuration: Path) -> tuple[int, str]:
-    """Where the embedded broker speaks MQTT 3.1.1, and its password."""
-    listener = tomllib.loads(configuration.read_text(encoding="utf-8"))["v4"]["1"]
-    return int(listener["listen"].rpartition(":")[2]), listener["connections"]["auth"][USER]
-
-
-def last_line(said: IO[bytes]) -> str:
-    """What a program said last, for an error."""
-    said.seek(0)
-    lines = said.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
