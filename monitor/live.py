@@ -29,7 +29,7 @@ from monitor.sources.opening import open_source, tell_apart
 from monitor.sources.portaudio import in_thread
 from monitor.sources.source import Source
 from monitor.systemd import ServiceNotices
-from monitor.upkeep import Upkeep
+from monitor.upkeep import Upkeep, give_back_large_blocks
 
 if TYPE_CHECKING:
     from monitor.dashboard import DashboardApp
@@ -93,6 +93,7 @@ async def _run(settings: Settings, *, headless: bool) -> int:
 
 
 async def _listen(settings: Settings, *, headless: bool, gently: list[Callable[[], None]]) -> int:
+    give_back_large_blocks()
     sources = [
         await in_thread(partial(open_source, spec, speed=settings.source.speed, websocket=settings.websocket))
         for spec in settings.source.sources

@@ -1,13 +1,31 @@
-"""What CPython keeps for reuse is given back from time to time, so that a program that runs for days stays as it is."""
+"""What CPython and the C library keep for reuse is given back, so that a program that runs for days stays as it is."""
 
 import atexit
+import ctypes
 import gc
+import sys
 import time
 from collections.abc import Callable
 
 from core.wire.events import HealthEvent
 
 EVERY_S = 60.0
+
+LARGE_BYTES = 128 * 1024
+"""Blocks as large as this are given back when they are freed: glibc's own choice, until it sees some larger ones go."""
+_M_MMAP_THRESHOLD = -3  # malloc.h
+
+
+def give_back_large_blocks() -> bool:
+    """From now on the C library takes every large block from the system and gives it back; whether it can be told so.
+
+    glibc does so at first. But whenever such a block is freed, it takes blocks of that size from its heap henceforth,
+    which shrinks from its top only: the sound of an utterance, some 300 kB, then leaves room behind that stays.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    return bool(mallopt and mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES))
 
 
 class Upkeep:

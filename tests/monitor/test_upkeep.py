@@ -1,5 +1,6 @@
 """What CPython keeps of a long run; in a process of its own, since the interpreter's heap is one."""
 
+import ctypes
 import gc
 import subprocess
 import sys
@@ -43,6 +44,39 @@ held.append(held)
 Upkeep().tell(sample_events.health())
 del held
 """
+
+
+LARGE = """
+import ctypes
+from monitor.upkeep import give_back_large_blocks
+
+
+class Mallinfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd a b c d e".split()]
+
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+libc.mallinfo2.restype = Mallinfo
+
+
+def mapped_for_itself(size):
+    libc.free(libc.malloc(2 * size))  # from here on glibc would take such a block from its heap
+    before = libc.mallinfo2().hblks
+    block = libc.malloc(size)
+    mapped = libc.mallinfo2().hblks - before
+    libc.free(block)
+    return mapped
+
+
+print(give_back_large_blocks(), mapped_for_itself(320_000))
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc 2.33 or newer")
+def test_the_sound_of_an_utterance_goes_back_to_the_system():
+    done = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "1"]
 
 
 def test_nothing_counts_as_leaked_when_the_program_ends():
