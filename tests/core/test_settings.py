@@ -123,6 +123,7 @@ def any_file(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("settings") / "any.toml"
 
 
+@pytest.mark.fuzz
 @given(contents)
 def test_any_bytes_are_settings_or_one_short_line_of_ours(any_file, content):
     any_file.write_bytes(content)

@@ -94,6 +94,7 @@ def folders(tmp_path_factory) -> dict[str, Path]:
     }
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("reader", READERS)
 @given(data=st.data())
 def test_any_bytes_are_rows_or_one_line_of_ours(folders, reader, data):
@@ -120,6 +121,7 @@ def rows_of(path: Path) -> int:
     return len(list(records(text))) - 1
 
 
+@pytest.mark.fuzz
 @given(st.text(st.sampled_from('ab",;\t\n\r =|sep\0\ufeff'), max_size=60))
 def test_any_text_is_records_or_a_line_that_is_named(text):
     try:

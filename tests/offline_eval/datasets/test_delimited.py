@@ -86,6 +86,7 @@ def test_what_a_program_writes_is_read_whole_or_not_at_all(rows, separator):
         assert found == [HEADER, *(row for row in stripped if any(row))]
 
 
+@pytest.mark.fuzz
 @given(regular, st.lists(st.integers(0, 200), max_size=4))
 @example([["a", "1", "sad", "x"], ["b", "2", "sad", "y"]], [28, 46])
 @example([["00", "0000", "00000", "0"]], [43, 19])

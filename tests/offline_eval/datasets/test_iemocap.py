@@ -288,6 +288,7 @@ def test_a_long_blank_line_takes_no_time(line):
     assert time.process_time() - began_s < 5, "milliseconds, or hours"
 
 
+@pytest.mark.fuzz
 @given(
     st.lists(
         st.one_of(
