@@ -15,6 +15,8 @@ APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseau
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
 
+# The program is started hundreds of times: it is compiled once, also where the environment says otherwise.
+test test-faults: export PYTHONDONTWRITEBYTECODE =
 test: .venv/.installed-dev system-test tests/node/node_modules lint  ## Lint, types, import rules, then tests
 	$(BIN)/python -m pytest -m "alone and not faults"
 	$(BIN)/python -m pytest -m "not alone and not faults" --numprocesses 6 --dist loadfile
