@@ -4,9 +4,7 @@ Of every 32 weights in a row the integers and one scale are kept (int4: and one 
 stays as it is. It moves readings: `emotion-monitor bench drift` says how far.
 """
 
-import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -85,27 +83,13 @@ def _plain(tensor: Tensor) -> Iterator[Tensor]:
 
 def _quantizer(kind: Quantization, device: str) -> tuple[Callable[[nn.Module, Any], None], Any]:
     """What quantises a module, and what it has to be told."""
+    from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
+    from torchao.quantization import Int4WeightOnlyConfig, Int8WeightOnlyConfig, quantize_
+    from torchao.quantization.granularity import PerGroup
+
     usual: dict[str, Any] = {"set_inductor_config": False}  # settings of the whole process, for torch.compile
-    with _without_warnings():
-        from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
-        from torchao.quantization import Int4WeightOnlyConfig, Int8WeightOnlyConfig, quantize_
-        from torchao.quantization.granularity import PerGroup
     if kind == "int8":
         return quantize_, Int8WeightOnlyConfig(granularity=PerGroup(GROUP), **usual)
     if device == "cpu":  # the only one with a kernel there
         return quantize_, PrototypeInt4WeightOnlyConfig(group_size=GROUP, **usual)
     return quantize_, Int4WeightOnlyConfig(group_size=GROUP, int4_packing_format="tile_packed_to_4d", **usual)
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """While torchao is imported: it names every kernel that is not for this machine, and torch what torchao does."""
-    loggers = [logging.getLogger(name) for name in ("torchao", "torch.utils._pytree")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
