@@ -91,11 +91,11 @@ class Words:
         return self._ids[piece]
 
 
-def language_model(shapes: Shapes, device: str, *, seed: int = 0) -> LTUAS:
+def language_model(shapes: Shapes, device: str, words: Words, *, seed: int = 0) -> LTUAS:
     """LTU-AS in float16 (float32 on a CPU) with adapters that are not merged yet, and without an end of answers."""
     config = shapes.ltu_as
     with torch.device("meta"):
-        model = LTUAS(config, Words(config.llama.vocab_size))  # type: ignore[arg-type]
+        model = LTUAS(config, words)  # type: ignore[arg-type]
     dtype_of = config.dtypes(device=device, llama="float16" if device != "cpu" else "float32")
     generator = torch.Generator(device).manual_seed(seed)
     tensors = {

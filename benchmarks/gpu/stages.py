@@ -17,7 +17,7 @@ import torch
 from benchmarks.gpu import limits
 from benchmarks.gpu.limits import Ceilings, Timing, Work, timed
 from benchmarks.gpu.original import Original, as_it_was
-from benchmarks.gpu.shapes import REAL, SAID, Ears, Shapes, language_model, sounds, whisper
+from benchmarks.gpu.shapes import REAL, SAID, Ears, Shapes, Words, language_model, sounds, whisper
 from core.distribution import EmotionDistribution, js_divergence
 from core.ltu_as.decode import Decoding
 from core.ltu_as.features import EncodedSounds, encode_together, windows_of
@@ -101,7 +101,8 @@ class Models:
     """What the stages share."""
 
     def __init__(self, bench: Bench) -> None:
-        self._make = partial(language_model, bench.shapes, bench.device)
+        words = Words(bench.shapes.ltu_as.llama.vocab_size)
+        self._make = partial(language_model, bench.shapes, bench.device, words)
         self.ltu_as = self._make()
         self.whisper = whisper(bench.shapes, bench.device)
         self._dictated = bench.shapes.dictated
