@@ -78,7 +78,7 @@ def test_fixed_shapes_read_quantised_weights_as_exact_ones_do(torchao, kind):  #
     model.use_graphs(Buckets(batches=(2,), lengths=(192,), widths=(1, 8), rooms=(16,)))
     for one, other in zip(exact, model.answer(model.hear(SOUNDS), **asked), strict=True):
         assert one.tokens.tolist() == other.tokens.tolist()
-        np.testing.assert_allclose(one.logits, other.logits, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(one.logits, other.logits, rtol=0, atol=1e-3)
 
 
 def test_int8_in_half_precision_does_not_overflow_where_the_stored_weights_do_not(torchao):  # noqa: ARG001
