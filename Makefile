@@ -81,6 +81,8 @@ train: .venv/.installed-dev  ## Train ltu-as-mini again: make train ARGS="--data
 .venv/.installed-dev: .venv/.installed
 	@echo "Installing what the tests need" >&2
 	@$(PIP_INSTALL) --editable '.[dev]' >&2
+	@$(PIP_INSTALL) --no-deps --upgrade --target .venv/torchao torchao >&2 || \
+		echo "No torchao for this machine: its tests skip, and say so" >&2  # beside: transformers imports it where it can
 	@touch $@
 
 tests/node/node_modules: tests/node/package-lock.json  # without it the tests that need it skip, and say so

@@ -136,6 +136,8 @@ class ModelSettings:
     """auto | cpu | cuda | cuda:N"""
     encoder_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """What the audio encoder multiplies in on a CPU; auto: bfloat16 where the CPU has it, else float32."""
+    quantize: Literal["off", "int8", "int4"] = "off"
+    """Bits of the language model's weights, for a GPU with little memory: needs torchao; readings are uncalibrated."""
     prompt: Prompt = "auto"
     """The paper's prompts; auto: the one the model folder names."""
     readout: Readout = "auto"

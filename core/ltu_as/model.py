@@ -33,6 +33,7 @@ from core.ltu_as.lora import add_lora, merge_lora
 from core.ltu_as.passes import Buckets, GraphedPasses, Passes
 from core.ltu_as.prefix import Prefix, causal_mask, padded, positions
 from core.ltu_as.prompt import DRAFTS, render
+from core.ltu_as.quantization import Quantization, check_quantization, quantize
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.tltr import TLTR
 from core.ltu_as.tokenizer import TOKENIZER_NAME, Tokenizer
@@ -91,7 +92,13 @@ class LTUAS(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, folder: Path | str, *, device: str = "cpu", dtype: DtypeName = "float32", merge: bool = True
+        cls,
+        folder: Path | str,
+        *,
+        device: str = "cpu",
+        dtype: DtypeName = "float32",
+        merge: bool = True,
+        quantization: Quantization | None = None,
     ) -> Self:
         """Loads a model folder.
 
@@ -101,9 +108,10 @@ class LTUAS(nn.Module):
             device: Where to put it.
             dtype: Precision of the language model; see `LTUASConfig.dtypes` for the rest.
             merge: Merge LoRA into the weights.
+            quantization: See `quantize`; then only what is quantised is ever on a GPU.
 
         Raises:
-            UsageError: There is no such folder.
+            UsageError: There is no such folder, or the device cannot do with such weights.
             ModelError: A file is missing or damaged, or a tensor is missing, unexpected, mis-shaped or not finite.
         """
         folder = model_folder(folder)
@@ -114,11 +122,14 @@ class LTUAS(nn.Module):
             raise ModelError(msg, hint="does tokenizer.json belong to this model?")
         with torch.device("meta"):
             model = cls(config, tokenizer)
-        load_into(model, folder, device=device, dtype_of=config.dtypes(device=device, llama=dtype))
+        first = "cpu" if quantization else device  # a card that needs it has no room for the whole matrices
+        load_into(model, folder, device=first, dtype_of=config.dtypes(device=device, llama=dtype))
         rotary = model.llama.model.rotary_emb  # computed, not stored: on the meta device that came to nothing
-        model.llama.model.rotary_emb = type(rotary)(rotary.config).to(device)
+        model.llama.model.rotary_emb = type(rotary)(rotary.config).to(first)
         if merge:
             model.merge_lora()
+        if quantization:
+            model.quantize(quantization, device)
         return model.eval()
 
     def save_pretrained(self, folder: Path) -> None:
@@ -132,6 +143,21 @@ class LTUAS(nn.Module):
         """Merges the adapters into the weights; `config` then says so."""
         merge_lora(self.llama)
         self.config = self.config.merged()
+
+    def quantize(self, kind: Quantization, device: str) -> None:
+        """Moves the model to the device and quantises the language model's layers there; its head stays as it is.
+
+        Raises:
+            UsageError: torchao is not installed, or the GPU is too old.
+            ModelError: The layers are of a size that cannot be quantised.
+            ValueError: The adapters are not merged.
+        """
+        if self.config.lora is not None:
+            msg = "adapters have to be merged before the weights are quantised"
+            raise ValueError(msg)
+        check_quantization(kind, device)
+        quantize(self.llama.model.layers, kind, device)
+        self.to(device)
 
     def use_graphs(self, buckets: Buckets | None = None) -> None:
         """From now on reads in fixed shapes, on a GPU as CUDA graphs; what fits no shape is read as before.

@@ -21,6 +21,7 @@ from core.ltu_as.explanation import explain as explanation_of
 from core.ltu_as.features import MIN_SAMPLES, EncodedSounds
 from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
+from core.ltu_as.quantization import check_quantization
 from core.ltu_as.readout import NOT_FINITE, InvalidReading, Kind, Pool, Scope, check_options, is_finite, readout
 from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ, Reading
@@ -41,6 +42,8 @@ class LTUASReader:
         folder: Model folder.
         device: `cpu`, `cuda` or `cuda:N`.
         dtype: Precision of the language model; None: as stored on a GPU, float32 on a CPU.
+        quantize: Bits of the language model's weights; off: `dtype`. A calibration, fitted for the weights as they are
+            stored, then corrects nothing; its thresholds hold.
         encoder_dtype: What the Whisper encoder and TLTR multiply in on a CPU; None: bfloat16 where the CPU has it.
         prompt: A name in PROMPTS; None: the folder's default.
         readout: How logits become a distribution; None: the folder's default.
@@ -67,6 +70,7 @@ class LTUASReader:
         *,
         device: str = "cpu",
         dtype: DtypeName | None = None,
+        quantize: Literal["off", "int8", "int4"] = "off",
         encoder_dtype: Literal["float32", "bfloat16"] | None = None,
         prompt: str | None = None,
         readout: Kind | None = None,
@@ -81,11 +85,15 @@ class LTUASReader:
         transcribe: bool = True,
         max_batch: int = 1,
     ) -> None:
+        if quantize != "off":
+            check_quantization(quantize, device)
         if dtype is None:
             dtype = "float32" if device == "cpu" else stored_dtype(folder)
         with ThreadPoolExecutor(max_workers=1) as thread:  # hashing gigabytes takes as long as loading them
             digest = thread.submit(folder_sha256, folder)
-            self._model = LTUAS.from_pretrained(folder, device=device, dtype=dtype)
+            self._model = LTUAS.from_pretrained(
+                folder, device=device, dtype=dtype, quantization=None if quantize == "off" else quantize
+            )
             sha256 = digest.result()
         config = self._model.config
         self._anchoring = Anchoring(self._model, config.anchor) if adapt and config.anchor else None
@@ -118,13 +126,14 @@ class LTUASReader:
             loaded = load_calibration(folder, model_sha256=sha256, d_model=config.whisper.d_model)
         self._abstention = (loaded and abstain and loaded.calibration.abstention) or Abstention()
         self._correction = None
-        if loaded and calibrate:
+        if loaded and calibrate and quantize == "off":
             self._correction = loaded.calibration.entry(self._prompt, self._kind, pool, scope)
         expected = loaded.calibration.neutral_odds if loaded and self._correction else 1.0
         self._neutral_odds = expected if neutral_odds is None else neutral_odds
         options: list[str] = [] if (pool, scope) == ("mean", "all") else [pool, scope]
         options += [] if self._neutral_odds == expected else [f"neutral_odds={self._neutral_odds:g}"]
         options += ["no transcript"] if config.transcriber is not None and not transcribe else []
+        options += [] if quantize == "off" else [quantize]
         options += ["verified"] if self._verified and not short else []
         self._stamp = ModelStamp(
             name=config.name,

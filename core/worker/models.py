@@ -84,6 +84,7 @@ def _load_ltu_as(settings: ModelSettings, *, threads: int, max_batch: int) -> Em
     return LTUASReader(
         folder,
         device=device,
+        quantize=settings.quantize,
         encoder_dtype=None if settings.encoder_dtype == "auto" else settings.encoder_dtype,
         prompt=None if settings.prompt == "auto" else settings.prompt,
         readout=None if settings.readout == "auto" else settings.readout,
