@@ -81,7 +81,7 @@ class Interpretation:
 
     def stamp(self, name: str, options: Sequence[str] = ()) -> ModelStamp:
         """What stands in events: name, hash, prompt, read-out with what of it is not as usual, and calibration."""
-        unusual = [] if (self._pool, self._scope) == ("mean", "all") else [self._pool, self._scope]
+        unusual: list[str] = [] if (self._pool, self._scope) == ("mean", "all") else [self._pool, self._scope]
         unusual += [] if self._neutral_odds == self._expected else [f"neutral_odds={self._neutral_odds:g}"]
         return ModelStamp(
             name=name,
