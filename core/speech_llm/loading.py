@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from core.errors import ModelError
 from core.ltu_as.checkpoint import weight_files
 from core.ltu_as.config import DtypeName
+from core.speech_llm.adapter import merge_adapter
 from core.speech_llm.families.family import Family
 from core.stand_in import refuse_stand_in
 
@@ -20,8 +21,17 @@ _SLACK = 1.01
 """A model may have a few more parameters than its weights hold: some are computed."""
 
 
-def load_network(folder: Path, family: Family, *, device: str, dtype: DtypeName) -> PreTrainedModel:
-    """The network of a folder that `check_folder` has passed.
+def load_network(
+    folder: Path, family: Family, told: dict[str, Any], *, device: str, dtype: DtypeName
+) -> PreTrainedModel:
+    """The network of a folder that `check_folder` has passed, with the adapter it hears through merged.
+
+    Args:
+        folder: The folder.
+        family: As `check_folder` says.
+        told: Its config.json.
+        device: Where to put it.
+        dtype: Precision.
 
     Raises:
         ModelError: A package or a file is missing, a file is damaged, or weights and configuration do not fit.
@@ -44,7 +54,7 @@ def load_network(folder: Path, family: Family, *, device: str, dtype: DtypeName)
     if wanted > _SLACK * stored:
         msg = f"{folder}: config.json describes {wanted:,} parameters, the weights hold {stored:,}"
         raise ModelError(msg, hint="they do not belong together: get the model again")
-    model, told = _said_in_one_line(
+    model, loading = _said_in_one_line(
         folder,
         lambda: model_class.from_pretrained(
             folder,
@@ -55,9 +65,12 @@ def load_network(folder: Path, family: Family, *, device: str, dtype: DtypeName)
             output_loading_info=True,
         ),
     )
-    if lost := sorted(told["missing_keys"]):
+    if lost := sorted(loading["missing_keys"]):
         msg = f"{folder}: tensor {lost[0]} is missing ({len(lost)} are)"
         raise ModelError(msg, hint="get the model again from where it is from")
+    by_peft = getattr(model, "_hf_peft_config_loaded", False)  # where that is installed, transformers has done it
+    if family.adapter is not None and family.adapted(told) and not by_peft:
+        merge_adapter(model, folder / family.adapter)
     network: PreTrainedModel = model.eval().requires_grad_(requires_grad=False).to(device)
     return network
 

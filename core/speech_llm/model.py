@@ -75,7 +75,7 @@ class SpeechLLM:
             dtype = "float32" if device == "cpu" else stored_dtype(config)
         tokenizer, extractor = load_parts(folder, family)
         prompts = Prompts(folder, family, tokenizer)
-        return cls(load_network(folder, family, device=device, dtype=dtype), family, prompts, extractor)
+        return cls(load_network(folder, family, config, device=device, dtype=dtype), family, prompts, extractor)
 
     @property
     def device(self) -> torch.device:

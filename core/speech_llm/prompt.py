@@ -65,7 +65,7 @@ class Prompts:
         text = self._render(question, sound=audio_tokens is not None)
         if audio_tokens is None:
             return self.spelling.ids(text)
-        before, after = self._family.around
+        before, after = self._family.around(self._tokenizer)
         text = text.replace(self._family.placeholder, f"{before}{self._family.placeholder}{after}", 1)
         ids = self.spelling.ids(text)
         if ids.count(self.audio_id) != 1:
