@@ -40,7 +40,9 @@ def save_qwen2_audio(folder: Path) -> None:
     from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration
 
     tokenizer = _qwen_tokenizer("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>")
-    tokenizer.chat_template = CHATML.replace("AUDIO", "")
+    tokenizer.chat_template = (
+        "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] }}{% endfor %}"
+    )
     config = Qwen2AudioConfig(
         audio_config=_WHISPER,
         text_config={"model_type": "qwen2", "vocab_size": len(tokenizer), **_TEXT},

@@ -43,6 +43,7 @@ class Gemma3n(Family):
     extractor_class = "Gemma3nAudioFeatureExtractor"
     placeholder = "<audio_soft_token>"
     needs = ("timm",)  # for the eye, which is part of the class
+    together = False  # a padded sound is heard a little differently
 
     def around(self, tokenizer: Any) -> tuple[str, str]:
         """See `Family`."""

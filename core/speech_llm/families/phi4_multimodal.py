@@ -16,7 +16,7 @@ class Phi4Multimodal(Family):
     extractor_class = "Phi4MultimodalFeatureExtractor"
     placeholder = "<|audio|>"
     adapter = "speech-lora"
-    together = False  # a padded sound is heard a little differently
+    together = False  # a padded sound is heard differently
 
     def hear(self, extractor: Any, sounds: Sequence[Sound]) -> AudioInputs:
         """See `Family`."""
