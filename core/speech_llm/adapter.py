@@ -1,5 +1,6 @@
 """Adapters (LoRA) that a speech LLM hears through, merged into its language model from safetensors."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,19 @@ _PLAIN: Mapping[str, Any] = {
 _BEFORE_A, _BEFORE_B = ".lora_A.weight", ".lora_B.weight"
 
 
+def adapter_sha256(folder: Path) -> str:
+    """SHA-256 of an adapter's weights.
+
+    Raises:
+        ModelError: There are none.
+    """
+    try:
+        with (folder / WEIGHTS_NAME).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
 def merge_adapter(network: PreTrainedModel, folder: Path) -> None:
     """Adds alpha / r B A to each weight W of the language model that has an adapter.
 
@@ -35,8 +49,7 @@ def merge_adapter(network: PreTrainedModel, folder: Path) -> None:
         tensors = load_file(folder / WEIGHTS_NAME)
         scale = float(config["lora_alpha"]) / float(config["r"])
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, SafetensorError) as error:
-        msg = f"{folder}: the adapter that this model hears through is not readable: {error!r}"
-        raise ModelError(msg, hint=f"get {CONFIG_NAME} and {WEIGHTS_NAME} from where the model is from") from error
+        raise _unreadable(folder, error) from error
     for name, plain in _PLAIN.items():
         if config.get(name, plain) not in (plain, None):
             msg = f"{folder / CONFIG_NAME}: {name} = {config[name]!r} is not supported"
@@ -54,6 +67,11 @@ def merge_adapter(network: PreTrainedModel, folder: Path) -> None:
     if tensors:
         msg = f"{folder / WEIGHTS_NAME}: unexpected tensor {min(tensors)}"
         raise ModelError(msg)
+
+
+def _unreadable(folder: Path, error: Exception) -> ModelError:
+    msg = f"{folder}: the adapter that this model hears through is not readable: {error!r}"
+    return ModelError(msg, hint=f"get {CONFIG_NAME} and {WEIGHTS_NAME} from where the model is from")
 
 
 @torch.no_grad()

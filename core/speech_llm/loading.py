@@ -1,5 +1,6 @@
 """Loads a model of transformers from a folder: from safetensors only, and whole."""
 
+import hashlib
 import math
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,9 +12,9 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from core.errors import ModelError
-from core.ltu_as.checkpoint import weight_files
+from core.ltu_as.checkpoint import folder_sha256, weight_files
 from core.ltu_as.config import DtypeName
-from core.speech_llm.adapter import merge_adapter
+from core.speech_llm.adapter import adapter_sha256, merge_adapter
 from core.speech_llm.families.family import Family
 from core.stand_in import refuse_stand_in
 
@@ -73,6 +74,19 @@ def load_network(
         merge_adapter(model, folder / family.adapter)
     network: PreTrainedModel = model.eval().requires_grad_(requires_grad=False).to(device)
     return network
+
+
+def weights_sha256(folder: Path, family: Family, told: dict[str, Any]) -> str:
+    """`folder_sha256`, or where the model hears through an adapter, SHA-256 of that digest and the adapter's.
+
+    Raises:
+        ModelError: A file is missing.
+    """
+    weights = folder_sha256(folder)
+    if family.adapter is None or not family.adapted(told):
+        return weights
+    adapter = adapter_sha256(folder / family.adapter)
+    return hashlib.sha256(bytes.fromhex(weights + adapter)).hexdigest()
 
 
 def _hush() -> None:
