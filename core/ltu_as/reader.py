@@ -17,13 +17,16 @@ from core.ltu_as.calibration import load_calibration
 from core.ltu_as.checkpoint import folder_sha256, stored_dtype
 from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
+from core.ltu_as.ensemble import read_members
 from core.ltu_as.explanation import explain as explanation_of
 from core.ltu_as.features import MIN_SAMPLES, EncodedSounds
 from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
-from core.ltu_as.readout import NOT_FINITE, InvalidReading, Kind, Pool, Scope, check_options, is_finite, readout
+from core.ltu_as.readout import NOT_FINITE, InvalidReading, Kind, Pool, Scope, check_options, is_finite
 from core.ltu_as.steps import StepLogits
+from core.ltu_as.wordings import members, text_of
 from core.model import SAMPLE_RATE_HZ, Reading
+from core.settings import Ensemble
 from core.wire.events import ModelStamp
 
 _AT_ANSWER_POSITION = ("seq_logprob", "first_piece")
@@ -44,6 +47,7 @@ class LTUASReader:
         encoder_dtype: What the Whisper encoder and TLTR multiply in on a CPU; None: bfloat16 where the CPU has it.
         prompt: A name in PROMPTS; None: the folder's default.
         readout: How logits become a distribution; None: the folder's default.
+        ensemble: In which ways the prompt is asked; see `core.ltu_as.wordings.members`.
         pool: See `core.ltu_as.readout.readout`.
         scope: The same.
         decode: How answers are written; see `LTUAS.answer`.
@@ -70,6 +74,7 @@ class LTUASReader:
         encoder_dtype: Literal["float32", "bfloat16"] | None = None,
         prompt: str | None = None,
         readout: Kind | None = None,
+        ensemble: Ensemble = "off",
         pool: Pool = "mean",
         scope: Scope = "all",
         decode: Literal["autoregressive", "verified"] = "autoregressive",
@@ -93,6 +98,7 @@ class LTUASReader:
             compute_in_bfloat16(self._model.whisper)
             compute_in_bfloat16(self._model.audio_encoder)
         self._prompt: str = prompt or config.defaults.prompt
+        self._members = members(self._prompt, ensemble)
         self._kind: Kind = readout or config.defaults.readout
         self._pool, self._scope = pool, scope
         check_options(self._kind, pool, scope)
@@ -119,10 +125,11 @@ class LTUASReader:
         self._abstention = (loaded and abstain and loaded.calibration.abstention) or Abstention()
         self._correction = None
         if loaded and calibrate:
-            self._correction = loaded.calibration.entry(self._prompt, self._kind, pool, scope)
+            self._correction = loaded.calibration.entry(self._prompt, self._kind, pool, scope, ensemble)
         expected = loaded.calibration.neutral_odds if loaded and self._correction else 1.0
         self._neutral_odds = expected if neutral_odds is None else neutral_odds
         options: list[str] = [] if (pool, scope) == ("mean", "all") else [pool, scope]
+        options += [] if ensemble == "off" else [ensemble]
         options += [] if self._neutral_odds == expected else [f"neutral_odds={self._neutral_odds:g}"]
         options += ["no transcript"] if config.transcriber is not None and not transcribe else []
         options += ["verified"] if self._verified and not short else []
@@ -140,11 +147,12 @@ class LTUASReader:
 
     def _warm_up(self, max_batch: int) -> list[StepLogits]:
         """Reads silence in every shape that is captured: batches, with ever longer transcripts if there are any."""
-        shapes = self._model.shapes_of(self._prompt, max_batch)
+        longest = max(self._members, key=lambda name: len(text_of(name)))
+        shapes = self._model.shapes_of(longest, max_batch * len(self._members))
         steps = []
         for batch, said in shapes if self._transcriber else [shape for shape in shapes if shape[1] is None]:
             silence = self.hear([np.zeros(SAMPLE_RATE_HZ, np.int16)] * batch)
-            steps += self.steps(silence, transcripts=[said] * batch)
+            steps += self.steps(silence, transcripts=[said] * batch, prompt=longest)
         return steps
 
     @property
@@ -266,27 +274,29 @@ class LTUASReader:
         decoding: Decoding,
         anchors: Sequence[Anchor | None],
     ) -> list[Reading]:
-        read = self._model.answer(
+        read = self._model.answer_each(
             self.shifted(sounds, anchors),
             transcripts=transcripts,
-            prompt=self._prompt,
+            prompts=self._members,
             decoding=decoding,
             verified=self._verified,
         )
         readings = []
-        for row, (steps, anchor) in enumerate(zip(read, anchors, strict=True)):
+        for row, (asked, anchor) in enumerate(zip(read, anchors, strict=True)):
             heard = adaptation = None
             if self._anchoring and anchor:
                 heard, adaptation = self._anchoring.heard(sounds.means[row]), self._anchoring.adaptation(anchor)
             weight = adaptation.weight if adaptation else 0.0
-            reading = self._reading(steps, weight=weight, written=decoding == _WRITTEN)
+            reading = self._reading(asked, weight=weight, written=decoding == _WRITTEN)
             readings.append(replace(reading, heard=heard, adaptation=adaptation))
         return readings
 
-    def _reading(self, steps: StepLogits, *, weight: float, written: bool) -> Reading:
-        distribution, reason = None, None
+    def _reading(self, asked: Sequence[StepLogits], *, weight: float, written: bool) -> Reading:
+        """The reading of all members; whether there is one, and the explanation, are about the prompt itself."""
+        steps = asked[0]
+        distribution, spread, reason = None, None, None
         try:
-            distribution = readout(steps, kind=self._kind, pool=self._pool, scope=self._scope)
+            distribution, spread = read_members(asked, kind=self._kind, pool=self._pool, scope=self._scope)
         except InvalidReading as error:
             reason = error.reason
         else:
@@ -300,7 +310,8 @@ class LTUASReader:
             failed=reason == NOT_FINITE,
             transcript=steps.transcript,
             truncated_s=steps.truncated_s,
-            features_ms=steps.features_ms,
-            llm_ms=steps.llm_ms,
+            features_ms=sum(one.features_ms for one in asked),
+            llm_ms=sum(one.llm_ms for one in asked),
             explanation=explanation_of(steps, written=written),
+            prompt_spread=None if reason else spread,
         )

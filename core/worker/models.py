@@ -87,6 +87,7 @@ def _load_ltu_as(settings: ModelSettings, *, threads: int, max_batch: int) -> Em
         encoder_dtype=None if settings.encoder_dtype == "auto" else settings.encoder_dtype,
         prompt=None if settings.prompt == "auto" else settings.prompt,
         readout=None if settings.readout == "auto" else settings.readout,
+        ensemble=settings.ensemble,
         pool=settings.pool,
         scope=settings.scope,
         decode=settings.decode,
