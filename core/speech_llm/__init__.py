@@ -1,0 +1,1 @@
+"""Speech LLMs of other makers, read as LTU-AS is."""
