@@ -147,8 +147,8 @@ def _labels(one: RatedUtterance) -> tuple[object, ...]:
 
 def _shared_views(first: RunFolder, second: RunFolder) -> tuple[View, ...]:
     answered = [answered_questions(folder) for folder in (first, second)]
-    others = {(one.prompt, one.input) for one in answered[1]}
-    both = [one for one in answered[0] if (one.prompt, one.input) in others]
+    others = {one.asked for one in answered[1]}
+    both = [one for one in answered[0] if one.asked in others]
     views = dict.fromkeys((*readable(first.record, both), *readable(second.record, both)))
     if not views:
         msg = f"{first.path} and {second.path} have no question in common"
