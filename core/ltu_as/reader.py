@@ -1,6 +1,6 @@
 """A model folder as an EmotionModel: waveforms in, readings out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
 from core.ltu_as.readout import Kind, Pool, Scope, is_finite
 from core.ltu_as.steps import StepLogits
+from core.ltu_as.verbalizer import Verbalizer
 from core.ltu_as.wordings import text_of
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import Ensemble
@@ -150,6 +151,23 @@ class LTUASReader:
         return self._model
 
     @property
+    def adapts(self) -> bool:
+        """Whether it gets to know voices."""
+        return self._anchoring is not None
+
+    @property
+    def precision(self) -> Mapping[str, str]:
+        """What the language model, and what the encoder computes in."""
+        model = self._model
+        names = {"dtype": model.dtype, "encoder_dtype": model.whisper.conv1.weight.dtype}
+        return {name: str(dtype).removeprefix("torch.") for name, dtype in names.items()}
+
+    @property
+    def verbalizer(self) -> Verbalizer:
+        """The table from emotions to the pieces whose logits are kept."""
+        return self._model.verbalizer
+
+    @property
     def device(self) -> str:
         """Where it runs: `cpu` or `cuda:0`."""
         return str(self._model.device)
@@ -215,6 +233,29 @@ class LTUASReader:
             prompt=prompt or self._prompt,
             decoding=self._decoding,
             verified=self._verified,
+        )
+
+    def answers(
+        self,
+        waveforms: Sequence[NDArray[np.int16]] | None,
+        *,
+        transcripts: Sequence[str | None],
+        decoding: Decoding,
+        prompt: str | None = None,
+        anchors: Sequence[Anchor | None] = (),
+    ) -> list[StepLogits]:
+        """The kept logits of every sound, written in any way; without sounds, what is made of the words alone.
+
+        Raises:
+            AudioError: A sound has fewer than 201 samples.
+            ModelError: A transcript is longer than the model's context.
+        """
+        heard = self.hear(waveforms) if waveforms else None
+        return self._model.answer(
+            self.shifted(heard, anchors) if heard and anchors else heard,
+            transcripts=transcripts,
+            prompt=prompt or self._prompt,
+            decoding=decoding,
         )
 
     def shifted(self, sounds: EncodedSounds, anchors: Sequence[Anchor | None]) -> EncodedSounds:

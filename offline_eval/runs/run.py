@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from core.errors import UsageError
-from core.ltu_as.folder import resolve_model
 from core.ltu_as.wordings import text_of
+from core.speech_llm.folder import model_path
 from offline_eval.labels.annotation import AnnotatedCorpus
 from offline_eval.runs.answers_store import BLOCK, write_block
 from offline_eval.runs.folder import FILE as RUN_FILE
@@ -132,7 +132,7 @@ def model_folder(name: str) -> Iterator[Path]:
         UsageError: No such model.
     """
     if name != TINY:
-        yield resolve_model(name)
+        yield model_path(name)
         return
     from core.ltu_as.tiny import save_tiny
 
