@@ -172,7 +172,7 @@ def findings_of(
         judged=judged,
         differences=evaluation.paired(judged.name, references),
         unread=tuple(question for question in record.questions if question.asked not in asked),
-        warnings=_warnings(record, rated),
+        warnings=warnings_of(record, rated),
     )
 
 
@@ -194,6 +194,15 @@ def readable(record: RunRecord, answered: Sequence[Question]) -> tuple[View, ...
     there = {question.asked for question in answered}
     wanted = (*record.views, *(view for preset in PRESETS.values() for view in preset.views))
     return tuple(dict.fromkeys(view for view in wanted if there.issuperset(view.asked)))
+
+
+def warnings_of(record: RunRecord, rated: Sequence[RatedUtterance]) -> tuple[str, ...]:
+    """What to know before believing any number of a run on these utterances."""
+    model: Mapping[str, object] = record.model
+    found = [note] if (note := contamination(record.dataset, str(model["name"]))) else []
+    if model["name"] == EMBEDDED and any(one.utterance.corpus in _LEARNED_FROM for one in rated):
+        found.append(_LEARNED)
+    return tuple(found)
 
 
 def _judged(readings: Sequence[Readings], name: str | None) -> View:
@@ -225,11 +234,3 @@ def _heard(folder: RunFolder, answered: Sequence[Question]) -> tuple[Heard, ...]
         return ()
     steps = (answer.steps for answer in folder.answers(question))
     return tuple(Heard(one.truncated_s, one.transcript) if one else Heard(None, None) for one in steps)
-
-
-def _warnings(record: RunRecord, rated: Sequence[RatedUtterance]) -> tuple[str, ...]:
-    model: Mapping[str, object] = record.model
-    found = [note] if (note := contamination(record.dataset, str(model["name"]))) else []
-    if model["name"] == EMBEDDED and any(one.utterance.corpus in _LEARNED_FROM for one in rated):
-        found.append(_LEARNED)
-    return tuple(found)

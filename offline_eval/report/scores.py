@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from offline_eval.report.document import Block, Cell, Fold, Group, Listing, Paragraph, Row, Section, Table
@@ -139,10 +140,11 @@ def score_table(
     groups: Mapping[str, Sequence[str]],
     *,
     measures: Sequence[str] = HEADLINE,
+    labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Table:
-    """Systems by group, on few measures."""
+    """Systems by group, on few measures; a row is called as its system is, unless `labels` calls it otherwise."""
     rows = {
-        title: tuple(_row(name, evaluation.systems[name].scored, measures=measures) for name in names)
+        title: tuple(_row(labels.get(name, name), evaluation.systems[name].scored, measures=measures) for name in names)
         for title, names in groups.items()
     }
     return Table(
