@@ -6,10 +6,12 @@ templates are those of the makers, for one turn.
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import pre_tokenizers
@@ -38,7 +40,9 @@ def save_qwen2_audio(folder: Path) -> None:
     from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration
 
     tokenizer = _qwen_tokenizer("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>")
-    tokenizer.chat_template = CHATML.replace("AUDIO", "")
+    tokenizer.chat_template = (
+        "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] }}{% endfor %}"
+    )
     config = Qwen2AudioConfig(
         audio_config=_WHISPER,
         text_config={"model_type": "qwen2", "vocab_size": len(tokenizer), **_TEXT},
@@ -154,12 +158,134 @@ def save_voxtral(folder: Path) -> None:
     _save(folder, VoxtralForConditionalGeneration, config, None, _whisper())
 
 
+def save_granite_speech(folder: Path) -> None:
+    """As ibm-granite/granite-speech-3.3-2b: an adapter lies beside the weights."""
+    from transformers import GraniteSpeechConfig, GraniteSpeechForConditionalGeneration
+
+    tokenizer = _qwen_tokenizer("<|audio|>")
+    (folder / "chat_template.jinja").write_text(CHATML.replace("You are a helpful assistant.", "You are Granite."))
+    config = GraniteSpeechConfig(
+        encoder_config={
+            "input_dim": 160, "num_layers": 2, "hidden_dim": 16, "num_heads": 2, "output_dim": 8, "context_size": 20,
+            "max_pos_emb": 32, "conv_kernel_size": 3, "feedforward_mult": 2,
+        },
+        projector_config={
+            "model_type": "blip_2_qformer", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "intermediate_size": 16, "encoder_hidden_size": 16, "vocab_size": 8, "cross_attention_frequency": 1,
+        },
+        text_config={"model_type": "granite", "vocab_size": len(tokenizer), **_TEXT},
+        audio_token_index=tokenizer.convert_tokens_to_ids("<|audio|>"),
+        tie_word_embeddings=False,
+    )  # fmt: skip
+    (folder / "preprocessor_config.json").write_text(json.dumps({"melspec_kwargs": {"n_mels": 80}}))
+    _save(folder, GraniteSpeechForConditionalGeneration, config, tokenizer, None)
+    _save_adapter(folder, "base_model.model.language_model.model.", {"q_proj": (32, 32), "v_proj": (16, 32)})
+
+
+def save_phi4_multimodal(folder: Path) -> None:
+    """As microsoft/Phi-4-multimodal-instruct@refs/pr/70: an adapter for sound lies in a folder of its own."""
+    from transformers import Phi4MultimodalConfig, Phi4MultimodalFeatureExtractor, Phi4MultimodalForCausalLM
+
+    tokenizer = _qwen_tokenizer("<|audio|>", "<|user|>", "<|assistant|>", "<|end|>")
+    (folder / "chat_template.jinja").write_text(
+        "{% for message in messages %}<|{{ message['role'] }}|>{% for content in message['content'] %}"
+        "{% if content['type'] == 'audio' %}<|audio|>{% else %}{{ content['text'] }}{% endif %}{% endfor %}<|end|>"
+        "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    config = Phi4MultimodalConfig(
+        vocab_size=len(tokenizer),
+        rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1.0},
+        audio_config={
+            "hidden_size": 16, "intermediate_size": 24, "num_blocks": 3, "num_attention_heads": 2,
+            "ext_pw_out_channel": 16, "depthwise_separable_out_channel": 16, "nemo_conv_channels": 8,
+            "audio_token_id": tokenizer.convert_tokens_to_ids("<|audio|>"),
+        },
+        vision_config={
+            "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "crop_size": 28, "image_size": 28, "image_token_id": 0,
+        },
+        bos_token_id=None,
+        eos_token_id=[tokenizer.eos_token_id],
+        pad_token_id=0,
+        **_TEXT,
+    )  # fmt: skip
+    _save(folder, Phi4MultimodalForCausalLM, config, tokenizer, Phi4MultimodalFeatureExtractor())
+    (folder / "speech-lora").mkdir()
+    _save_adapter(folder / "speech-lora", "base_model.model.model.", {"qkv_proj": (64, 32), "o_proj": (32, 32)})
+
+
+def save_gemma4(folder: Path) -> None:
+    """As google/gemma-4-E2B-it: layers that see a window only, and layers that share what others keep."""
+    from transformers import Gemma4AudioFeatureExtractor, Gemma4Config, Gemma4ForConditionalGeneration
+
+    tokenizer = _gemma_tokenizer("<|audio|>", "<|audio>", "<audio|>", "<|turn>", "<turn|>")
+    (folder / "chat_template.jinja").write_text(
+        "<bos>{% for message in messages %}<|turn>{{ message['role'] }}\n{% for content in message['content'] %}"
+        "{% if content['type'] == 'audio' %}<|audio|>{% else %}{{ content['text'] }}{% endif %}{% endfor %}<turn|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|turn>model\n{% if enable_thinking %}think{% endif %}{% endif %}"
+    )
+    config = Gemma4Config(
+        text_config=_TEXT
+        | {
+            "vocab_size": len(tokenizer), "vocab_size_per_layer_input": len(tokenizer), "head_dim": 8,
+            "hidden_size_per_layer_input": 4, "num_hidden_layers": 4, "num_kv_shared_layers": 2, "sliding_window": 16,
+            "layer_types": ["sliding_attention", "full_attention"] * 2, "global_head_dim": 8,
+        },
+        vision_config={
+            "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "num_key_value_heads": 2, "head_dim": 8, "position_embedding_size": 16,
+        },
+        audio_config={
+            "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "output_proj_dims": 24,
+            "subsampling_conv_channels": [128, 4],
+        },
+        audio_token_id=tokenizer.convert_tokens_to_ids("<|audio|>"),
+        image_token_id=len(tokenizer) - 1,
+        video_token_id=len(tokenizer) - 1,
+    )  # fmt: skip
+    _save(folder, Gemma4ForConditionalGeneration, config, tokenizer, Gemma4AudioFeatureExtractor())
+
+
+def save_gemma3n(folder: Path) -> None:
+    """As google/gemma-3n-E2B-it, but that its eye needs a package that is not installed: see `blind`."""
+    from transformers import Gemma3nAudioFeatureExtractor, Gemma3nConfig, Gemma3nForConditionalGeneration
+
+    tokenizer = _gemma_tokenizer("<audio_soft_token>", "<start_of_audio>", "<end_of_audio>", "<start_of_turn>")
+    (folder / "chat_template.jinja").write_text(
+        "<bos>{% for message in messages %}<start_of_turn>{{ message['role'] }}\n"
+        "{% for content in message['content'] %}"
+        "{% if content['type'] == 'audio' %}<audio_soft_token>{% else %}{{ content['text'] }}{% endif %}{% endfor %}"
+        "<eos>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+    )
+    size = len(tokenizer)
+    config = Gemma3nConfig(
+        text_config=_TEXT
+        | {
+            "vocab_size": size + 8, "vocab_size_per_layer_input": size, "head_dim": 8, "hidden_size_per_layer_input": 4,
+            "num_hidden_layers": 4, "num_kv_shared_layers": 2, "sliding_window": 16, "laurel_rank": 4,
+            "layer_types": ["sliding_attention", "full_attention"] * 2, "activation_sparsity_pattern": None,
+        },
+        vision_config={"hidden_size": 16, "vocab_size": 4, "vocab_offset": size},
+        audio_config={
+            "hidden_size": 16, "vocab_size": 4, "vocab_offset": size + 4, "conf_num_attention_heads": 2,
+            "conf_num_hidden_layers": 2, "sscp_conv_channel_size": [4, 4],
+        },
+        audio_token_id=tokenizer.convert_tokens_to_ids("<audio_soft_token>"),
+        image_token_id=size - 1,
+    )  # fmt: skip
+    _save(folder, Gemma3nForConditionalGeneration, config, tokenizer, Gemma3nAudioFeatureExtractor())
+
+
 SAVERS: dict[str, Callable[[Path], None]] = {
     "qwen2_audio": save_qwen2_audio,
     "qwen2_5_omni": save_qwen2_5_omni,
     "audioflamingo3": save_audio_flamingo3,
     "voxtral": save_voxtral,
+    "granite_speech": save_granite_speech,
     "qwen3_omni_moe": save_qwen3_omni,
+    "gemma3n": save_gemma3n,
+    "gemma4": save_gemma4,
+    "phi4_multimodal": save_phi4_multimodal,
 }
 """`model_type` to what writes a tiny folder of it."""
 
@@ -178,7 +304,8 @@ def _save(folder: Path, model_class: Any, config: Any, tokenizer: Any, extractor
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
     model.generation_config.eos_token_id = [2] if tokenizer is None else [tokenizer.eos_token_id]
     model.save_pretrained(folder)
-    extractor.save_pretrained(folder)
+    if extractor is not None:
+        extractor.save_pretrained(folder)
     if tokenizer is not None:
         tokenizer.save_pretrained(folder)
 
@@ -212,6 +339,34 @@ def _qwen_tokenizer(*specials: str) -> Any:
     return Qwen2Tokenizer(vocabulary, merges, extra_special_tokens=named[1:], **ends)
 
 
+def _gemma_tokenizer(*specials: str) -> Any:
+    """The first of the specials is the place of sound, the next two stand around it."""
+    from transformers import GemmaTokenizer
+
+    named = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    pieces = [f"<0x{n:02X}>" for n in range(256)] + ["▁", *map(chr, range(0x21, 0x7F))]
+    merged = [step.replace("Ġ", "▁") for step in _steps(_MERGED)]
+    vocabulary = {piece: n for n, piece in enumerate([*named, *pieces, *merged, *specials])}
+    return GemmaTokenizer(
+        vocabulary,
+        [(step[:-1], step[-1]) for step in merged],
+        extra_special_tokens=dict(zip(("audio_token", "boa_token", "eoa_token"), specials, strict=False)),
+    )
+
+
+def _save_adapter(folder: Path, before: str, shapes: dict[str, tuple[int, int]]) -> None:
+    generator, tensors = torch.Generator().manual_seed(2), {}
+    for layer in range(2):
+        for name, (high, wide) in shapes.items():
+            module = f"{before}layers.{layer}.self_attn.{name}"
+            tensors[f"{module}.lora_A.weight"] = torch.randn(4, wide, generator=generator) / wide**0.5
+            tensors[f"{module}.lora_B.weight"] = torch.randn(high, 4, generator=generator)
+    save_file(tensors, folder / "adapter_model.safetensors", {"format": "pt"})
+    (folder / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": [*shapes], "bias": "none"})
+    )
+
+
 def _steps(pieces: Sequence[str]) -> list[str]:
     """All beginnings, of two letters and more, of the pieces: each is the one before it and a letter."""
     return list(dict.fromkeys(piece[:end] for piece in pieces for end in range(2, len(piece) + 1)))
@@ -219,3 +374,23 @@ def _steps(pieces: Sequence[str]) -> list[str]:
 
 def _bytes_of(piece: str) -> bytes:
     return piece.replace("Ġ", " ").encode()
+
+
+@contextmanager
+def blind() -> Iterator[None]:
+    """Gemma 3n without its eye, which is of a package that is not installed, and which no sound passes."""
+    from transformers.models.gemma3n import modeling_gemma3n
+
+    from core.speech_llm.families.gemma import Gemma3n
+
+    class WithoutEye(modeling_gemma3n.AutoModel):
+        @classmethod
+        def from_config(cls, config: Any, **options: Any) -> Any:
+            return (
+                torch.nn.Identity() if config.model_type == "gemma3n_vision" else super().from_config(config, **options)
+            )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modeling_gemma3n, "AutoModel", WithoutEye)
+        patch.setattr(Gemma3n, "needs", ())
+        yield

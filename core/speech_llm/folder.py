@@ -69,10 +69,13 @@ def check_folder(folder: Path) -> tuple[Family, dict[str, Any]]:
         raise ModelError(msg) from error
     if family is None:
         raise _unknown(path, config)
+    if not family.hears(config):
+        msg = f"{path}: there is no audio in this {family.title}"
+        raise ModelError(msg, hint="others of its kind hear")
     for key, number in _numbers(config):
         limit = _DEEPEST if key.endswith(("layers", "heads", "depth")) else _WIDEST
         sized = key.endswith(("layers", "heads", "depth", "size", "dim", "d_model", "positions", "bins", "experts"))
-        if not math.isfinite(number) or (sized and not 0 <= number <= limit):
+        if not math.isfinite(number) or (sized and abs(number) > limit):
             msg = f"{path}: {key} = {number:g} makes no sense"
             raise ModelError(msg, hint="get the file again from where the model is from")
     if not any(folder.glob("*.safetensors")) and (pickled := [p for one in _PICKLED for p in folder.glob(one)]):

@@ -1,5 +1,6 @@
 """Loads a model of transformers from a folder: from safetensors only, and whole."""
 
+import hashlib
 import math
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,8 +12,9 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from core.errors import ModelError
-from core.ltu_as.checkpoint import weight_files
+from core.ltu_as.checkpoint import folder_sha256, weight_files
 from core.ltu_as.config import DtypeName
+from core.speech_llm.adapter import adapter_sha256, merge_adapter
 from core.speech_llm.families.family import Family
 from core.stand_in import refuse_stand_in
 
@@ -20,8 +22,17 @@ _SLACK = 1.01
 """A model may have a few more parameters than its weights hold: some are computed."""
 
 
-def load_network(folder: Path, family: Family, *, device: str, dtype: DtypeName) -> PreTrainedModel:
-    """The network of a folder that `check_folder` has passed.
+def load_network(
+    folder: Path, family: Family, told: dict[str, Any], *, device: str, dtype: DtypeName
+) -> PreTrainedModel:
+    """The network of a folder that `check_folder` has passed, with the adapter it hears through merged.
+
+    Args:
+        folder: The folder.
+        family: As `check_folder` says.
+        told: Its config.json.
+        device: Where to put it.
+        dtype: Precision.
 
     Raises:
         ModelError: A package or a file is missing, a file is damaged, or weights and configuration do not fit.
@@ -44,7 +55,7 @@ def load_network(folder: Path, family: Family, *, device: str, dtype: DtypeName)
     if wanted > _SLACK * stored:
         msg = f"{folder}: config.json describes {wanted:,} parameters, the weights hold {stored:,}"
         raise ModelError(msg, hint="they do not belong together: get the model again")
-    model, told = _said_in_one_line(
+    model, loading = _said_in_one_line(
         folder,
         lambda: model_class.from_pretrained(
             folder,
@@ -55,11 +66,27 @@ def load_network(folder: Path, family: Family, *, device: str, dtype: DtypeName)
             output_loading_info=True,
         ),
     )
-    if lost := sorted(told["missing_keys"]):
+    if lost := sorted(loading["missing_keys"]):
         msg = f"{folder}: tensor {lost[0]} is missing ({len(lost)} are)"
         raise ModelError(msg, hint="get the model again from where it is from")
+    by_peft = getattr(model, "_hf_peft_config_loaded", False)  # where that is installed, transformers has done it
+    if family.adapter is not None and family.adapted(told) and not by_peft:
+        merge_adapter(model, folder / family.adapter)
     network: PreTrainedModel = model.eval().requires_grad_(requires_grad=False).to(device)
     return network
+
+
+def weights_sha256(folder: Path, family: Family, told: dict[str, Any]) -> str:
+    """`folder_sha256`, or where the model hears through an adapter, SHA-256 of that digest and the adapter's.
+
+    Raises:
+        ModelError: A file is missing.
+    """
+    weights = folder_sha256(folder)
+    if family.adapter is None or not family.adapted(told):
+        return weights
+    adapter = adapter_sha256(folder / family.adapter)
+    return hashlib.sha256(bytes.fromhex(weights + adapter)).hexdigest()
 
 
 def _hush() -> None:

@@ -51,7 +51,7 @@ class SpeechLLM:
 
     def __init__(self, network: PreTrainedModel, family: Family, prompts: Prompts, extractor: Any) -> None:
         self.network, self.family = network, family
-        self._prompts, self._extractor = prompts, extractor
+        self.prompts, self._extractor = prompts, extractor
         self._text_config = network.config.get_text_config(decoder=True)
         last, known = self.verbalizer.piece_ids[-1], self._text_config.vocab_size
         if last >= known:
@@ -75,7 +75,7 @@ class SpeechLLM:
             dtype = "float32" if device == "cpu" else stored_dtype(config)
         tokenizer, extractor = load_parts(folder, family)
         prompts = Prompts(folder, family, tokenizer)
-        return cls(load_network(folder, family, device=device, dtype=dtype), family, prompts, extractor)
+        return cls(load_network(folder, family, config, device=device, dtype=dtype), family, prompts, extractor)
 
     @property
     def device(self) -> torch.device:
@@ -96,7 +96,7 @@ class SpeechLLM:
     @cached_property
     def verbalizer(self) -> Verbalizer:
         """The table from emotions to this tokenizer's pieces, as they are where an answer begins and inside one."""
-        return Verbalizer.from_tokenizer(self._prompts.spelling)
+        return Verbalizer.from_tokenizer(self.prompts.spelling)
 
     @torch.inference_mode()
     def answer(
@@ -130,7 +130,7 @@ class SpeechLLM:
         audio = AudioInputs({}, ()) if waveforms is None else self._heard(waveforms)
         features_ms, started = self._elapsed_ms(started), time.perf_counter()
         counts = [None] * len(transcripts) if waveforms is None else audio.tokens
-        rows = [self._prompts.ids(prompt, said, n) for said, n in zip(transcripts, counts, strict=True)]
+        rows = [self.prompts.ids(prompt, said, n) for said, n in zip(transcripts, counts, strict=True)]
         ids, keep = padded(rows, rows[0][0], device=self.device)  # every prompt begins alike: a penalty sees no new id
         answers = tuple(self.verbalizer.answers(prompt).values())
         fitting = self._fitting(decoding, ids.shape[1], max(map(len, answers)))
@@ -139,7 +139,7 @@ class SpeechLLM:
             ids,
             keep,
             audio.inputs,
-            audio_id=self._prompts.audio_id,
+            audio_id=self.prompts.audio_id,
             answers=answers,
             room=fitting.max_new_tokens,
         )
@@ -163,8 +163,8 @@ class SpeechLLM:
                     log_normalizer=log_normalizer[row, :n].numpy(),
                     minimum=minimum[row, :n].numpy(),
                     tokens=np.array(written, dtype=np.int64),
-                    token_pieces=self._prompts.spelling.spellings(written),
-                    text=self._prompts.spelling.decode(written),
+                    token_pieces=self.prompts.spelling.spellings(written),
+                    text=self.prompts.spelling.decode(written),
                     answer_logprobs=tuple(logprobs[row].numpy() for logprobs in answer_logprobs),
                     prompt=prompt,
                     verbalizer=self.verbalizer,
@@ -183,14 +183,14 @@ class SpeechLLM:
         """Tokens of which each ends an answer."""
         told = self.network.generation_config.eos_token_id if self.network.generation_config else None
         ids = [told] if isinstance(told, int) else told or []
-        return tuple(dict.fromkeys([*ids, *self._prompts.eos_ids]))
+        return tuple(dict.fromkeys([*ids, *self.prompts.eos_ids]))
 
     def inputs(
         self, waveforms: Sequence[NDArray[np.int16]], *, transcripts: Sequence[str | None], prompt: str
     ) -> dict[str, Tensor]:
         """What the model's own `forward` and `generate` take to be asked the same, padded on the left."""
         audio = self._heard(waveforms)
-        rows = [self._prompts.ids(prompt, said, n) for said, n in zip(transcripts, audio.tokens, strict=True)]
+        rows = [self.prompts.ids(prompt, said, n) for said, n in zip(transcripts, audio.tokens, strict=True)]
         ids, keep = padded(rows, rows[0][0], device=self.device)
         return {"input_ids": ids, "attention_mask": keep.long(), **audio.inputs}
 

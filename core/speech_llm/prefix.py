@@ -13,6 +13,8 @@ from transformers.cache_utils import DynamicLayer
 from core.ltu_as.passes import additive
 from core.ltu_as.prefix import answer_logprobs_of, causal_mask, positions, same_branch
 
+_BATCH_TIME_WIDTH = 3
+
 
 class Prefix:
     """A batch of prompts that was read by the model's own `forward`.
@@ -33,7 +35,7 @@ class Prefix:
     Attributes:
         logits: float32 [B, V] after the prompt.
         answer_logprobs: For each answer float32 [B, pieces], log p(piece | prompt, pieces before it).
-        heard: float32 [B, hidden_size], what the language model gets of the sound, averaged over time; None without.
+        heard: float32 [B, hidden_size], what the first layer gets of the sound, averaged over time; None without.
     """
 
     def __init__(
@@ -126,23 +128,27 @@ class Prefix:
 
 
 class _Embeddings:
-    """Keeps what the language model of a model is first given, while it is entered."""
+    """Keeps what the first layer of a language model is first given, while it is entered."""
 
     first: Tensor
 
     def __init__(self, model: nn.Module) -> None:
-        self._decoder: nn.Module = model.get_decoder()  # type: ignore[operator]
+        decoder: Any = model.get_decoder()  # type: ignore[operator]
+        self._layer: nn.Module = decoder.layers[0]
 
     def __enter__(self) -> Self:
-        self._hook = self._decoder.register_forward_pre_hook(self._keep, with_kwargs=True)
+        self._hook = self._layer.register_forward_pre_hook(self._keep, with_kwargs=True)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._hook.remove()
 
-    def _keep(self, _: nn.Module, __: object, given: Mapping[str, Any]) -> None:
+    def _keep(self, _: nn.Module, given: Sequence[Tensor], named: Mapping[str, Tensor]) -> None:
         if not hasattr(self, "first"):
-            self.first = given["inputs_embeds"]
+            states = given[0] if given else named["hidden_states"]
+            self.first = (
+                states if states.dim() == _BATCH_TIME_WIDTH else states[0]
+            )  # Gemma 3n has several, of which one is at work
 
 
 def _mean_where(embeddings: Tensor, there: Tensor) -> Tensor:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.anchor import Anchor
-from core.errors import ModelError
-from core.ltu_as.checkpoint import folder_sha256
+from core.errors import EmotionMonitorError, ModelError
 from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
 from core.ltu_as.interpretation import WRITTEN, Interpretation
@@ -19,6 +18,7 @@ from core.ltu_as.verbalizer import Verbalizer
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import Ensemble
 from core.speech_llm.folder import check_folder
+from core.speech_llm.loading import weights_sha256
 from core.speech_llm.model import WINDOW_S, SpeechLLM
 from core.wire.events import ModelStamp
 
@@ -69,9 +69,9 @@ class SpeechLLMReader:
         abstain: bool = True,
         neutral_odds: float | None = None,
     ) -> None:
-        check_folder(folder)  # before gigabytes are hashed
+        family, told = check_folder(folder)  # before gigabytes are hashed
         with ThreadPoolExecutor(max_workers=1) as thread:  # hashing them takes as long as loading them
-            digest = thread.submit(folder_sha256, folder)
+            digest = thread.submit(weights_sha256, folder, family, told)
             self.model = SpeechLLM.from_folder(folder, device=device, dtype=dtype)
             sha256 = digest.result()
         self._prompt = prompt or "single"
@@ -133,10 +133,15 @@ class SpeechLLMReader:
 
         def some(rows: Sequence[int], decoding: Decoding) -> list[Reading]:
             sounds, said = [waveforms[n] for n in rows], [None] * len(rows)
-            by_member = [
-                self.answers(sounds, transcripts=said, decoding=decoding, prompt=member)
-                for member in self._interpretation.members
-            ]
+            try:
+                by_member = [
+                    self.answers(sounds, transcripts=said, decoding=decoding, prompt=member)
+                    for member in self._interpretation.members
+                ]
+            except EmotionMonitorError as error:  # a sound that does not fit: only its own utterance pays for it
+                if len(rows) == 1:
+                    return [Reading(distribution=None, reason=str(error))]
+                return [reading for row in rows for reading in some([row], decoding)]
             asked = zip(*by_member, strict=True)
             return [self._interpretation.reading(*each, written=decoding == WRITTEN) for each in asked]
 

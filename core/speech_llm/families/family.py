@@ -43,10 +43,10 @@ class Family(ABC):
         model_class: Name of the class in transformers that hears and writes.
         extractor_class: Name of the class in transformers that makes features of sounds.
         placeholder: Token in the place of sound, which the chat template writes once.
-        around: What stands before and behind a sound's tokens, where the template does not write it.
         template: Chat template where the folder's own knows nothing of sound.
         template_options: What the chat template is told besides the conversation.
         needs: Modules that transformers needs for this family and that do not come with it.
+        adapter: Folder, inside the model's, of the adapter (LoRA) that it hears through; None: there is none.
         together: Whether sounds of different lengths in a batch are heard as each of them alone.
     """
 
@@ -55,10 +55,10 @@ class Family(ABC):
     model_class: ClassVar[str]
     extractor_class: ClassVar[str] = "WhisperFeatureExtractor"
     placeholder: ClassVar[str]
-    around: ClassVar[tuple[str, str]] = ("", "")
     template: ClassVar[str | None] = None
     template_options: ClassVar[Mapping[str, Any]] = {}
     needs: ClassVar[Sequence[str]] = ()
+    adapter: ClassVar[str | None] = None
     together: ClassVar[bool] = True
 
     @abstractmethod
@@ -69,6 +69,18 @@ class Family(ABC):
             extractor: Of `extractor_class`.
             sounds: The sounds.
         """
+
+    def hears(self, config: dict[str, Any]) -> bool:  # noqa: ARG002
+        """Whether a model with this config.json has an ear, as not every one of the family need have."""
+        return True
+
+    def adapted(self, config: dict[str, Any]) -> bool:  # noqa: ARG002
+        """Whether a model with this config.json has the family's adapter beside its weights."""
+        return self.adapter is not None
+
+    def around(self, tokenizer: Any) -> tuple[str, str]:  # noqa: ARG002
+        """What stands before and behind a sound's tokens, where the chat template does not write it."""
+        return "", ""
 
     def conversation(self, question: str, *, sound: bool) -> list[Message]:
         """What is asked, of a sound or only in words."""

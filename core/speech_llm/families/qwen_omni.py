@@ -37,10 +37,11 @@ class Qwen25Omni(Family):
         mask = features["attention_mask"]
         return AudioInputs(
             {"input_features": features["input_features"], "feature_attention_mask": mask},
-            [self._tokens(frames) for frames in mask.sum(-1).tolist()],
+            [self.tokens(frames) for frames in mask.sum(-1).tolist()],
         )
 
-    def _tokens(self, frames: int) -> int:
+    def tokens(self, frames: int) -> int:
+        """Audio tokens of so many spectrogram frames."""
         return halved_twice(frames)
 
 
@@ -51,12 +52,13 @@ class Qwen3Omni(Qwen25Omni):
     title = "Qwen3-Omni"
     model_class = "Qwen3OmniMoeThinkerForConditionalGeneration"
     placeholder = "<|audio_pad|>"
+    together = False  # the convolutions of a short sound reach into the padding behind it
 
     def conversation(self, question: str, *, sound: bool) -> list[Message]:
         """See `Family`."""
         return Family.conversation(self, question, sound=sound)
 
-    def _tokens(self, frames: int) -> int:
+    def tokens(self, frames: int) -> int:
         """Thirteen of every hundred frames, and a convolution of stride 2 three times over the rest."""
         whole, rest = divmod(frames, 100)
         for _ in range(3):
