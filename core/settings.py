@@ -35,6 +35,7 @@ Readout: TypeAlias = Literal[
     "seq_logprob", "paper_linear", "paper_linear_strict", "shifted_linear",
     "softmax_mean", "mean_softmax", "vocab_prob", "first_piece",
 ]  # fmt: skip
+Ensemble: TypeAlias = Literal["off", "orders", "paraphrases"]
 Theme: TypeAlias = Literal[
     "auto",
     "dark", "light", "high-contrast-dark", "high-contrast-light", "colour-blind-dark", "colour-blind-light",
@@ -141,6 +142,11 @@ class ModelSettings:
     prompt: Prompt = "auto"
     """The paper's prompts; auto: the one the model folder names."""
     readout: Readout = "auto"
+    ensemble: Ensemble = "off"
+    """Ask in four ways, in one batch, and take the normalised mean of the log-probabilities: the paper's question with
+    the emotions in each cyclic order (orders), or four wordings, each with another order (paraphrases). How much hangs
+    on the way of asking is then `prompt_spread`. The language model has four times the work, and without an entry for
+    the ensemble in calibration.json the reading is uncalibrated."""
     pool: Literal["mean", "sum", "first"] = "mean"
     scope: Literal["all", "emotion_tokens", "answer_position"] = "all"
     decode: Literal["autoregressive", "verified"] = "autoregressive"

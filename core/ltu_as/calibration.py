@@ -25,6 +25,7 @@ from core.errors import ModelError
 from core.json_file import read_json
 from core.ltu_as.abstention import Abstention, Finite, Positive
 from core.ltu_as.readout import Kind, Pool, Scope
+from core.settings import Ensemble
 
 CALIBRATION_NAME = "calibration.json"
 FORMAT: Final = "emotion-monitor/calibration/1"
@@ -114,11 +115,12 @@ class Entry(Correction):
     readout: Kind
     pool: Pool = "mean"
     scope: Scope = "all"
+    ensemble: Ensemble = "off"
 
     @property
-    def way(self) -> tuple[str, str, str, str]:
-        """Prompt, read-out, pool and scope."""
-        return self.prompt, self.readout, self.pool, self.scope
+    def way(self) -> tuple[str, ...]:
+        """Prompt, read-out, pool, scope and ensemble."""
+        return self.prompt, self.readout, self.pool, self.scope, self.ensemble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +185,10 @@ class Calibration:
         partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
 
-    def entry(self, prompt: str, kind: str, pool: str, scope: str) -> Entry | None:
+    def entry(self, prompt: str, kind: str, pool: str, scope: str, ensemble: str = "off") -> Entry | None:
         """The correction of one way of asking and reading, if there is one."""
-        return next((entry for entry in self.entries if entry.way == (prompt, kind, pool, scope)), None)
+        way = prompt, kind, pool, scope, ensemble
+        return next((entry for entry in self.entries if entry.way == way), None)
 
 
 @dataclass(frozen=True, slots=True)

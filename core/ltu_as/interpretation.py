@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from core.ltu_as.abstention import TOO_SHORT, Abstention, active_sound
 from core.ltu_as.calibration import load_calibration
 from core.ltu_as.decode import Decoding
+from core.ltu_as.ensemble import read_members
 from core.ltu_as.explanation import explain as explanation_of
 from core.ltu_as.features import MIN_SAMPLES
-from core.ltu_as.readout import NOT_FINITE, InvalidReading, Kind, Pool, Scope, check_options, readout
+from core.ltu_as.readout import NOT_FINITE, InvalidReading, Kind, Pool, Scope, check_options
 from core.ltu_as.steps import StepLogits
+from core.ltu_as.wordings import members
 from core.model import Reading
+from core.settings import Ensemble
 from core.wire.events import ModelStamp
 
 WRITTEN = Decoding()
@@ -37,12 +40,15 @@ class Interpretation:
         kind: How logits become a distribution; see `core.ltu_as.readout.readout`.
         pool: The same.
         scope: The same.
-        calibrate: Correct readings as the folder's calibration.json says, if it holds this prompt and read-out.
+        ensemble: In which ways the prompt is asked; see `core.ltu_as.wordings.members`.
+        calibrate: Correct readings as the folder's calibration.json says, if it holds this prompt, read-out and
+            ensemble.
         abstain: Give no reading where that file's thresholds say so.
         neutral_odds: See `EmotionDistribution.expecting`; None: what the calibration says, and without one 1.
 
     Attributes:
         abstention: When there is no reading.
+        members: What is to be asked, the prompt itself first.
         at_answer_position: Whether no token need be written.
         decoding: How the answer is to be written for this read-out.
 
@@ -61,20 +67,24 @@ class Interpretation:
         kind: Kind,
         pool: Pool = "mean",
         scope: Scope = "all",
+        ensemble: Ensemble = "off",
         calibrate: bool = True,
         abstain: bool = True,
         neutral_odds: float | None = None,
     ) -> None:
         check_options(kind, pool, scope)
         self._prompt, self._kind, self._pool, self._scope = prompt, kind, pool, scope
-        self._sha256 = sha256
+        self._sha256, self._ensemble = sha256, ensemble
+        self.members = members(prompt, ensemble)
         self.at_answer_position = kind in _AT_ANSWER_POSITION or scope == "answer_position"
         self.decoding = Decoding(max_new_tokens=1) if self.at_answer_position else WRITTEN
         loaded = None
         if calibrate or abstain:
             loaded = load_calibration(folder, model_sha256=sha256, d_model=d_model)
         self.abstention = (loaded and abstain and loaded.calibration.abstention) or Abstention()
-        self._correction = loaded.calibration.entry(prompt, kind, pool, scope) if loaded and calibrate else None
+        self._correction = None
+        if loaded and calibrate:
+            self._correction = loaded.calibration.entry(prompt, kind, pool, scope, ensemble)
         self._calibration = loaded.identifier if loaded and self._correction else None
         self._expected = loaded.calibration.neutral_odds if loaded and self._correction else 1.0
         self._neutral_odds = self._expected if neutral_odds is None else neutral_odds
@@ -82,6 +92,7 @@ class Interpretation:
     def stamp(self, name: str, options: Sequence[str] = ()) -> ModelStamp:
         """What stands in events: name, hash, prompt, read-out with what of it is not as usual, and calibration."""
         unusual: list[str] = [] if (self._pool, self._scope) == ("mean", "all") else [self._pool, self._scope]
+        unusual += [] if self._ensemble == "off" else [self._ensemble]
         unusual += [] if self._neutral_odds == self._expected else [f"neutral_odds={self._neutral_odds:g}"]
         return ModelStamp(
             name=name,
@@ -115,17 +126,18 @@ class Interpretation:
     def _unreadable(self, waveform: NDArray[np.int16]) -> str | None:
         return TOO_SHORT if len(waveform) < MIN_SAMPLES else self.abstention.before(active_sound(waveform))
 
-    def reading(self, steps: StepLogits, *, written: bool, weight: float = 0.0) -> Reading:
-        """The reading of one utterance.
+    def reading(self, *asked: StepLogits, written: bool, weight: float = 0.0) -> Reading:
+        """The reading of one utterance; why there is none, and the explanation, are about the prompt itself.
 
         Args:
-            steps: The kept logits.
+            asked: The kept logits of each of `members`.
             written: Whether the answer was written out, for the explanation.
             weight: Of the anchor that it was heard with.
         """
-        distribution, reason = None, None
+        steps = asked[0]
+        distribution, spread, reason = None, None, None
         try:
-            distribution = readout(steps, kind=self._kind, pool=self._pool, scope=self._scope)
+            distribution, spread = read_members(asked, kind=self._kind, pool=self._pool, scope=self._scope)
         except InvalidReading as error:
             reason = error.reason
         else:
@@ -139,7 +151,8 @@ class Interpretation:
             failed=reason == NOT_FINITE,
             transcript=steps.transcript,
             truncated_s=steps.truncated_s,
-            features_ms=steps.features_ms,
-            llm_ms=steps.llm_ms,
+            features_ms=sum(one.features_ms for one in asked),
+            llm_ms=sum(one.llm_ms for one in asked),
             explanation=explanation_of(steps, written=written),
+            prompt_spread=None if reason else spread,
         )

@@ -39,6 +39,7 @@ from core.ltu_as.tltr import TLTR
 from core.ltu_as.tokenizer import TOKENIZER_NAME, Tokenizer
 from core.ltu_as.verbalizer import Verbalizer
 from core.ltu_as.verification import write_verified
+from core.ltu_as.wordings import prompt_of
 from core.model import SAMPLE_RATE_HZ
 
 Waveform = NDArray[np.int16] | NDArray[np.float32]
@@ -381,7 +382,6 @@ class LTUAS(nn.Module):
         heard = self.hear(sounds) if sounds else None
         return self.answer(heard, transcripts=transcripts, prompt=prompt, decoding=decoding)
 
-    @torch.inference_mode()
     def answer(
         self,
         heard: EncodedSounds | None,
@@ -391,28 +391,50 @@ class LTUAS(nn.Module):
         decoding: Decoding = _GREEDY,
         verified: bool = False,
     ) -> list[StepLogits]:
-        """Raw logits of the emotion words' pieces at each token of the answer, and of the answers the prompt offers.
+        """`answer_each` to one prompt."""
+        asked = self.answer_each(heard, transcripts=transcripts, prompts=[prompt], decoding=decoding, verified=verified)
+        return [steps for (steps,) in asked]
 
-        A batch gives each utterance what it gives alone.
+    @torch.inference_mode()
+    def answer_each(
+        self,
+        heard: EncodedSounds | None,
+        *,
+        transcripts: Sequence[str | None],
+        prompts: Sequence[str],
+        decoding: Decoding = _GREEDY,
+        verified: bool = False,
+    ) -> list[tuple[StepLogits, ...]]:
+        """Of each sound the raw logits at each token of its answers, and of the answers that a prompt offers.
+
+        Logits are those of the emotion words' pieces. A batch, of all sounds and prompts, gives each what it gives
+        alone.
 
         Args:
             heard: The sounds; None to ask about the transcripts only.
             transcripts: What is said in each; None or white space counts as none.
-            prompt: A name in PROMPTS, or a question.
+            prompts: Each a name in PROMPTS or a question; several are members of one ensemble.
             decoding: How the answer is written; `max_new_tokens=1` does for read-outs of the answer position.
             verified: Whether a greedy answer is written as far as it goes at once, by checking `draft_of` the prompt.
 
         Raises:
             ModelError: Prompt and transcript are longer than the model's context.
+            ValueError: The prompts offer different words.
         """
-        started = time.perf_counter()
+        started, first = time.perf_counter(), prompts[0]
+        answers = tuple(self.verbalizer.answers(first).values())
+        if any(prompt_of(prompt) != prompt_of(first) for prompt in prompts):
+            msg = f"prompts that are asked together are ways to ask one: {', '.join(prompts)}"
+            raise ValueError(msg)
         verified = verified and decoding.max_new_tokens > 1 and not decoding.do_sample
-        draft = self.draft_of(prompt)[: decoding.max_new_tokens - 1] if verified else ()
-        audio_embeddings = None if heard is None else self._heard_embeddings(heard)
+        draft = self.draft_of(first)[: decoding.max_new_tokens - 1] if verified else ()
+        audio_embeddings = audio_keep = None
+        if heard is not None:
+            audio_embeddings = self._heard_embeddings(heard).repeat_interleave(len(prompts), dim=0)
+            audio_keep = heard.keep.repeat_interleave(len(prompts), dim=0)
         audio_ms, started = self._elapsed_ms(started), time.perf_counter()
-        ids, keep = self._padded([self.tokenizer.encode(render(prompt, transcript)) for transcript in transcripts])
-        answers = tuple(self.verbalizer.answers(prompt).values())
-        audio_keep = None if heard is None else heard.keep
+        rows = [(row, prompt) for row in range(len(transcripts)) for prompt in prompts]
+        ids, keep = self._padded([self.tokenizer.encode(render(prompt, transcripts[row])) for row, prompt in rows])
         spliced = self.splice(ids, keep, audio_embeddings, audio_keep)
         prefix, fitting = self._prefix(*spliced, answers, draft, decoding)
         pieces = torch.tensor(self.verbalizer.piece_ids, device=self.device)
@@ -429,27 +451,28 @@ class LTUAS(nn.Module):
         llm_ms = self._elapsed_ms(started)
         features_ms = audio_ms + (heard.ms if heard else 0.0)
 
-        return [
+        found = [
             StepLogits(
                 piece_ids=np.array(self.verbalizer.piece_ids),
-                logits=logits[row, :n].numpy(),
-                log_normalizer=log_normalizer[row, :n].numpy(),
-                minimum=minimum[row, :n].numpy(),
+                logits=logits[n, :length].numpy(),
+                log_normalizer=log_normalizer[n, :length].numpy(),
+                minimum=minimum[n, :length].numpy(),
                 tokens=np.array(written, dtype=np.int64),
                 token_pieces=self.tokenizer.spellings(written),
                 text=self.tokenizer.decode(written),
-                answer_logprobs=tuple(logprobs[row].numpy() for logprobs in answer_logprobs),
+                answer_logprobs=tuple(logprobs[n].numpy() for logprobs in answer_logprobs),
                 prompt=prompt,
                 verbalizer=self.verbalizer,
                 feature_mean=heard.means[row].mean(0).numpy() if heard else None,
                 decoding=asdict(decoding) | ({"verified": True} if verified else {}),
                 transcript=transcripts[row],
                 truncated_s=heard.truncated_s[row] if heard else 0.0,
-                features_ms=features_ms / len(transcripts),
-                llm_ms=llm_ms / len(transcripts),
+                features_ms=features_ms / len(rows),
+                llm_ms=llm_ms / len(rows),
             )
-            for row, (written, n) in enumerate(self._answers(tokens))
+            for n, ((row, prompt), (written, length)) in enumerate(zip(rows, self._answers(tokens), strict=True))
         ]
+        return [tuple(found[n : n + len(prompts)]) for n in range(0, len(found), len(prompts))]
 
     def draft_of(self, prompt: str) -> tuple[int, ...]:
         """What answers to a prompt may look like, for `answer` to check.
@@ -457,8 +480,8 @@ class LTUAS(nn.Module):
         There is one for each of PROMPTS; to a question of the user's own, what is answered to silence is taken for one.
         """
         if prompt not in self._drafts:
-            if prompt in DRAFTS:
-                self._drafts[prompt] = self.tokenizer.pieces(DRAFTS[prompt], "bare")
+            if prompt_of(prompt) in DRAFTS:
+                self._drafts[prompt] = self.tokenizer.pieces(DRAFTS[prompt_of(prompt)], "bare")
             else:
                 (answer,) = self.answer(self.hear([_SILENCE]), transcripts=[None], prompt=prompt)
                 self._drafts[prompt] = tuple(answer.tokens.tolist())

@@ -23,7 +23,9 @@ from core.ltu_as.quantization import check_quantization
 from core.ltu_as.readout import Kind, Pool, Scope, is_finite
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import Verbalizer
+from core.ltu_as.wordings import text_of
 from core.model import SAMPLE_RATE_HZ, Reading
+from core.settings import Ensemble
 from core.wire.events import ModelStamp
 
 
@@ -42,6 +44,7 @@ class LTUASReader:
         encoder_dtype: What the Whisper encoder and TLTR multiply in on a CPU; None: bfloat16 where the CPU has it.
         prompt: A name in PROMPTS; None: the folder's default.
         readout: How logits become a distribution; None: the folder's default.
+        ensemble: In which ways the prompt is asked; see `core.ltu_as.wordings.members`.
         pool: See `core.ltu_as.readout.readout`.
         scope: The same.
         decode: How answers are written; see `LTUAS.answer`.
@@ -69,6 +72,7 @@ class LTUASReader:
         encoder_dtype: Literal["float32", "bfloat16"] | None = None,
         prompt: str | None = None,
         readout: Kind | None = None,
+        ensemble: Ensemble = "off",
         pool: Pool = "mean",
         scope: Scope = "all",
         decode: Literal["autoregressive", "verified"] = "autoregressive",
@@ -102,6 +106,7 @@ class LTUASReader:
             d_model=config.whisper.d_model,
             prompt=self._prompt,
             kind=readout or config.defaults.readout,
+            ensemble=ensemble,
             pool=pool,
             scope=scope,
             calibrate=calibrate and quantize == "off",
@@ -135,11 +140,13 @@ class LTUASReader:
 
     def _warm_up(self, max_batch: int) -> list[StepLogits]:
         """Reads silence in every shape that is captured: batches, with ever longer transcripts if there are any."""
-        shapes = self._model.shapes_of(self._prompt, max_batch)
+        asked = self._interpretation.members
+        longest = max(asked, key=lambda name: len(text_of(name)))
+        shapes = self._model.shapes_of(longest, max_batch * len(asked))
         steps = []
         for batch, said in shapes if self._transcriber else [shape for shape in shapes if shape[1] is None]:
             silence = self.hear([np.zeros(SAMPLE_RATE_HZ, np.int16)] * batch)
-            steps += self.steps(silence, transcripts=[said] * batch)
+            steps += self.steps(silence, transcripts=[said] * batch, prompt=longest)
         return steps
 
     @property
@@ -295,19 +302,19 @@ class LTUASReader:
         decoding: Decoding,
         anchors: Sequence[Anchor | None],
     ) -> list[Reading]:
-        read = self._model.answer(
+        read = self._model.answer_each(
             self.shifted(sounds, anchors),
             transcripts=transcripts,
-            prompt=self._prompt,
+            prompts=self._interpretation.members,
             decoding=decoding,
             verified=self._verified,
         )
         readings = []
-        for row, (steps, anchor) in enumerate(zip(read, anchors, strict=True)):
+        for row, (asked, anchor) in enumerate(zip(read, anchors, strict=True)):
             heard = adaptation = None
             if self._anchoring and anchor:
                 heard, adaptation = self._anchoring.heard(sounds.means[row]), self._anchoring.adaptation(anchor)
             weight = adaptation.weight if adaptation else 0.0
-            reading = self._interpretation.reading(steps, weight=weight, written=decoding == WRITTEN)
+            reading = self._interpretation.reading(*asked, weight=weight, written=decoding == WRITTEN)
             readings.append(replace(reading, heard=heard, adaptation=adaptation))
         return readings

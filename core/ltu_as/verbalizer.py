@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 from core.distribution import EMOTIONS
 from core.errors import ModelError
 from core.ltu_as.tokenizer import Context
+from core.ltu_as.wordings import prompt_of
 
 CONTEXTS: tuple[Context, ...] = ("word_start", "bare")
 
@@ -104,7 +105,7 @@ class Verbalizer:
 
 def answer_words(prompt: str) -> dict[str, str]:
     """Emotion to the word that `prompt` offers for it, in the order of EMOTIONS."""
-    return {emotion: WORDS[emotion][0] for emotion in EMOTIONS} | OFFERED.get(prompt, {})
+    return {emotion: WORDS[emotion][0] for emotion in EMOTIONS} | OFFERED.get(prompt_of(prompt), {})
 
 
 def _all_words() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import ModelError
 from core.json_file import read_json
-from core.ltu_as.prompt import PROMPTS
+from core.ltu_as.wordings import text_of
 from core.speech_llm.families.family import Family
 from core.speech_llm.spelling import AnswerSpelling
 
@@ -57,11 +57,11 @@ class Prompts:
         """A prompt up to where the answer begins, with one placeholder for all of the sound.
 
         Args:
-            prompt: A name in PROMPTS, or a question.
+            prompt: A name in PROMPTS, that of a member of an ensemble, or a question.
             transcript: What was said, in which special tokens lose their meaning; None or white space leaves it out.
             sound: Whether there is any.
         """
-        question = PROMPTS.get(prompt, prompt)
+        question = text_of(prompt)
         if transcript and transcript.strip():
             said = self._special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", transcript)
             question = _WITH_TRANSCRIPT.format(question=question, transcript=said)

@@ -16,6 +16,7 @@ from core.ltu_as.readout import Kind, Pool, Scope, is_finite
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import Verbalizer
 from core.model import SAMPLE_RATE_HZ, Reading
+from core.settings import Ensemble
 from core.speech_llm.folder import check_folder
 from core.speech_llm.loading import weights_sha256
 from core.speech_llm.model import WINDOW_S, SpeechLLM
@@ -37,6 +38,7 @@ class SpeechLLMReader:
         dtype: Precision; None: as it was meant on a GPU, float32 on a CPU.
         prompt: A name in PROMPTS; None: `single`.
         readout: How logits become a distribution; None: `seq_logprob`.
+        ensemble: In which ways the prompt is asked, one after the other; see `core.ltu_as.wordings.members`.
         pool: See `core.ltu_as.readout.readout`.
         scope: The same.
         calibrate: Correct readings as the folder's calibration.json says, if it holds this prompt and read-out.
@@ -60,6 +62,7 @@ class SpeechLLMReader:
         dtype: DtypeName | None = None,
         prompt: str | None = None,
         readout: Kind | None = None,
+        ensemble: Ensemble = "off",
         pool: Pool = "mean",
         scope: Scope = "all",
         calibrate: bool = True,
@@ -78,6 +81,7 @@ class SpeechLLMReader:
             d_model=self.model.hidden_size,
             prompt=self._prompt,
             kind=readout or "seq_logprob",
+            ensemble=ensemble,
             pool=pool,
             scope=scope,
             calibrate=calibrate,
@@ -128,13 +132,18 @@ class SpeechLLMReader:
         """
 
         def some(rows: Sequence[int], decoding: Decoding) -> list[Reading]:
+            sounds, said = [waveforms[n] for n in rows], [None] * len(rows)
             try:
-                heard = self.answers([waveforms[n] for n in rows], transcripts=[None] * len(rows), decoding=decoding)
+                by_member = [
+                    self.answers(sounds, transcripts=said, decoding=decoding, prompt=member)
+                    for member in self._interpretation.members
+                ]
             except EmotionMonitorError as error:  # a sound that does not fit: only its own utterance pays for it
                 if len(rows) == 1:
                     return [Reading(distribution=None, reason=str(error))]
                 return [reading for row in rows for reading in some([row], decoding)]
-            return [self._interpretation.reading(steps, written=decoding == WRITTEN) for steps in heard]
+            asked = zip(*by_member, strict=True)
+            return [self._interpretation.reading(*each, written=decoding == WRITTEN) for each in asked]
 
         return self._interpretation.readings(waveforms, explain, some)
 

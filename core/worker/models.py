@@ -87,6 +87,7 @@ def _load_folder(settings: ModelSettings, *, threads: int, max_batch: int) -> Em
         "device": device,
         "prompt": None if settings.prompt == "auto" else settings.prompt,
         "readout": None if settings.readout == "auto" else settings.readout,
+        "ensemble": settings.ensemble,
         "pool": settings.pool,
         "scope": settings.scope,
         "calibrate": settings.calibration == "auto",

@@ -1,6 +1,7 @@
 """The model at work: questions about utterances in, answers out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ from core.wire.events import ModelStamp
 from offline_eval.labels.annotation import AnnotatedUtterance
 from offline_eval.runs.adapting import anchors_before
 from offline_eval.runs.answers_store import Answer
-from offline_eval.runs.views import Input
+from offline_eval.runs.views import Asked, Input
 
 NO_SOUND = "no sound file"
 NOT_DECODED = "sound cannot be decoded"
@@ -139,16 +140,17 @@ class Respondent:
         """Utterances to ask about; their sound is read, and transcribed, when a question first needs it."""
         return Heard(utterances, self._reader)
 
-    def ask(self, prompt: str, given: Input, heard: "Heard") -> list[Answer]:
+    def ask(self, asked: Asked, heard: "Heard") -> list[Answer]:
         """One answer for each utterance, in order."""
-        sounds, words, reasons = heard.given(given)
+        sounds, words, reasons = heard.given(asked.input)
+        decoding = replace(self._decoding, **asked.draw.decoding) if asked.draw else self._decoding
         able = [n for n, reason in enumerate(reasons) if reason is None]
         answers = [Answer(utterance.utterance_id, None, reasons[n]) for n, utterance in enumerate(heard.utterances)]
         for start in range(0, len(able), self._batch):
             rows = able[start : start + self._batch]
-            known = [self.known_before.get(answers[n].utterance_id) if given == "audio" else None for n in rows]
+            known = [self.known_before.get(answers[n].utterance_id) if asked.input == "audio" else None for n in rows]
             made_of = [sounds[n] for n in rows], [words[n] for n in rows], known
-            for row, made in zip(rows, self._ask(*made_of, prompt), strict=True):
+            for row, made in zip(rows, self._ask(*made_of, asked.prompt, decoding), strict=True):
                 steps, reason = (None, made) if isinstance(made, str) else (made, None)
                 answers[row] = Answer(answers[row].utterance_id, steps, reason)
         return answers
@@ -159,11 +161,12 @@ class Respondent:
         words: Sequence[str | None],
         known: Sequence[Anchor | None],
         prompt: str,
+        decoding: Decoding,
     ) -> Sequence[StepLogits | str]:
         given = [sound for sound in sounds if sound is not None]  # all of them, or none
         try:
             return self._reader.answers(
-                given or None, transcripts=words, decoding=self._decoding, prompt=prompt, anchors=known
+                given or None, transcripts=words, decoding=decoding, prompt=prompt, anchors=known
             )
         except torch.OutOfMemoryError as error:
             msg = f"out of memory with {len(sounds)} utterances at once"
@@ -172,7 +175,7 @@ class Respondent:
             if len(sounds) == 1:
                 return [TOO_LONG]
             alone = zip(sounds, words, known, strict=True)
-            return [self._ask([sound], [said], [anchor], prompt)[0] for sound, said, anchor in alone]
+            return [self._ask([sound], [said], [anchor], prompt, decoding)[0] for sound, said, anchor in alone]
 
 
 class Heard:

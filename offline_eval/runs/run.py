@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from core.errors import UsageError
-from core.ltu_as.prompt import PROMPTS
+from core.ltu_as.wordings import text_of
 from core.speech_llm.folder import model_path
 from offline_eval.labels.annotation import AnnotatedCorpus
 from offline_eval.runs.answers_store import BLOCK, write_block
@@ -143,8 +143,9 @@ def model_folder(name: str) -> Iterator[Path]:
 
 def questions_of(views: Sequence[View]) -> tuple[Question, ...]:
     """What must be asked so that these views can be had, in a fixed order."""
-    pairs = sorted({(view.prompt, view.input) for view in views})
-    return tuple(Question(prompt=prompt, text=PROMPTS[prompt], input=given) for prompt, given in pairs)
+    asked = {one for view in views for one in view.asked}
+    questions = (Question(one.prompt, text_of(one.prompt), one.input, one.draw) for one in asked)
+    return tuple(sorted(questions, key=lambda question: question.name))
 
 
 def _earlier(job: RunJob) -> RunRecord | None:
@@ -224,7 +225,7 @@ def _answer(
         heard = respondent.hear([folder.items[row].rated.utterance for row in _block(folder, n)])
         for question in questions:
             if n in missing[question]:
-                answers = respondent.ask(question.prompt, question.input, heard)
+                answers = respondent.ask(question.asked, heard)
                 write_block(folder.block_path(question, n), folder.record.configuration(question), answers)
                 answered(len(answers))
 

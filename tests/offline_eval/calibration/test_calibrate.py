@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.ltu_as import reader
+from core.ltu_as import interpretation
 from core.ltu_as.abstention import REASONS
 from core.ltu_as.calibration import Calibration
 from core.ltu_as.checkpoint import folder_sha256
@@ -28,7 +28,7 @@ def few(monkeypatch):
 
     monkeypatch.setattr(hearing, "content_free_by_kind", one_of_each)
     monkeypatch.setattr(hearing, "ROUNDS", 1)
-    monkeypatch.setattr(reader, "_WRITTEN", Decoding(max_new_tokens=8))
+    monkeypatch.setattr(interpretation, "WRITTEN", Decoding(max_new_tokens=8))
 
 
 @pytest.fixture(scope="module")
