@@ -1,0 +1,1 @@
+"""Speech LLMs that others have published, behind the read-outs of the paper."""
