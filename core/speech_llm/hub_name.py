@@ -11,7 +11,6 @@ PREFIX = "hf:"
 _PART = r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?P<owner>{_PART})/(?P<name>{_PART})(?:@(?P<revision>[A-Za-z0-9_.][A-Za-z0-9_./-]*))?")
 _LONGEST = 96
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,6 @@ class HubName:
             msg = f"{text!r} is no model of the Hugging Face hub"
             raise UsageError(msg, hint="write hf:OWNER/NAME or hf:OWNER/NAME@REVISION")
         return cls(repo_id, found["revision"])
-
-    @property
-    def is_commit(self) -> bool:
-        """Whether the revision is a commit, which never becomes another one."""
-        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
 
     def __str__(self) -> str:
         return f"{PREFIX}{self.repo_id}" + (f"@{self.revision}" if self.revision else "")

@@ -35,11 +35,6 @@ def test_anything_else_is_refused_with_what_to_write(text):
     assert "hf:OWNER/NAME" in error.value.one_line()
 
 
-def test_only_a_whole_commit_hash_is_a_commit():
-    assert HubName.parse(f"hf:a/b@{COMMIT}").is_commit
-    assert not HubName.parse("hf:a/b@0123456").is_commit
-
-
 @given(st.text(max_size=40))
 def test_whatever_is_parsed_cannot_leave_the_cache(text):
     try:
