@@ -4,12 +4,20 @@ import hashlib
 import json
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
+import pytest
+from huggingface_hub import constants
+from safetensors.numpy import save
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 
 
 @dataclass
@@ -54,9 +62,40 @@ class Hub:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
 
+def use(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What HF_ENDPOINT and HF_HUB_CACHE do to a process that starts with them."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    template = "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "AGENT_HARNESSES_PATH", str(cache / "agent_harnesses.json"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
+def tiny_repository(config: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+    """Files of a model in two shards, of which `thinker.` hears; and much that nobody should fetch."""
+    first = {"thinker.a": np.ones((4, 8), np.float16), "talker.b": np.ones((64, 64), np.float32)}
+    second = {"thinker.c": np.zeros((16, 8), np.float16)}
+    index = {"weight_map": dict.fromkeys(first, SHARDS[0]) | dict.fromkeys(second, SHARDS[1])}
+    return {
+        "config.json": json.dumps(config or {"model_type": "qwen2_audio"}).encode(),
+        "README.md": b"---\nlicense: other\nlicense_name: acme-research\nlicense_link: LICENSE.md\n---\n# Tiny\n",
+        "tokenizer.json": b"{}",
+        "chat_template.jinja": b"{{ messages }}",
+        "model.safetensors.index.json": json.dumps(index).encode(),
+        SHARDS[0]: save(first),
+        SHARDS[1]: save(second),
+        "consolidated.safetensors": b"the same once more",
+        "pytorch_model.bin": b"a pickle",
+        "modeling_tiny.py": b"raise SystemExit",
+        ".gitattributes": b"",
+    }
+
+
 class _Handler(BaseHTTPRequestHandler):
     served: Hub
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: two would wait for each other
 
     def do_HEAD(self) -> None:
         self._serve()
@@ -74,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(self.served.status, b"")
         if path.startswith("/api/models/"):
             return self._api(path.removeprefix("/api/models/"))
+        if path.startswith("/api/"):  # what else the client would like to know
+            return self._answer(404, b"")
         owner, name, _, revision, file = path.removeprefix("/").split("/", 4)
         return self._file(f"{owner}/{name}", revision, file)
 

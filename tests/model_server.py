@@ -148,6 +148,7 @@ class ModelServer:
 class _Handler(BaseHTTPRequestHandler):
     server_of_models: ModelServer
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: two would wait for each other
 
     def log_message(self, *_: object) -> None:
         pass

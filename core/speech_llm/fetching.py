@@ -6,11 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.settings import ModelSettings
 from core.speech_llm.hub import Progress, download
-from core.speech_llm.size import Memory, in_gb
+from core.speech_llm.hub_name import is_hub_name
+from core.speech_llm.server_address import is_server_name, server_address
+from core.speech_llm.size import Memory, in_gb, memory_of
 
 _EVERY = 0.1
 """Share of a download after which a line says so, where there is no terminal."""
+
+
+def prepare(model: ModelSettings, *, memory_mb: int = 0) -> None:
+    """For whoever is about to start the inference process: it finds everything here, since it never fetches anything.
+
+    Args:
+        model: Which model. Of other kinds than those of the hub or of a server nothing is asked.
+        memory_mb: As worker.memory_mb.
+
+    Raises:
+        UsageError, ModelError: The model cannot be had, does not fit, or its server's address cannot be used.
+    """
+    if is_hub_name(model.name):
+        fetch(model.name, memory=memory_of(model.device, memory_mb=memory_mb))
+    elif is_server_name(model.name):
+        server_address(model)
 
 
 def fetch(name: str, *, memory: Memory | None = None) -> Path:

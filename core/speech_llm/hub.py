@@ -146,7 +146,7 @@ def download(name: str, progress: Progress, *, memory: Memory | None = None) -> 
         return local_snapshot(name)
     offer = look(name)
     if memory is not None:
-        refuse_what_does_not_fit(name, offer.size.needed_bytes(), memory)
+        refuse_what_does_not_fit(name, offer.size, memory)
     _refuse_full_disk(offer)
     from huggingface_hub import HfApi, snapshot_download
 

@@ -16,8 +16,9 @@ def stated_licence(card: Path) -> str:
         return NOT_STATED
     except Exception as error:  # noqa: BLE001 - YAML's own errors have no base that hub re-exports
         return f"not readable: {type(error).__name__} in {card.name}"
-    named = stated.get("license_name") if stated.get("license") in {None, "other"} else stated.get("license")
-    named = named or stated.get("license")
+    named = stated.get("license")
+    if named == "other":  # then it has a name of its own
+        named = stated.get("license_name") or named
     if not named:
         return NOT_STATED
     words = ", ".join(map(str, named)) if isinstance(named, list) else str(named)

@@ -9,7 +9,7 @@ import io
 import time
 import wave
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -117,6 +117,7 @@ class ServerModel:
 
     def _reading(self, waveform: NDArray[np.int16], answers: Sequence[Future[Content]], began_s: float) -> Reading:
         distribution, reason, failed = None, None, False
+        wait(answers)  # all of them: none is still on its way when the next sound is asked about
         try:
             contents = [answer.result() for answer in answers]
             read = self._scored(contents) if self._scores else read_text(_text(contents[0]))

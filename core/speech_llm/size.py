@@ -79,15 +79,13 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Memory that a model can be loaded into: whose, and how much of it there is in all."""
+    """How much memory a model may take, and of what: words such as "of this machine's 16.0 GB"."""
 
-    whose: str
-    total_bytes: int
+    usable_bytes: int
+    of: str
 
-    @property
-    def usable_bytes(self) -> int:
-        """What a model may take of it."""
-        return int(MOST * self.total_bytes)
+    def __str__(self) -> str:
+        return f"{in_gb(self.usable_bytes)} {self.of}"
 
 
 def folder_size(folder: Path) -> Size:
@@ -121,27 +119,24 @@ def memory_of(device: str, *, memory_mb: int = 0) -> Memory:
         memory_mb: Bound on the process, in MB (10^6 bytes), as worker.memory_mb; 0: none but the machine's.
     """
     if device != "cpu" and (gpus := _gpu_bytes()):
-        number = int(device.partition(":")[2] or 0)
-        if number < len(gpus):
-            return Memory(whose="the GPU", total_bytes=gpus[number])
+        number = device.partition(":")[2]
+        total = gpus[int(number)] if number.isdecimal() and int(number) < len(gpus) else gpus[0]
+        return Memory(usable_bytes=int(MOST * total), of=f"of the GPU's {in_gb(total)}")
     total = psutil.virtual_memory().total
     if memory_mb and memory_mb * 10**6 < MOST * total:
-        return Memory(whose="the inference process, by worker.memory_mb,", total_bytes=int(memory_mb * 10**6 / MOST))
-    return Memory(whose="this machine", total_bytes=total)
+        return Memory(usable_bytes=memory_mb * 10**6, of="by worker.memory_mb")
+    return Memory(usable_bytes=int(MOST * total), of=f"of this machine's {in_gb(total)}")
 
 
-def refuse_what_does_not_fit(name: str, needed_bytes: int, memory: Memory) -> None:
+def refuse_what_does_not_fit(name: str, size: Size, memory: Memory) -> None:
     """Refuses a model before it is fetched or loaded, if it is sure to be too large.
 
     Raises:
         ModelError: It needs more than it may have.
     """
-    if needed_bytes > memory.usable_bytes:
-        msg = (
-            f"{name} needs some {in_gb(needed_bytes)} of memory, and {memory.whose} has {in_gb(memory.total_bytes)}, "
-            f"of which {MOST:.0%} may be taken"
-        )
-        raise ModelError(msg, hint="take a smaller model, or a server: --model openai:URL; see docs/models.md")
+    if size.needed_bytes() > memory.usable_bytes:
+        msg = f"{name} needs some {in_gb(size.needed_bytes())} of memory and may take {memory}"
+        raise ModelError(msg, hint="take a smaller model, or one on a server: --model openai:URL; see docs/models.md")
 
 
 def in_gb(n_bytes: int) -> str:

@@ -1,6 +1,5 @@
 """Against a hub of our own, by real HTTP: what is fetched, what is refused, what stays here."""
 
-import json
 import shutil
 from contextlib import contextmanager
 
@@ -13,41 +12,16 @@ from core.errors import EmotionMonitorError, ModelError, UsageError
 from core.ltu_as.checkpoint import folder_sha256
 from core.speech_llm.hub import download, local_snapshot, look
 from core.speech_llm.size import Memory, folder_size
-from tests.hub_server import COMMIT, Hub
+from tests.hub_server import COMMIT, SHARDS, Hub, tiny_repository, use
 
 NAME = "hf:acme/tiny-audio"
-CARD = b"---\nlicense: other\nlicense_name: acme-research\nlicense_link: LICENSE.md\n---\n# Tiny\n"
-SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 FETCHED = {"config.json", "README.md", "tokenizer.json", "chat_template.jinja", "model.safetensors.index.json", *SHARDS}
-
-
-def repository(config=None) -> dict[str, bytes]:
-    first = {"thinker.a": np.ones((4, 8), np.float16), "talker.b": np.ones((64, 64), np.float32)}
-    second = {"thinker.c": np.zeros((16, 8), np.float16)}
-    index = {"weight_map": dict.fromkeys(first, SHARDS[0]) | dict.fromkeys(second, SHARDS[1])}
-    return {
-        "config.json": json.dumps(config or {"model_type": "qwen2_audio"}).encode(),
-        "README.md": CARD,
-        "tokenizer.json": b"{}",
-        "chat_template.jinja": b"{{ messages }}",
-        "model.safetensors.index.json": json.dumps(index).encode(),
-        SHARDS[0]: save(first),
-        SHARDS[1]: save(second),
-        "consolidated.safetensors": b"the same once more",
-        "pytorch_model.bin": b"a pickle",
-        "modeling_tiny.py": b"raise SystemExit",
-        ".gitattributes": b"",
-    }
 
 
 @pytest.fixture(autouse=True)
 def hub(tmp_path, monkeypatch):
-    with Hub({"acme/tiny-audio": repository()}) as hub:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        template = "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with Hub({"acme/tiny-audio": tiny_repository()}) as hub:
+        use(hub, tmp_path / "hub", monkeypatch)
         yield hub
 
 
@@ -139,13 +113,13 @@ def test_a_look_tells_size_and_licence_without_fetching_weights():
 
 
 def test_of_a_model_that_also_speaks_only_what_hears_counts(hub):
-    hub.repositories["acme/tiny-audio"] = repository({"model_type": "qwen2_5_omni"})
+    hub.repositories["acme/tiny-audio"] = tiny_repository({"model_type": "qwen2_5_omni"})
     assert look(NAME).size.parameters == 32 + 128
 
 
 def test_a_model_that_does_not_fit_is_refused_before_its_weights_are_fetched(hub):
-    with refused(ModelError, NAME, "needs some 2.0 GB", "this machine has 1.0 GB"):
-        download(NAME, quiet, memory=Memory(whose="this machine", total_bytes=10**9))
+    with refused(ModelError, NAME, "needs some 2.0 GB", "may take 1.0 GB of this machine's 1.1 GB"):
+        download(NAME, quiet, memory=Memory(usable_bytes=10**9, of="of this machine's 1.1 GB"))
     assert not any(path.endswith(".json") and "tokenizer" in path for path in hub.asked)
 
 
@@ -158,14 +132,14 @@ def test_a_model_that_does_not_fit_is_refused_before_its_weights_are_fetched(hub
     ],
 )
 def test_what_cannot_hear_is_refused_by_its_config_before_anything_else_is_fetched(hub, config, words):
-    hub.repositories["acme/tiny-audio"] = repository(config)
+    hub.repositories["acme/tiny-audio"] = tiny_repository(config)
     with refused(ModelError, *words):
         download(NAME, quiet)
     assert {path.rpartition("/")[2] for path in hub.asked if "/resolve/" in path} == {"config.json"}
 
 
 def test_pickles_alone_are_refused_with_the_reason(hub):
-    files = repository()
+    files = tiny_repository()
     hub.repositories["acme/tiny-audio"] = {name: data for name, data in files.items() if "safetensors" not in name}
     with refused(ModelError, "pickles only (pytorch_model.bin)", "may run anything"):
         download(NAME, quiet)
