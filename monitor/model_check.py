@@ -67,13 +67,13 @@ def _facts(settings: Settings, size: Size, licence: str) -> tuple[Finding, ...]:
 
 def fits(size: Size, memory: Memory, *, free_bytes: int) -> Finding:
     """Whether a model of this size can be loaded, in words."""
-    needed = size.needed_bytes()
+    needed = size.needed_bytes(bytes_each=memory.bytes_each)
     text = f"needs some {in_gb(needed)} with room to work in, and may take {memory}"
     if needed > memory.usable_bytes:
         return Finding(
             "memory", "FAIL", f"{text}: it does not fit; take a smaller one, or one on a server (openai:URL)"
         )
-    if "GPU" not in memory.of and needed > free_bytes:
+    if memory.bytes_each is not None and needed > free_bytes:  # of the machine's memory, not a GPU's
         return Finding("memory", "note", f"{text}: it fits, but only {in_gb(free_bytes)} are free now")
     return Finding("memory", "ok", f"{text}: it fits")
 

@@ -27,8 +27,11 @@ for a prompt of a thousand tokens, which is thirty seconds of sound and the ques
 parameters 0.5 GB of keys and values (32 layers of 4096 in 16 bit) and 0.6 GB of logits (152 000 words in 32 bit); the
 rest are activations."""
 
+IN_FLOAT32 = 4
+"""Bytes of a number where a model is loaded in float32, as on a CPU."""
+
 MOST = 0.9
-"""Share of the memory that may be taken, as `core.worker.memory` bounds the process."""
+"""Share of the memory that may be taken, as core.worker.memory bounds the process."""
 
 _HEARD = {"qwen2_5_omni": "thinker.", "qwen3_omni_moe": "thinker."}
 """`model_type` of models that also speak, to how the names of the tensors begin that listening needs."""
@@ -66,7 +69,7 @@ class Size:
         """Memory for the model at work.
 
         Args:
-            bytes_each: Of a number, where it is loaded in another precision than it is stored in; 4 for float32.
+            bytes_each: Of a number, where it is loaded in another precision than it is stored in.
         """
         share = 1.0
         if bytes_each is not None and self.stored_bytes:
@@ -79,10 +82,17 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """How much memory a model may take, and of what: words such as "of this machine's 16.0 GB"."""
+    """How much memory a model may take.
+
+    Attributes:
+        usable_bytes: So much.
+        of: Of what, in words such as "of this machine's 16.0 GB".
+        bytes_each: Bytes of a number of a model that is loaded there; None: as it is stored.
+    """
 
     usable_bytes: int
     of: str
+    bytes_each: int | None = None
 
     def __str__(self) -> str:
         return f"{in_gb(self.usable_bytes)} {self.of}"
@@ -124,8 +134,8 @@ def memory_of(device: str, *, memory_mb: int = 0) -> Memory:
         return Memory(usable_bytes=int(MOST * total), of=f"of the GPU's {in_gb(total)}")
     total = psutil.virtual_memory().total
     if memory_mb and memory_mb * 10**6 < MOST * total:
-        return Memory(usable_bytes=memory_mb * 10**6, of="by worker.memory_mb")
-    return Memory(usable_bytes=int(MOST * total), of=f"of this machine's {in_gb(total)}")
+        return Memory(usable_bytes=memory_mb * 10**6, of="by worker.memory_mb", bytes_each=IN_FLOAT32)
+    return Memory(usable_bytes=int(MOST * total), of=f"of this machine's {in_gb(total)}", bytes_each=IN_FLOAT32)
 
 
 def refuse_what_does_not_fit(name: str, size: Size, memory: Memory) -> None:
@@ -134,8 +144,9 @@ def refuse_what_does_not_fit(name: str, size: Size, memory: Memory) -> None:
     Raises:
         ModelError: It needs more than it may have.
     """
-    if size.needed_bytes() > memory.usable_bytes:
-        msg = f"{name} needs some {in_gb(size.needed_bytes())} of memory and may take {memory}"
+    needed = size.needed_bytes(bytes_each=memory.bytes_each)
+    if needed > memory.usable_bytes:
+        msg = f"{name} needs some {in_gb(needed)} of memory and may take {memory}"
         raise ModelError(msg, hint="take a smaller model, or one on a server: --model openai:URL; see docs/models.md")
 
 

@@ -63,7 +63,7 @@ def test_the_program_itself_asks_the_hub_that_the_environment_names(hub, tmp_pat
 
 def test_whether_it_fits_is_said_in_words():
     size = Size(parameters=8 * 10**9, stored_bytes=16 * 10**9, largest_bytes=10**9)
-    machine = Memory(usable_bytes=int(28.8e9), of="of this machine's 32.0 GB")
+    machine = Memory(usable_bytes=int(28.8e9), of="of this machine's 32.0 GB", bytes_each=2)
     said = fits(size, machine, free_bytes=30 * 10**9)
     words = "needs some 19.0 GB with room to work in, and may take 28.8 GB of this machine's 32.0 GB"
     assert (said.verdict, said.text) == ("ok", f"{words}: it fits")

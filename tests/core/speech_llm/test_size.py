@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,10 +33,18 @@ def test_a_model_that_just_fits_is_taken_and_a_byte_more_is_not():
         refuse_what_does_not_fit("x", size, Memory(usable_bytes=size.needed_bytes() - 1, of="of it"))
 
 
+def test_on_a_processor_a_model_takes_what_its_numbers_take_in_32_bit():
+    size = Size(parameters=10**9, stored_bytes=2 * 10**9, largest_bytes=0)
+    memory = Memory(usable_bytes=5 * 10**9, of="of it")
+    refuse_what_does_not_fit("x", size, memory)
+    with pytest.raises(ModelError, match=r"x needs some 6\.0 GB"):
+        refuse_what_does_not_fit("x", size, replace(memory, bytes_each=4))
+
+
 def test_the_memory_of_a_processor_is_the_machine_s_or_what_the_settings_leave_of_it():
     whole = memory_of("cpu")
     assert "this machine" in whole.of
-    assert memory_of("cpu", memory_mb=1000) == Memory(usable_bytes=10**9, of="by worker.memory_mb")
+    assert memory_of("cpu", memory_mb=1000) == Memory(usable_bytes=10**9, of="by worker.memory_mb", bytes_each=4)
     assert memory_of("cpu", memory_mb=10**9) == whole
 
 
