@@ -21,7 +21,9 @@ from annotated_types import Ge, Interval, MinLen
 from core.errors import UsageError
 
 ENV_PREFIX = "EMOTION_MONITOR_"
-SECRET_VARIABLES = frozenset({f"{ENV_PREFIX}MQTT__PASSWORD", f"{ENV_PREFIX}WEBSOCKET__TOKEN"})
+SECRET_VARIABLES = frozenset(
+    {f"{ENV_PREFIX}MQTT__PASSWORD", f"{ENV_PREFIX}WEBSOCKET__TOKEN", f"{ENV_PREFIX}MODEL__SERVER_TOKEN"}
+)
 """Read where they are needed and kept nowhere else."""
 
 Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
@@ -129,10 +131,14 @@ class SmoothingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """Which model listens, and how its logits are read."""
+    """Which model listens, and how its logits are read.
+
+    The token of a model server comes from server_token_file or EMOTION_MONITOR_MODEL__SERVER_TOKEN.
+    """
 
     name: str = "ltu-as-mini"
-    """ltu-as-mini, or the path of a model folder made by `emotion-monitor convert`."""
+    """ltu-as-mini | the path of a model folder | hf:OWNER/NAME[@REVISION], from the Hugging Face hub |
+    openai:http://HOST:PORT/MODEL, on a server (https:// too); see docs/models.md."""
     device: str = "auto"
     """auto | cpu | cuda | cuda:N"""
     encoder_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -180,6 +186,14 @@ class ModelSettings:
     """Let the model write its answer out for tokens events, of whole utterances only, where the read-out does not need
     it. ltu-as-mini on one CPU core takes 3 ms longer for a word (single) and 18 to 28 ms for percentages (ambiguous);
     latency_ms includes it."""
+    server_token_file: str = ""
+    """What a model server (openai:...) is to know us by; readable by you only."""
+    server_ca_file: str = ""
+    """Certificates that the server's is to be checked against, PEM; those of the system if empty."""
+    server_insecure: tuple[Literal["plaintext"], ...] = ()
+    """plaintext: http:// to another machine, where others can hear what is said."""
+    server_timeout_s: Positive = 20.0
+    """So long the server may take for one answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

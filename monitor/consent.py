@@ -11,6 +11,7 @@ from platformdirs import user_state_path
 
 from core.json_file import read_json
 from core.settings import Settings
+from core.speech_llm.server_address import is_server_name, server_address
 from core.wire.events import timestamp
 from monitor.mqtt.address import broker_address
 from monitor.outbox import outbox_path
@@ -33,16 +34,19 @@ class Disclosure:
     """Empty: nothing."""
     nearby: bool = False
     """Whether programs on this machine can read along."""
+    hears_along: str = ""
+    """The model server that is sent the sound; empty: nobody is."""
 
     @property
     def terms(self) -> frozenset[str]:
         """What is agreed to. The microphone is not part of it: another one hears the same room."""
-        return frozenset({TEXT, *self.leaves, *self.stores})
+        return frozenset({TEXT, *self.leaves, *self.stores, *filter(None, [self.hears_along])})
 
     def one_line(self) -> str:
         """All of it, for a log."""
         leaves, stores = ("; ".join(words) or "nothing" for words in (self.leaves, self.stores))
-        told = "never sound, nor how a voice sounds. Those who can be heard must be told"
+        sound = f"sound to {self.hears_along} only" if self.hears_along else "never sound"
+        told = f"{sound}, nor how a voice sounds. Those who can be heard must be told"
         return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
 
 
@@ -50,10 +54,16 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
     """What a run with these settings does with what it hears.
 
     Raises:
-        UsageError: The broker's address cannot be used, or no file can be where one should.
+        UsageError: The broker's or the model server's address cannot be used, or no file can be where one should.
     """
     what = ["readings", *(["what was said"] if settings.model.transcript else [])]
-    leaves, stores = [], []
+    leaves: list[str] = []
+    stores: list[str] = []
+    hears_along = ""
+    if is_server_name(settings.model.name):
+        server = server_address(settings.model)
+        hears_along = f"the model server {server.url}"
+        leaves += [] if server.is_this_machine else [f"the sound of utterances, to {hears_along}"]
     mqtt = settings.mqtt
     if mqtt.url not in {"embedded", "off"}:
         address = broker_address(mqtt)
@@ -65,7 +75,11 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
         stores.append(f"{_and([*what, 'levels', 'notes'])}, as a recording, in {recordings_folder(settings.record)}")
     stores += [f"{_and(what)}, in {path}" for spec in settings.output.sinks if (path := jsonl_target(spec))]
     return Disclosure(
-        listens=tuple(microphones), leaves=tuple(leaves), stores=tuple(stores), nearby=mqtt.url == "embedded"
+        listens=tuple(microphones),
+        leaves=tuple(leaves),
+        stores=tuple(stores),
+        nearby=mqtt.url == "embedded",
+        hears_along=hears_along,
     )
 
 

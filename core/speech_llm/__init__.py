@@ -1,1 +1,1 @@
-"""Speech LLMs of other makers, in the layout of Hugging Face, read as LTU-AS is."""
+"""Speech LLMs that others have published, in the layout of Hugging Face, read as LTU-AS is."""

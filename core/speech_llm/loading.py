@@ -12,8 +12,9 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from core.errors import ModelError
-from core.ltu_as.checkpoint import folder_sha256, weight_files
+from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.config import DtypeName
+from core.ltu_as.weight_files import weight_files
 from core.speech_llm.adapter import adapter_sha256, merge_adapter
 from core.speech_llm.families.family import Family
 from core.stand_in import refuse_stand_in

@@ -17,6 +17,7 @@ from core.ltu_as.folder import EMBEDDED
 from core.model import EmotionModel
 from core.settings import ModelSettings
 from core.speech_llm.folder import called, check_folder, is_hugging_face, model_path
+from core.speech_llm.server_address import is_server_name
 from core.user_path import user_path
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,10 @@ def load_model(settings: ModelSettings, *, threads: int, max_batch: int = 1) -> 
         EmotionMonitorError: It cannot be loaded, said in one line; nothing else is ever raised.
     """
     try:
+        if is_server_name(settings.name):
+            from core.speech_llm.server import ServerModel
+
+            return ServerModel(settings)
         plug_in = _plug_in(settings.name)
         return plug_in.load()(settings) if plug_in else _load_folder(settings, threads=threads, max_batch=max_batch)
     except EmotionMonitorError:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from core.errors import UsageError
 from core.ltu_as.wordings import text_of
+from core.speech_llm.fetching import fetch
 from core.speech_llm.folder import model_path
+from core.speech_llm.hub_name import is_hub_name
 from offline_eval.labels.annotation import AnnotatedCorpus
 from offline_eval.runs.answers_store import BLOCK, write_block
 from offline_eval.runs.folder import FILE as RUN_FILE
@@ -128,9 +130,15 @@ def carry_out(job: RunJob, progress: Progress) -> RunFolder:
 def model_folder(name: str) -> Iterator[Path]:
     """The folder of a model; that of `tiny` is made for the time being, always with the same weights.
 
+    One of the Hugging Face hub (`hf:OWNER/NAME`) is fetched if it is not here.
+
     Raises:
         UsageError: No such model.
+        ModelError: It cannot be fetched.
     """
+    if is_hub_name(name):
+        yield fetch(name)
+        return
     if name != TINY:
         yield model_path(name)
         return

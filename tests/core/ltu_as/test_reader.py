@@ -15,7 +15,7 @@ from core.distribution import EMOTIONS, js_divergence
 from core.errors import ModelError, UsageError
 from core.ltu_as.abstention import Abstention, Outlier, active_sound, answer_mass
 from core.ltu_as.calibration import Calibration, Entry, LogProbabilities
-from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
+from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.decode import Decoding
 from core.ltu_as.ensemble import pooled, spread
 from core.ltu_as.explanation import explain
@@ -24,6 +24,7 @@ from core.ltu_as.precision import has_native_bfloat16
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.readout import Kind, readout
 from core.ltu_as.tiny import save_tiny
+from core.ltu_as.weight_files import WEIGHTS_NAME
 from core.ltu_as.wordings import members
 from core.model import EmotionModel
 
