@@ -115,12 +115,12 @@ class Interpretation:
     def _unreadable(self, waveform: NDArray[np.int16]) -> str | None:
         return TOO_SHORT if len(waveform) < MIN_SAMPLES else self.abstention.before(active_sound(waveform))
 
-    def reading(self, steps: StepLogits, *, written: bool, weight: float = 0.0) -> Reading:
+    def reading(self, steps: StepLogits, decoding: Decoding, *, weight: float = 0.0) -> Reading:
         """The reading of one utterance.
 
         Args:
             steps: The kept logits.
-            written: Whether the answer was written out, for the explanation.
+            decoding: How the answer was written; the explanation tells it where it was written out.
             weight: Of the anchor that it was heard with.
         """
         distribution, reason = None, None
@@ -141,5 +141,5 @@ class Interpretation:
             truncated_s=steps.truncated_s,
             features_ms=steps.features_ms,
             llm_ms=steps.llm_ms,
-            explanation=explanation_of(steps, written=written),
+            explanation=explanation_of(steps, written=decoding == WRITTEN),
         )

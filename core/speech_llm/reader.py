@@ -11,7 +11,7 @@ from core.anchor import Anchor
 from core.errors import EmotionMonitorError, ModelError
 from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
-from core.ltu_as.interpretation import WRITTEN, Interpretation
+from core.ltu_as.interpretation import Interpretation
 from core.ltu_as.readout import Kind, Pool, Scope, is_finite
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import Verbalizer
@@ -134,7 +134,7 @@ class SpeechLLMReader:
                 if len(rows) == 1:
                     return [Reading(distribution=None, reason=str(error))]
                 return [reading for row in rows for reading in some([row], decoding)]
-            return [self._interpretation.reading(steps, written=decoding == WRITTEN) for steps in heard]
+            return [self._interpretation.reading(steps, decoding) for steps in heard]
 
         return self._interpretation.readings(waveforms, explain, some)
 
