@@ -212,10 +212,15 @@ def test_a_gemma_without_an_ear_is_told(folder_of, tmp_path):
         SpeechLLMReader(folder)
 
 
-def test_code_beside_a_known_model_is_not_run(own, sounds):
-    change_config(own, auto_map={"AutoModel": "evil.Model", "AutoTokenizer": ["evil.Tok", None]})
-    (own / "evil.py").write_text("raise SystemExit('run')")
-    assert SpeechLLMReader(own).read(sounds[:1])[0].distribution is not None
+def test_code_beside_a_known_model_is_not_run(folder_of, tmp_path, sounds):
+    folder = shutil.copytree(folder_of("qwen2_audio"), tmp_path / "evil")
+    remote = {"AutoModel": "evil.Model", "AutoTokenizer": ["evil.Tok", None], "AutoFeatureExtractor": "evil.Ear"}
+    change_config(folder, auto_map=remote)
+    for name in ("tokenizer_config.json", "preprocessor_config.json"):
+        told = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps(told | {"auto_map": remote}))
+    (folder / "evil.py").write_text("raise SystemExit('run')")
+    assert SpeechLLMReader(folder).read(sounds[:1])[0].distribution is not None
 
 
 def test_a_package_that_is_missing_is_told(folder_of, monkeypatch):
