@@ -175,6 +175,7 @@ def not_finite(folder):
             r"config\.json describes [\d,]+ parameters, the weights hold",
         ),
         (lambda f: change_text(f, hidden_act="none"), r"transformers cannot load it: .*none"),
+        (lambda f: change_config(f, quantization_config={"bits": 4}), r"config\.json: the weights are quantised"),
         (pickled, r"the weights are pickled \(pytorch_model\.bin\), and unpickling can run any code: not opened"),
         (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors: no such file"),
         (
