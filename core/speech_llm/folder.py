@@ -19,6 +19,8 @@ CONFIG_NAME = "config.json"
 REMOTE = "hf:"
 """Stands before the name of a repository."""
 
+_THINKER = "_thinker"
+"""Ends the `model_type` of a Qwen-Omni without the part that talks."""
 _DEEPEST = 1024
 """Layers or heads: far above any model there is, and far below what no machine can hold."""
 _WIDEST = 1 << 24
@@ -57,14 +59,14 @@ def check_folder(folder: Path) -> tuple[Family, dict[str, Any]]:
     """The family of a folder's model, and its config.json.
 
     Raises:
-        ModelError: It is no speech LLM that we know, its weights would have to be unpickled, or a number makes no
-            sense.
+        ModelError: It is no speech LLM that we know, its weights are quantised or would have to be unpickled, or a
+            number makes no sense.
     """
     path = folder / CONFIG_NAME
     try:
         config: dict[str, Any] = read_json(path)
-        family = FAMILIES.get(config["model_type"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        family = FAMILIES.get(config["model_type"].removesuffix(_THINKER))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         msg = f"{path}: not readable as the configuration of a model: {error!r}"
         raise ModelError(msg) from error
     if family is None:
@@ -72,6 +74,9 @@ def check_folder(folder: Path) -> tuple[Family, dict[str, Any]]:
     if not family.hears(config):
         msg = f"{path}: there is no audio in this {family.title}"
         raise ModelError(msg, hint="others of its kind hear")
+    if "quantization_config" in config:
+        msg = f"{path}: the weights are quantised, which is not supported"
+        raise ModelError(msg, hint="take the model that they were made of")
     for key, number in _numbers(config):
         limit = _DEEPEST if key.endswith(("layers", "heads", "depth")) else _WIDEST
         sized = key.endswith(("layers", "heads", "depth", "size", "dim", "d_model", "positions", "bins", "experts"))
