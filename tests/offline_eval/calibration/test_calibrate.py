@@ -87,11 +87,14 @@ def test_a_calibrated_folder_reads_accordingly_and_the_report_says_what_that_is_
 def test_the_outcome_can_be_written_elsewhere_and_again(model, table, tmp_path):
     before = (model / "calibration.json").read_bytes() if (model / "calibration.json").exists() else None
     for name in ("one.json", "two.json"):
-        arguments = ("--data", table, "--training-clips", 0, "--neutral-odds", 2, "--out", tmp_path / name)
+        options = ("--training-clips", 0, "--neutral-odds", 2, "--ensemble", "orders")
+        arguments = ("--data", table, *options, "--out", tmp_path / name)
         assert emotion_eval("calibrate", "--model", model, *arguments) == 0
     one, two = (Calibration.from_json(tmp_path / name) for name in ("one.json", "two.json"))
     assert one == two
     assert one.neutral_odds == 2
+    assert {entry.ensemble for entry in one.entries if entry.readout == "seq_logprob"} == {"off", "orders"}
+    assert one.labelled
     assert one.abstention.outlier is None
     assert ((model / "calibration.json").read_bytes() if before else None) == before
 
