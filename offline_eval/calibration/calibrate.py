@@ -142,7 +142,10 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     progress(f"hearing {len(labelled)} clips that corrections are fitted on")
     states = read_in_states(readers, asked, heard[_NOISE], held_out=held_out, seed=job.seed, progress=progress)
     if not job.left_out:
-        heard[_CLEAN] = [*map(Heard, (active_sound(one()) for one in recorded(clips)), states[0].steps)]
+        alone = (
+            {prompt: steps[prompt] for prompt in prompts} for steps in states[0].steps
+        )  # thresholds know no others
+        heard[_CLEAN] = [*map(Heard, (active_sound(one()) for one in recorded(clips)), alone)]
 
     progress("fitting")
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from core.ltu_as.abstention import Abstention, ActiveSound, Outlier, answer_mass
 from core.ltu_as.steps import StepLogits
-from core.ltu_as.wordings import prompt_of
 
 SHARE = 0.01
 """Largest share of the speech that one check may refuse."""
@@ -90,8 +89,7 @@ def _thresholds(speech: Sequence[Heard], noise: Sequence[Heard], outlier: Outlie
     def least(measure: Measure) -> float | None:
         return _between(np.sort([measure(heard) for heard in speech]), np.array([*map(measure, noise)]), refused)
 
-    prompts = [name for name in speech[0].steps if prompt_of(name) == name]  # of an ensemble, its prompt is judged
-    masses = {prompt: least(_mass(prompt)) for prompt in prompts}
+    masses = {prompt: least(_mass(prompt)) for prompt in speech[0].steps}
     nearness = least(_nearness(outlier)) if outlier else None
     level_dbfs = least(lambda heard: heard.sound.level_dbfs)
     shortest_s = sorted(heard.sound.duration_s for heard in speech)[refused]

@@ -87,14 +87,11 @@ def test_a_calibrated_folder_reads_accordingly_and_the_report_says_what_that_is_
 def test_the_outcome_can_be_written_elsewhere_and_again(model, table, tmp_path):
     before = (model / "calibration.json").read_bytes() if (model / "calibration.json").exists() else None
     for name in ("one.json", "two.json"):
-        options = ("--training-clips", 0, "--neutral-odds", 2, "--ensemble", "orders")
-        arguments = ("--data", table, *options, "--out", tmp_path / name)
+        arguments = ("--data", table, "--training-clips", 0, "--neutral-odds", 2, "--out", tmp_path / name)
         assert emotion_eval("calibrate", "--model", model, *arguments) == 0
     one, two = (Calibration.from_json(tmp_path / name) for name in ("one.json", "two.json"))
     assert one == two
     assert one.neutral_odds == 2
-    assert {entry.ensemble for entry in one.entries if entry.readout == "seq_logprob"} == {"off", "orders"}
-    assert one.labelled
     assert one.abstention.outlier is None
     assert ((model / "calibration.json").read_bytes() if before else None) == before
 
@@ -181,6 +178,12 @@ def test_ordinary_speech_of_dev_speakers_takes_part_in_what_is_refused(model, ta
         writer.writeheader()
         writer.writerows(rows)
         writer.writerows(row | {"label": "unlabelled", "speaker": f"other_{row['speaker']}"} for row in rows)
-    arguments = ("--training-clips", 0, "--out", tmp_path / "c.json")
+    arguments = ("--training-clips", 0, "--out", tmp_path / "c.json", "--ensemble", "orders")
     assert emotion_eval("calibrate", "--model", model, "--data", path, *arguments) == 0
-    assert "| ordinary speech | single |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| ordinary speech | single |" in printed
+    assert "| single, orders | seq_logprob | 16 |" in printed, "and an ensemble is corrected too"
+    calibration = Calibration.from_json(tmp_path / "c.json")
+    assert calibration.labelled
+    assert calibration.entry("single", "seq_logprob", "mean", "all", "orders") is not None
+    assert set(calibration.abstention.min_answer_mass) <= {"single", "ambiguous"}
