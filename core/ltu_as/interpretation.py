@@ -129,12 +129,12 @@ class Interpretation:
     def _unreadable(self, waveform: NDArray[np.int16]) -> str | None:
         return TOO_SHORT if len(waveform) < MIN_SAMPLES else self.abstention.before(active_sound(waveform))
 
-    def reading(self, *asked: StepLogits, written: bool, weight: float = 0.0) -> Reading:
+    def reading(self, asked: Sequence[StepLogits], decoding: Decoding, *, weight: float = 0.0) -> Reading:
         """The reading of one utterance; why there is none, and the explanation, are about the prompt itself.
 
         Args:
             asked: The kept logits of each of `members`.
-            written: Whether the answer was written out, for the explanation.
+            decoding: How the answers were written; the explanation tells them where they were written out.
             weight: Of the anchor that it was heard with.
         """
         steps = asked[0]
@@ -156,6 +156,6 @@ class Interpretation:
             truncated_s=steps.truncated_s,
             features_ms=sum(one.features_ms for one in asked),
             llm_ms=sum(one.llm_ms for one in asked),
-            explanation=explanation_of(steps, written=written),
+            explanation=explanation_of(steps, written=decoding == WRITTEN),
             prompt_spread=None if reason else spread,
         )

@@ -16,7 +16,7 @@ from core.ltu_as.checkpoint import folder_sha256, stored_dtype
 from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
 from core.ltu_as.features import EncodedSounds
-from core.ltu_as.interpretation import WRITTEN, Interpretation
+from core.ltu_as.interpretation import Interpretation
 from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
 from core.ltu_as.readout import Kind, Pool, Scope, is_finite
@@ -306,6 +306,6 @@ class LTUASReader:
             if self._anchoring and anchor:
                 heard, adaptation = self._anchoring.heard(sounds.means[row]), self._anchoring.adaptation(anchor)
             weight = adaptation.weight if adaptation else 0.0
-            reading = self._interpretation.reading(*asked, weight=weight, written=decoding == WRITTEN)
+            reading = self._interpretation.reading(asked, decoding, weight=weight)
             readings.append(replace(reading, heard=heard, adaptation=adaptation))
         return readings

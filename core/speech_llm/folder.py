@@ -19,6 +19,8 @@ CONFIG_NAME = "config.json"
 REMOTE = "hf:"
 """Stands before the name of a repository."""
 
+_THINKER = "_thinker"
+"""Ends the `model_type` of a Qwen-Omni without the part that talks."""
 _DEEPEST = 1024
 """Layers or heads: far above any model there is, and far below what no machine can hold."""
 _WIDEST = 1 << 24
@@ -63,8 +65,8 @@ def check_folder(folder: Path) -> tuple[Family, dict[str, Any]]:
     path = folder / CONFIG_NAME
     try:
         config: dict[str, Any] = read_json(path)
-        family = FAMILIES.get(config["model_type"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        family = FAMILIES.get(config["model_type"].removesuffix(_THINKER))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         msg = f"{path}: not readable as the configuration of a model: {error!r}"
         raise ModelError(msg) from error
     if family is None:

@@ -80,7 +80,7 @@ class Prefix:
         depth = torch.tensor([d for branch in branches for d in range(len(branch))], device=ids.device).long()
         position_ids = torch.cat([positions(self._keep), self._positions[:, None] + depth], dim=1)
         whole = torch.cat([ids, torch.tensor(flat, device=ids.device).long().expand(batch, -1)], dim=1)
-        like = next(self._model.parameters())
+        like: Tensor = self._model.get_input_embeddings().weight  # type: ignore[operator]
         logits = self._forward(whole, additive(mask, like), position_ids, self._cache, audio, last=1 + len(flat))
         self._cache.crop(-len(flat))
         return logits

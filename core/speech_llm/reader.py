@@ -11,7 +11,7 @@ from core.anchor import Anchor
 from core.errors import EmotionMonitorError, ModelError
 from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
-from core.ltu_as.interpretation import WRITTEN, Interpretation
+from core.ltu_as.interpretation import Interpretation
 from core.ltu_as.readout import Kind, Pool, Scope, is_finite
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import Verbalizer
@@ -142,8 +142,7 @@ class SpeechLLMReader:
                 if len(rows) == 1:
                     return [Reading(distribution=None, reason=str(error))]
                 return [reading for row in rows for reading in some([row], decoding)]
-            asked = zip(*by_member, strict=True)
-            return [self._interpretation.reading(*each, written=decoding == WRITTEN) for each in asked]
+            return [self._interpretation.reading(asked, decoding) for asked in zip(*by_member, strict=True)]
 
         return self._interpretation.readings(waveforms, explain, some)
 

@@ -88,13 +88,13 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _content_free(arguments: argparse.Namespace) -> int:
     from core.speech_llm.folder import model_path
+    from offline_eval.calibration.hearing import listener_of
     from offline_eval.calibration.prior_only import calibrate_prior, place_of, report
-    from offline_eval.runs.asking import open_reader
 
     folder = model_path(arguments.model)
     path = place_of(folder, arguments.out)  # first of all: what cannot be written is told at once
-    reader = open_reader(folder, device=arguments.device)
-    calibration = calibrate_prior(reader, ensembles=arguments.ensemble, seed=arguments.seed, progress=say)
+    listener = listener_of(folder, device=arguments.device)
+    calibration = calibrate_prior(listener, ensembles=arguments.ensemble, seed=arguments.seed, progress=say)
     calibration.to_json(path)
     print(report(calibration))
     print(f"\n{path}: {len(calibration.entries)} corrections by the prior alone")
@@ -102,15 +102,15 @@ def _content_free(arguments: argparse.Namespace) -> int:
 
 
 def _labelled(arguments: argparse.Namespace) -> int:
-    from core.ltu_as.folder import resolve_model
+    from core.speech_llm.folder import model_path
     from offline_eval.calibration.calibrate import Job, calibrate
     from offline_eval.calibration.card import add_to_card
     from offline_eval.calibration.report import report
 
     job = Job(
-        model=resolve_model(arguments.model),
+        model=model_path(arguments.model),
         data=tuple(arguments.data),
-        left_out={corpus: resolve_model(model) for corpus, model in arguments.left_out},
+        left_out={corpus: model_path(model) for corpus, model in arguments.left_out},
         out=arguments.out,
         dev_speakers=arguments.dev_speakers,
         without=arguments.without,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.distribution import EMOTIONS, EmotionDistribution
+from core.ltu_as import interpretation
 from core.ltu_as.calibration import Calibration, load_calibration
 from core.ltu_as.decode import Decoding
 from core.ltu_as.reader import LTUASReader
@@ -35,7 +36,7 @@ def folder(tiny, tmp_path_factory) -> Path:
         one_of_each = {kind: sounds[:1] for kind, sounds in content_free_by_kind(3).items()}
         patch.setattr(hearing, "content_free_by_kind", lambda _: one_of_each)
         patch.setattr(hearing, "ROUNDS", 1)
-        patch.setattr(prior_only, "WRITTEN", Decoding(max_new_tokens=4))
+        patch.setattr(interpretation, "WRITTEN", Decoding(max_new_tokens=4))
         assert emotion_eval("calibrate", "--model", str(folder), "--content-free", "--ensemble", "orders") == 0
     return folder
 
