@@ -138,20 +138,26 @@ def document_of(contest: Contest) -> Document:
     groups = {view.name: [system(name, view) for name in contest.names] for view in contest.views}
     groups[CONSTANT] = contest.constants
     labels = {system(name, view): name for name in contest.names for view in contest.views}
-    tables = (
-        score_table("Scores on the utterances of all", contest.evaluation, groups, labels=labels),
-        score_table(
-            "Soft labels, on the same utterances", contest.evaluation, groups, labels=labels, measures=SOFT_LABELS
-        ),
-    )
+    total = len(contest.rated)
+    remarks = {
+        name: f"(of {total:,}, {contest.invalid[name]:,} invalid)" if name in contest.invalid else f"(of {total:,})"
+        for name in labels
+    }
+    tables = [
+        score_table(caption, contest.evaluation, groups, measures=measures, labels=labels, remarks=remarks)
+        for caption, measures in (
+            ("Scores on the utterances of all", HEADLINE),
+            ("Soft labels, on the same utterances", SOFT_LABELS),
+        )
+    ]
     drawn = contest.evaluation.draws
     notes = (
         f"Scored: utterances of which every run has a valid reading there. Intervals: 95 %, BCa, {drawn:,} draws.",
         legend((*HEADLINE, *(name for name in SOFT_LABELS if name not in HEADLINE))),
-        *(f"{name}: {number:,} invalid" for name, number in contest.invalid.items()),
+        "Invalid: readings of this run that are none; where they are many, the other runs are scored on what is left.",
     )
     difference = difference_table(f"{first} minus {' and '.join(others)}", contest.differences)
-    common = Paragraph(f"{len(contest.rated):,} utterances are in {'both' if len(others) == 1 else 'all'}.")
+    common = Paragraph(f"{total:,} utterances are in {'both' if len(others) == 1 else 'all'}.")
     return Document(
         f"{first} against {' and '.join(others)}",
         (
