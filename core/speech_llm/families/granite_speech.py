@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.json_file import read_json
 from core.model import SAMPLE_RATE_HZ
 from core.speech_llm.families.family import AudioInputs, Family, Message, Sound
 
@@ -86,7 +85,9 @@ class GraniteSpeech(Family):
 
     def extractor(self, folder: Path) -> Spectrogram:
         """See `Family`."""
-        told: dict[str, Any] = read_json(folder / "preprocessor_config.json")
+        from transformers import SequenceFeatureExtractor
+
+        told, _ = SequenceFeatureExtractor.get_feature_extractor_dict(folder, local_files_only=True)
         told = told | (told.get("melspec_kwargs") or {})
         sizes = {name: int(told[name]) for name in ("n_fft", "win_length", "hop_length", "n_mels") if name in told}
         window = int(told.get("projector_window_size", 15))

@@ -1,5 +1,8 @@
 """What a speech LLM is asked and answers, held against the very class of transformers that it runs."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -149,6 +152,14 @@ def test_of_a_long_sound_the_first_thirty_seconds_are_heard(model_of):
     cut, whole = model_of("qwen2_5_omni").answer([long[: 30 * 16_000], long], transcripts=[None] * 2, decoding=ONE)
     assert (cut.truncated_s, whole.truncated_s) == (0.0, 1.0)
     np.testing.assert_allclose(whole.logits, cut.logits, **CLOSE)
+
+
+def test_what_ends_speech_in_a_vocabulary_of_sounds_ends_no_answer(folder_of, tmp_path):
+    folder = shutil.copytree(folder_of("qwen2_5_omni"), tmp_path / "omni")
+    told = json.loads((folder / "generation_config.json").read_text())
+    end = told["eos_token_id"][0]
+    (folder / "generation_config.json").write_text(json.dumps(told | {"eos_token_id": [82, end]}))
+    assert SpeechLLM.from_folder(folder).eos_ids == (end,)
 
 
 def test_drawn_answers_come_again_with_the_same_seed(model_of, sounds):
