@@ -149,10 +149,10 @@ class ModelSettings:
     """The paper's prompts; auto: the one the model folder names."""
     readout: Readout = "auto"
     ensemble: Ensemble = "off"
-    """Ask in four ways, in one batch, and take the normalised mean of the log-probabilities: the paper's question with
-    the emotions in each cyclic order (orders), or four wordings, each with another order (paraphrases). How much hangs
-    on the way of asking is then `prompt_spread`. The language model has four times the work, and without an entry for
-    the ensemble in calibration.json the reading is uncalibrated."""
+    """Ask in four ways and take the normalised mean of the log-probabilities: the paper's question with the emotions in
+    each cyclic order (orders), or four wordings, each with another order (paraphrases). How much hangs on the way of
+    asking is then `prompt_spread`. The language model has four times the work, and without an entry for the ensemble in
+    calibration.json the reading is uncalibrated."""
     pool: Literal["mean", "sum", "first"] = "mean"
     scope: Literal["all", "emotion_tokens", "answer_position"] = "all"
     decode: Literal["autoregressive", "verified"] = "autoregressive"

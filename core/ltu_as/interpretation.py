@@ -85,7 +85,9 @@ class Interpretation:
         self._correction = None
         if loaded and calibrate:
             self._correction = loaded.calibration.entry(prompt, kind, pool, scope, ensemble)
-        self._calibration = loaded.identifier if loaded and self._correction else None
+        applied = loaded if self._correction else None
+        self._calibration = applied.identifier if applied and applied.calibration.labelled else None
+        self._prior = applied.identifier if applied and not applied.calibration.labelled else None
         self._expected = loaded.calibration.neutral_odds if loaded and self._correction else 1.0
         self._neutral_odds = self._expected if neutral_odds is None else neutral_odds
 
@@ -93,6 +95,7 @@ class Interpretation:
         """What stands in events: name, hash, prompt, read-out with what of it is not as usual, and calibration."""
         unusual: list[str] = [] if (self._pool, self._scope) == ("mean", "all") else [self._pool, self._scope]
         unusual += [] if self._ensemble == "off" else [self._ensemble]
+        unusual += [f"prior={self._prior}"] if self._prior else []
         unusual += [] if self._neutral_odds == self._expected else [f"neutral_odds={self._neutral_odds:g}"]
         return ModelStamp(
             name=name,
@@ -126,12 +129,12 @@ class Interpretation:
     def _unreadable(self, waveform: NDArray[np.int16]) -> str | None:
         return TOO_SHORT if len(waveform) < MIN_SAMPLES else self.abstention.before(active_sound(waveform))
 
-    def reading(self, *asked: StepLogits, decoding: Decoding, weight: float = 0.0) -> Reading:
+    def reading(self, asked: Sequence[StepLogits], decoding: Decoding, *, weight: float = 0.0) -> Reading:
         """The reading of one utterance; why there is none, and the explanation, are about the prompt itself.
 
         Args:
             asked: The kept logits of each of `members`.
-            decoding: How the answer was written; the explanation tells it where it was written out.
+            decoding: How the answers were written; the explanation tells them where they were written out.
             weight: Of the anchor that it was heard with.
         """
         steps = asked[0]

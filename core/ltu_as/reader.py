@@ -315,6 +315,6 @@ class LTUASReader:
             if self._anchoring and anchor:
                 heard, adaptation = self._anchoring.heard(sounds.means[row]), self._anchoring.adaptation(anchor)
             weight = adaptation.weight if adaptation else 0.0
-            reading = self._interpretation.reading(*asked, decoding=decoding, weight=weight)
+            reading = self._interpretation.reading(asked, decoding, weight=weight)
             readings.append(replace(reading, heard=heard, adaptation=adaptation))
         return readings

@@ -142,8 +142,7 @@ class SpeechLLMReader:
                 if len(rows) == 1:
                     return [Reading(distribution=None, reason=str(error))]
                 return [reading for row in rows for reading in some([row], decoding)]
-            asked = zip(*by_member, strict=True)
-            return [self._interpretation.reading(*each, decoding=decoding) for each in asked]
+            return [self._interpretation.reading(asked, decoding) for asked in zip(*by_member, strict=True)]
 
         return self._interpretation.readings(waveforms, explain, some)
 

@@ -7,14 +7,16 @@ from core.errors import UsageError
 
 def report_models(arguments: argparse.Namespace) -> int:
     """Writes the report into --out and names the files, or prints it as Markdown."""
-    if arguments.view or arguments.transcripts:
-        msg = "--view and --transcripts belong to a report on one run"
-        raise UsageError(msg, hint="several are compared in every view that all of them allow")
+    if arguments.transcripts:
+        msg = "--transcripts belongs to a report on one run"
+        raise UsageError(msg, hint="leave it out")
     try:
         from offline_eval.report.against import compare_runs, document_of, write_contest
         from offline_eval.report.markdown import as_markdown
 
-        contest = compare_runs(*arguments.folders, draws=arguments.draws, seed=arguments.seed)
+        contest = compare_runs(
+            *arguments.folders, draws=arguments.draws, seed=arguments.seed, one_view=True, judged=arguments.view
+        )
     except ModuleNotFoundError as error:
         msg = f"a report needs {error.name}, which is not installed"
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error

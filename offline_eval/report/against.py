@@ -13,7 +13,7 @@ from core.errors import UsageError
 from offline_eval.labels.rated import RatedUtterance
 from offline_eval.report.differences import difference_notes, difference_table
 from offline_eval.report.document import Block, Document, Facts, Listing, Paragraph, Section
-from offline_eval.report.findings import answered_questions, readable, warnings_of
+from offline_eval.report.findings import answered_questions, judged_view, readable, warnings_of
 from offline_eval.report.markdown import as_markdown
 from offline_eval.report.page import as_page
 from offline_eval.report.plain import difference_of, dumped, scores_of
@@ -45,7 +45,7 @@ class Contest:
         evaluation: Of all views of all runs, named by `system`, each on the utterances of which every run has a valid
             reading in this view; and of what needs no model.
         invalid: Name of a system to the number of `rated` of which it has no valid reading itself; only above 0.
-        differences: The first minus each other one, view by view, Holm-corrected over all of them.
+        differences: The first minus each other one, in each view that is tested, Holm-corrected over all of them.
     """
 
     names: tuple[str, ...]
@@ -63,12 +63,21 @@ class Contest:
         return [name for name in self.evaluation.systems if name not in mine]
 
 
-def compare_runs(*paths: Path, draws: int = DRAWS, seed: int = 0) -> Contest:
+def compare_runs(
+    *paths: Path, draws: int = DRAWS, seed: int = 0, one_view: bool = False, judged: str | None = None
+) -> Contest:
     """Reads runs in all ways that all of them allow, and scores them on the utterances that all are about.
 
+    Args:
+        paths: Folders of the runs.
+        draws: Of the bootstrap.
+        seed: The same.
+        one_view: Test differences in one view only, as the correction for each further one costs all of them.
+        judged: Name of that view; None: the usual read-out, see `judged_view`.
+
     Raises:
-        UsageError: A run is not there, or is given twice; they share no utterance, or no question; or people heard
-            something else in one of them.
+        UsageError: A run is not there, or is given twice; they share no utterance, or no question; people heard
+            something else in one of them; or there is no view of that name.
     """
     if again := next((path for n, path in enumerate(paths) if path.resolve() in _resolved(paths[:n])), None):
         msg = f"{again} and a folder before it are the same run"
@@ -91,9 +100,8 @@ def compare_runs(*paths: Path, draws: int = DRAWS, seed: int = 0) -> Contest:
                 invalid[system(name, view)] = int(mine.sum())
     evaluation = evaluate(rated, [*outputs, *constant_outputs(rated)], draws=draws, seed=seed)
     first, *others = names
-    paired = [
-        evaluation.paired(system(first, view), [system(other, view) for other in others]) for view in views if others
-    ]
+    tested = [judged_view(readings[0], judged)] if one_view else views
+    paired = [evaluation.paired(system(first, view), [system(other, view) for other in others]) for view in tested]
     return Contest(
         names=names,
         records=tuple(folder.record for folder in folders),
@@ -138,20 +146,26 @@ def document_of(contest: Contest) -> Document:
     groups = {view.name: [system(name, view) for name in contest.names] for view in contest.views}
     groups[CONSTANT] = contest.constants
     labels = {system(name, view): name for name in contest.names for view in contest.views}
-    tables = (
-        score_table("Scores on the utterances of all", contest.evaluation, groups, labels=labels),
-        score_table(
-            "Soft labels, on the same utterances", contest.evaluation, groups, labels=labels, measures=SOFT_LABELS
-        ),
-    )
+    total = len(contest.rated)
+    remarks = {
+        name: f"(of {total:,}, {contest.invalid[name]:,} invalid)" if name in contest.invalid else f"(of {total:,})"
+        for name in labels
+    }
+    tables = [
+        score_table(caption, contest.evaluation, groups, measures=measures, labels=labels, remarks=remarks)
+        for caption, measures in (
+            ("Scores on the utterances of all", HEADLINE),
+            ("Soft labels, on the same utterances", SOFT_LABELS),
+        )
+    ]
     drawn = contest.evaluation.draws
     notes = (
         f"Scored: utterances of which every run has a valid reading there. Intervals: 95 %, BCa, {drawn:,} draws.",
         legend((*HEADLINE, *(name for name in SOFT_LABELS if name not in HEADLINE))),
-        *(f"{name}: {number:,} invalid" for name, number in contest.invalid.items()),
+        "Invalid: readings of this run that are none; where they are many, the other runs are scored on what is left.",
     )
     difference = difference_table(f"{first} minus {' and '.join(others)}", contest.differences)
-    common = Paragraph(f"{len(contest.rated):,} utterances are in {'both' if len(others) == 1 else 'all'}.")
+    common = Paragraph(f"{total:,} utterances are in {'both' if len(others) == 1 else 'all'}.")
     return Document(
         f"{first} against {' and '.join(others)}",
         (

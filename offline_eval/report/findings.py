@@ -138,7 +138,7 @@ def gather(folder: RunFolder, *, judged: str | None = None, draws: int = DRAWS, 
     """
     answered = answered_questions(folder)
     readings = read_views(folder, readable(folder.record, answered))
-    view = _judged(readings, judged)
+    view = judged_view(readings, judged)
     return findings_of(
         folder.record, folder.items, readings, judged=view, heard=_heard(folder, answered), draws=draws, seed=seed
     )
@@ -205,8 +205,12 @@ def warnings_of(record: RunRecord, rated: Sequence[RatedUtterance]) -> tuple[str
     return tuple(found)
 
 
-def _judged(readings: Sequence[Readings], name: str | None) -> View:
-    """The view of a name; else the usual read-out of the recordings, or the first view that reads anything."""
+def judged_view(readings: Sequence[Readings], name: str | None) -> View:
+    """The view of a name; else the usual read-out of the recordings, or the first view that reads anything.
+
+    Raises:
+        UsageError: There is no view of that name.
+    """
     views = {one.view.name: one.view for one in readings}
     if name is not None:
         if name not in views:

@@ -141,10 +141,18 @@ def score_table(
     *,
     measures: Sequence[str] = HEADLINE,
     labels: Mapping[str, str] = MappingProxyType({}),
+    remarks: Mapping[str, str] = MappingProxyType({}),
 ) -> Table:
-    """Systems by group, on few measures; a row is called as its system is, unless `labels` calls it otherwise."""
+    """Systems by group, on few measures.
+
+    A row is called as its system is, unless `labels` calls it otherwise; below the number of scored utterances stands
+    how many have no valid reading, unless `remarks` says something else.
+    """
     rows = {
-        title: tuple(_row(labels.get(name, name), evaluation.systems[name].scored, measures=measures) for name in names)
+        title: tuple(
+            _row(labels.get(name, name), evaluation.systems[name].scored, remarks.get(name, ""), measures=measures)
+            for name in names
+        )
         for title, names in groups.items()
     }
     return Table(
@@ -156,7 +164,7 @@ def score_table(
 
 
 def _row(name: str, scores: Scores, remark: str = "", *, measures: Sequence[str] = HEADLINE) -> Row:
-    if scores.n_invalid:
+    if scores.n_invalid and not remark:
         remark = f"({scores.n_invalid:,} invalid)"
     return Row(
         name, (Cell(f"{scores.n_scored:,}", remark), *(estimated(scores.estimates[measure]) for measure in measures))

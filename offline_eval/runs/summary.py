@@ -56,9 +56,9 @@ def apart_in_words(readings: Readings) -> str:
     if (samples := readings.view.samples) is None:
         return said
     read = int(np.isfinite(readings.output.probabilities).all(1).sum())
-    why = ", ".join(f"{number} {reason}" for reason, number in readings.invalid_samples.items())
     drawn = f"{sum(readings.invalid_samples.values()):,} of {read * samples.number:,} texts invalid"
-    return f"{said}; {drawn}{f' ({why})' if why else ''}, left out of their utterances' means"
+    why = ", ".join(f"{number} {reason}" for reason, number in readings.invalid_samples.items())
+    return f"{said}; {drawn}" + (f" ({why}), left out of their utterances' means" if why else "")
 
 
 def contamination(dataset: str, model: str) -> str | None:

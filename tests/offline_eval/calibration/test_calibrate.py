@@ -180,9 +180,15 @@ def test_ordinary_speech_of_dev_speakers_takes_part_in_what_is_refused(model, ta
         writer.writeheader()
         writer.writerows(rows)
         writer.writerows(row | {"label": "unlabelled", "speaker": f"other_{row['speaker']}"} for row in rows)
-    arguments = ("--training-clips", 0, "--out", tmp_path / "c.json")
+    arguments = ("--training-clips", 0, "--out", tmp_path / "c.json", "--ensemble", "orders")
     assert emotion_eval("calibrate", "--model", model, "--data", path, *arguments) == 0
-    assert "| ordinary speech | single |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| ordinary speech | single |" in printed
+    assert "| single, orders | seq_logprob | 16 |" in printed, "and an ensemble is corrected too"
+    calibration = Calibration.from_json(tmp_path / "c.json")
+    assert calibration.labelled
+    assert calibration.entry("single", "seq_logprob", "mean", "all", "orders") is not None
+    assert set(calibration.abstention.min_answer_mass) <= {"single", "ambiguous"}
 
 
 def test_a_speech_llm_is_calibrated_as_ltu_as_is(table, tmp_path):

@@ -202,7 +202,7 @@ def test_a_report_on_several_models_has_a_row_for_each_on_the_utterances_of_all(
         content["names"], 16
     )
     assert len({scores[view]["measures"]["kl"]["value"] for scores in content["scores"].values()}) == 3
-    assert {(one["first"], one["other"]) for one in content["differences"] if one["first"].endswith(view)} == {
+    assert {(one["first"], one["other"]) for one in content["differences"]} == {
         (f"tiny: {view}", f"tiny-1: {view}"),
         (f"tiny: {view}", f"tiny-2: {view}"),
     }
@@ -224,7 +224,8 @@ def test_the_first_of_two_runs_and_the_first_of_three_differ_from_the_second_ali
 def test_what_does_not_belong_to_a_report_on_several_runs_is_one_line(models, whole, capsys):
     two = [str(path) for path in models[:2]]
     for options, said in (
-        (["--view", "token single seq_logprob"], "belong to a report on one run"),
+        (["--transcripts"], "belongs to a report on one run"),
+        (["--draws", "1", "--view", "token"], "there is no view 'token' (there are token"),
         (["--adapt"], "belong to a report on ordinary speech"),
         (["--draws", "1", "--out", str(whole.path)], "is the folder of a run"),
         ([two[0]], "are the same run"),
