@@ -297,7 +297,7 @@ class LTUAS(nn.Module):
         ids, keep = self._padded(prompt_ids)
         audio_embeddings = None if features is None else self.audio_embeddings(features, audio_keep)
         prefix, decoding = self._prefix(*self.splice(ids, keep, audio_embeddings, audio_keep), (), (), decoding)
-        steps = write(ids, prefix.logits, prefix.append, decoding, eos_id=self.tokenizer.eos_id)
+        steps = write(ids, prefix.logits, prefix.append, decoding, eos_ids=(self.tokenizer.eos_id,))
         logits, scores, tokens = _columns([(step.logits, step.scores, step.tokens) for step in steps])
         return [
             Generated(tokens=written, logits=logits[row, :n], scores=scores[row, :n])
@@ -394,7 +394,7 @@ class LTUAS(nn.Module):
         steps = (
             write_verified(ids, prefix, fitting, eos_id=eos_id)
             if verified
-            else write(ids, prefix.logits, prefix.append, fitting, eos_id=eos_id)
+            else write(ids, prefix.logits, prefix.append, fitting, eos_ids=(eos_id,))
         )
         logits, log_normalizer, minimum, tokens = _columns(
             [(s.logits[:, pieces], s.logits.logsumexp(-1), s.logits.amin(-1), s.tokens) for s in steps]

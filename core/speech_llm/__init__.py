@@ -1,1 +1,1 @@
-"""Speech LLMs that others have published, behind the read-outs of the paper."""
+"""Speech LLMs of other makers, in the layout of Hugging Face or on a server, read as LTU-AS is."""

@@ -167,7 +167,7 @@ def _is_wanted(file: str) -> bool:
     return wanted and not unwanted
 
 
-def _config(path: Path, name: str) -> Mapping[str, Any]:
+def _config(path: Path, name: str) -> dict[str, Any]:
     try:
         config = read_json(path)
     except ValueError:

@@ -8,11 +8,11 @@ from pathlib import Path
 from core.errors import UsageError
 from core.ltu_as.abstention import Abstention, active_sound
 from core.ltu_as.calibration import CALIBRATION_NAME, Calibration
-from core.ltu_as.checkpoint import folder_sha256
-from core.ltu_as.config import CONFIG_NAME, LTUASConfig
+from core.ltu_as.config import CONFIG_NAME, Defaults, LTUASConfig
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.readout import Kind
-from offline_eval.calibration.hearing import Listener, Sound, content_free, disturbed, marked, recorded
+from core.speech_llm.folder import is_hugging_face
+from offline_eval.calibration.hearing import Sound, content_free, disturbed, listener_of, marked, recorded
 from offline_eval.calibration.states import read_in_states
 from offline_eval.calibration.thresholds import Heard, fit_abstention, fit_outlier
 from offline_eval.calibration.worth import Fitted, HeldOut, Refused, fit_readout, refused
@@ -94,7 +94,7 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         ModelError: The folder cannot be used.
         AudioError: A clip cannot be decoded.
     """
-    defaults = LTUASConfig.from_json(job.model / CONFIG_NAME).defaults
+    defaults = Defaults() if is_hugging_face(job.model) else LTUASConfig.from_json(job.model / CONFIG_NAME).defaults
     prompts = tuple(dict.fromkeys((*PROMPTS, defaults.prompt)))
     kinds = tuple(dict.fromkeys((*READOUTS, defaults.readout)))
     material = _material(job)
@@ -109,7 +109,7 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         _NOISE: [sound for made in content_free(job.seed, _FIT_SEED).values() for sound in made],
         **unseen,
     }
-    listener = Listener(job.model, device=job.device)
+    listener = listener_of(job.model, device=job.device)
     progress(f"hearing {sum(map(len, sounds.values()))} sounds")
     spoken: dict[str, Sequence[Recording]] = {_CLEAN: clips, _DISTURBED: clips}
     if ordinary:
@@ -125,7 +125,7 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     held_out: HeldOut = "corpus" if job.left_out else "speaker"
     labelled = [clip for _, some in material.labelled for clip in some]
     readers = [
-        (listener if model == job.model else Listener(model, device=job.device), some)
+        (listener if model == job.model else listener_of(model, device=job.device), some)
         for model, some in material.labelled
     ]
     progress(f"hearing {len(labelled)} clips that corrections are fitted on")
@@ -153,7 +153,7 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         fit_readout(p, kind, labelled, states, heard[_NOISE], held_out=held_out) for p in prompts for kind in kinds
     ]
     calibration = Calibration(
-        model_sha256=folder_sha256(job.model),
+        model_sha256=listener.reader.stamp.sha256,
         fitted_on=_fitted_on(labelled, held_out),
         entries=tuple(row.entry for row in fitted if row.entry),
         abstention=thresholds(),

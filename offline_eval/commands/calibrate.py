@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Calibrates, and prints what that did as Markdown."""
     import torch
 
-    from core.ltu_as.folder import resolve_model
+    from core.speech_llm.folder import model_path
     from offline_eval.calibration.calibrate import Job, calibrate
     from offline_eval.calibration.card import add_to_card
     from offline_eval.calibration.report import report
@@ -56,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     job = Job(
-        model=resolve_model(arguments.model),
+        model=model_path(arguments.model),
         data=tuple(arguments.data),
-        left_out={corpus: resolve_model(model) for corpus, model in arguments.left_out},
+        left_out={corpus: model_path(model) for corpus, model in arguments.left_out},
         out=arguments.out,
         dev_speakers=arguments.dev_speakers,
         without=arguments.without,

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from core.errors import UsageError
-from core.ltu_as.folder import resolve_model
 from core.ltu_as.prompt import PROMPTS
 from core.speech_llm.fetching import fetch
+from core.speech_llm.folder import model_path
 from core.speech_llm.hub_name import is_hub_name
 from core.speech_llm.server_address import is_server_name
 from offline_eval.labels.annotation import AnnotatedCorpus
@@ -144,7 +144,7 @@ def model_folder(name: str) -> Iterator[Path]:
         yield fetch(name)
         return
     if name != TINY:
-        yield resolve_model(name)
+        yield model_path(name)
         return
     from core.ltu_as.tiny import save_tiny
 

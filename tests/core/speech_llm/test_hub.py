@@ -127,7 +127,7 @@ def test_a_model_that_does_not_fit_is_refused_before_its_weights_are_fetched(hub
     ("config", "words"),
     [
         ({"model_type": "llama"}, ["takes no sound", "'llama'"]),
-        ({"model_type": "gemma3n", "audio_config": None}, ["takes no sound", "audio_config"]),
+        ({"model_type": "gemma4", "audio_config": None}, ["takes no sound", "no audio in this Gemma 4"]),
         ({"model_type": "phi4mm", "auto_map": {"AutoModel": "x.Y"}}, ["Python code of its own", "never run"]),
     ],
 )
