@@ -6,6 +6,7 @@ run. What a model is, whether it hears, and whether it fits is known before its 
 
 import fnmatch
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def download(name: str, progress: Progress, *, memory: Memory | None = None) -> 
 
     Args:
         name: `hf:OWNER/NAME[@REVISION]`.
-        progress: Told how much is here, from threads of the download, where something must be fetched.
+        progress: Told how much is here, by one thread of the download at a time, where something must be fetched.
         memory: What it must fit into; None: that is not asked.
 
     Raises:
@@ -201,6 +202,8 @@ def _bar_that_tells(progress: Progress, total: int) -> type[Any]:
     """What huggingface_hub takes for a progress bar: it draws nothing, and tells of bytes that are written."""
     from tqdm import tqdm
 
+    lock = threading.Lock()
+
     class Bar(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
             self._counts = str(options.get("desc", "")).startswith("Reconstructing")  # bytes on disk, of all files
@@ -208,8 +211,9 @@ def _bar_that_tells(progress: Progress, total: int) -> type[Any]:
 
         def update(self, n: float | None = 1) -> None:
             if self._counts:
-                self.n += n or 0
-                progress(min(int(self.n), total), total)
+                with lock:  # files are fetched side by side
+                    self.n += n or 0
+                    progress(min(int(self.n), total), total)
 
     return Bar
 

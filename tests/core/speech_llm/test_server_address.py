@@ -82,3 +82,10 @@ def test_a_token_is_not_part_of_what_is_printed():
     )
     assert address.token == "s3cret"  # noqa: S105
     assert "s3cret" not in repr(address)
+
+
+@pytest.mark.parametrize("token", ["two\nlines s3cret", "\u00e9s3cret"])
+def test_what_is_no_token_is_refused_and_not_repeated(token):
+    with pytest.raises(UsageError, match="MODEL__SERVER_TOKEN holds no token") as error:
+        server_address(ModelSettings(name="openai:https://x/m"), {"EMOTION_MONITOR_MODEL__SERVER_TOKEN": token})
+    assert "s3cret" not in error.value.one_line()
