@@ -73,6 +73,7 @@ def test_files_that_cannot_be_used_are_named_by_their_setting(tmp_path):
     assert "not encrypted" in refused("openai:http://127.0.0.1/m", server_ca_file=str(tmp_path / "ca"))
     assert "model.server_token_file" in refused(https, server_token_file=str(tmp_path / "none"))
     (tmp_path / "empty").write_text("\n")
+    (tmp_path / "empty").chmod(0o600)
     assert "holds no token" in refused(https, server_token_file=str(tmp_path / "empty"))
 
 
