@@ -54,8 +54,8 @@ def check_folder(folder: Path) -> tuple[Family, dict[str, Any]]:
     """The family of a folder's model, and its config.json.
 
     Raises:
-        ModelError: It is no speech LLM that we know, its weights would have to be unpickled, or a number makes no
-            sense.
+        ModelError: It is no speech LLM that we know, its weights are quantised or would have to be unpickled, or a
+            number makes no sense.
     """
     path = folder / CONFIG_NAME
     try:
@@ -69,6 +69,9 @@ def check_folder(folder: Path) -> tuple[Family, dict[str, Any]]:
     if not family.hears(config):
         msg = f"{path}: there is no audio in this {family.title}"
         raise ModelError(msg, hint="others of its kind hear")
+    if "quantization_config" in config:
+        msg = f"{path}: the weights are quantised, which is not supported"
+        raise ModelError(msg, hint="take the model that they were made of")
     for key, number in _numbers(config):
         limit = _DEEPEST if key.endswith(("layers", "heads", "depth")) else _WIDEST
         sized = key.endswith(("layers", "heads", "depth", "size", "dim", "d_model", "positions", "bins", "experts"))

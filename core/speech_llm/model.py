@@ -180,10 +180,12 @@ class SpeechLLM:
 
     @cached_property
     def eos_ids(self) -> tuple[int, ...]:
-        """Tokens of which each ends an answer."""
-        told = self.network.generation_config.eos_token_id if self.network.generation_config else None
+        """Tokens of which each ends an answer: the tokenizer's own, and what generation_config.json adds."""
+        told = getattr(self.network.generation_config, "eos_token_id", None)
         ids = [told] if isinstance(told, int) else told or []
-        return tuple(dict.fromkeys([*ids, *self.prompts.eos_ids]))
+        # Of a model that also talks, some are no special tokens: they end what it says in a vocabulary of sounds.
+        special = [one for one in ids if one in self.prompts.tokenizer.added_tokens_decoder]
+        return tuple(dict.fromkeys([*special, *self.prompts.eos_ids]))
 
     def inputs(
         self, waveforms: Sequence[NDArray[np.int16]], *, transcripts: Sequence[str | None], prompt: str

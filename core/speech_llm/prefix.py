@@ -1,7 +1,6 @@
 """Sound and prompt, read once by a speech LLM, the answers scored, and what may follow them."""
 
 import copy
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -52,7 +51,6 @@ class Prefix:
         self._model = model
         self._keep, self._positions = keep, keep.sum(1)
         self._cache: Any = DynamicCache(config=model.config)  # type: ignore[arg-type]
-        self._counted = "logits_to_keep" in inspect.signature(model.forward).parameters
         branches = [list(answer[:-1]) for answer in answers]  # no one asks what follows the last piece
         self.heard: Tensor | None = None
         with _Embeddings(model) as embeddings:
@@ -80,7 +78,7 @@ class Prefix:
         depth = torch.tensor([d for branch in branches for d in range(len(branch))], device=ids.device).long()
         position_ids = torch.cat([positions(self._keep), self._positions[:, None] + depth], dim=1)
         whole = torch.cat([ids, torch.tensor(flat, device=ids.device).long().expand(batch, -1)], dim=1)
-        like = next(self._model.parameters())
+        like: Tensor = self._model.get_input_embeddings().weight  # type: ignore[operator]
         logits = self._forward(whole, additive(mask, like), position_ids, self._cache, audio, last=1 + len(flat))
         self._cache.crop(-len(flat))
         return logits
@@ -113,17 +111,21 @@ class Prefix:
         last: int,
     ) -> Tensor:
         """Logits [B, last, V] after the last tokens, float32."""
-        counted = {"logits_to_keep": last} if self._counted else {}
-        made = self._model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=position_ids,
-            past_key_values=cache,
-            use_cache=True,
-            **(audio or {}),
-            **counted,
-        )
-        logits: Tensor = made.logits[:, -last:]
+        # A vocabulary is wide, few places are asked about, and not every class can leave the others out by itself.
+        head: nn.Module = self._model.get_output_embeddings()  # type: ignore[operator]
+        hook = head.register_forward_pre_hook(lambda _, states: (states[0][:, -last:],))
+        try:
+            made = self._model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=position_ids,
+                past_key_values=cache,
+                use_cache=True,
+                **(audio or {}),
+            )
+        finally:
+            hook.remove()
+        logits: Tensor = made.logits
         return logits.float()
 
 

@@ -84,7 +84,7 @@ class Family(ABC):
 
     def conversation(self, question: str, *, sound: bool) -> list[Message]:
         """What is asked, of a sound or only in words."""
-        heard = [{"type": "audio", "audio": "", "audio_url": ""}] if sound else []
+        heard = [{"type": "audio"}] if sound else []
         return [{"role": "user", "content": [*heard, {"type": "text", "text": question}]}]
 
     def extractor(self, folder: Path) -> Any:

@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.json_file import read_json
 from core.model import SAMPLE_RATE_HZ
 from core.speech_llm.families.family import AudioInputs, Family, Message, Sound
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_SYSTEM = (
+    "Knowledge Cutoff Date: April 2024.\nToday's Date: April 9, 2025.\n"
+    "You are Granite, developed by IBM. You are a helpful AI assistant"
+)
+"""That of its model card. Without one the chat template tells the day, and every day would read otherwise."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spectrogram:
-    """What transformers' `GraniteSpeechFeatureExtractor` computes, without torchaudio, which it needs.
+    """What transformers' `GraniteSpeechFeatureExtractor` computes, to 5e-6, without torchaudio, which that one needs.
 
     Attributes:
         n_fft: Samples of the transform.
@@ -71,7 +76,8 @@ class GraniteSpeech(Family):
 
     def conversation(self, question: str, *, sound: bool) -> list[Message]:
         """See `Family`."""
-        return [{"role": "user", "content": f"{self.placeholder if sound else ''}{question}"}]
+        asked = {"role": "user", "content": f"{self.placeholder if sound else ''}{question}"}
+        return [{"role": "system", "content": _SYSTEM}, asked]
 
     def adapted(self, config: dict[str, Any]) -> bool:
         """See `Family`."""
@@ -79,7 +85,9 @@ class GraniteSpeech(Family):
 
     def extractor(self, folder: Path) -> Spectrogram:
         """See `Family`."""
-        told: dict[str, Any] = read_json(folder / "preprocessor_config.json")
+        from transformers import SequenceFeatureExtractor
+
+        told, _ = SequenceFeatureExtractor.get_feature_extractor_dict(folder, local_files_only=True)
         told = told | (told.get("melspec_kwargs") or {})
         sizes = {name: int(told[name]) for name in ("n_fft", "win_length", "hop_length", "n_mels") if name in told}
         window = int(told.get("projector_window_size", 15))

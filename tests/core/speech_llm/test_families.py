@@ -1,5 +1,7 @@
 """What is done here in place of transformers' processors, some of which want packages for images, held against them."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -99,3 +101,14 @@ def test_granites_spectrogram_is_the_textbooks(sounds):
     made = Spectrogram().of(sound)
     assert made.shape == (len(levels) // 2, 160)
     np.testing.assert_allclose(made.reshape(-1, 80), levels[: 2 * len(made)], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("model_type", ["audioflamingo3", "granite_speech"])
+def test_an_extractor_is_found_where_newer_processors_keep_it(folder_of, tmp_path, model_type):
+    family, folder = FAMILIES[model_type], folder_of(model_type)
+    told = json.loads((folder / "preprocessor_config.json").read_text())
+    (tmp_path / "processor_config.json").write_text(json.dumps({"feature_extractor": told}))
+    (sound,) = floats([np.arange(5000, dtype=np.int16)])
+    there, here = (family.hear(family.extractor(where), [sound]) for where in (folder, tmp_path))
+    assert there.tokens == here.tokens
+    torch.testing.assert_close(there.inputs, here.inputs)

@@ -1,5 +1,8 @@
 """What a speech LLM is asked and answers, held against the very class of transformers that it runs."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +11,7 @@ from core.errors import ModelError
 from core.ltu_as.decode import Decoding
 from core.ltu_as.prompt import PROMPTS
 from core.speech_llm.families import FAMILIES
+from core.speech_llm.model import SpeechLLM
 from tests.tiny_speech_llms import SAVERS
 
 SHORT = Decoding.greedy(max_new_tokens=5)
@@ -150,7 +154,26 @@ def test_of_a_long_sound_the_first_thirty_seconds_are_heard(model_of):
     np.testing.assert_allclose(whole.logits, cut.logits, **CLOSE)
 
 
+def test_what_ends_speech_in_a_vocabulary_of_sounds_ends_no_answer(folder_of, tmp_path):
+    folder = shutil.copytree(folder_of("qwen2_5_omni"), tmp_path / "omni")
+    told = json.loads((folder / "generation_config.json").read_text())
+    end = told["eos_token_id"][0]
+    (folder / "generation_config.json").write_text(json.dumps(told | {"eos_token_id": [82, end]}))
+    assert SpeechLLM.from_folder(folder).eos_ids == (end,)
+
+
 def test_drawn_answers_come_again_with_the_same_seed(model_of, sounds):
     model, drawn = model_of("audioflamingo3"), Decoding.original(max_new_tokens=6, seed=4)
     first, again = (model.answer(sounds[:2], transcripts=[None] * 2, decoding=drawn) for _ in range(2))
     assert [answer.text for answer in first] == [answer.text for answer in again]
+
+
+@pytest.mark.parametrize("model_type", ["qwen2_audio", "qwen2_5_omni", "audioflamingo3", "voxtral", "gemma4"])
+def test_in_half_precision_it_answers_much_the_same(folder_of, model_of, sounds, model_type):
+    half = SpeechLLM.from_folder(folder_of(model_type), dtype="bfloat16")
+    assert half.dtype == torch.bfloat16
+    (rounded,) = half.answer(sounds[:1], transcripts=[None], decoding=ONE)
+    (exact,) = model_of(model_type).answer(sounds[:1], transcripts=[None], decoding=ONE)
+    np.testing.assert_allclose(rounded.logits, exact.logits, rtol=0, atol=0.5)
+    for logprobs, expected in zip(rounded.answer_logprobs, exact.answer_logprobs, strict=True):
+        np.testing.assert_allclose(logprobs, expected, rtol=0, atol=0.8)

@@ -175,6 +175,7 @@ def not_finite(folder):
             r"config\.json describes [\d,]+ parameters, the weights hold",
         ),
         (lambda f: change_text(f, hidden_act="none"), r"transformers cannot load it: .*none"),
+        (lambda f: change_config(f, quantization_config={"bits": 4}), r"config\.json: the weights are quantised"),
         (pickled, r"the weights are pickled \(pytorch_model\.bin\), and unpickling can run any code: not opened"),
         (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors: no such file"),
         (
@@ -212,10 +213,15 @@ def test_a_gemma_without_an_ear_is_told(folder_of, tmp_path):
         SpeechLLMReader(folder)
 
 
-def test_code_beside_a_known_model_is_not_run(own, sounds):
-    change_config(own, auto_map={"AutoModel": "evil.Model", "AutoTokenizer": ["evil.Tok", None]})
-    (own / "evil.py").write_text("raise SystemExit('run')")
-    assert SpeechLLMReader(own).read(sounds[:1])[0].distribution is not None
+def test_code_beside_a_known_model_is_not_run(folder_of, tmp_path, sounds):
+    folder = shutil.copytree(folder_of("qwen2_audio"), tmp_path / "evil")
+    remote = {"AutoModel": "evil.Model", "AutoTokenizer": ["evil.Tok", None], "AutoFeatureExtractor": "evil.Ear"}
+    change_config(folder, auto_map=remote)
+    for name in ("tokenizer_config.json", "preprocessor_config.json"):
+        told = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps(told | {"auto_map": remote}))
+    (folder / "evil.py").write_text("raise SystemExit('run')")
+    assert SpeechLLMReader(folder).read(sounds[:1])[0].distribution is not None
 
 
 def test_a_package_that_is_missing_is_told(folder_of, monkeypatch):
