@@ -19,7 +19,7 @@ from core.json_file import read_json
 from core.ltu_as.weight_files import weight_files
 from core.speech_llm.hub_name import HubName
 from core.speech_llm.model_card import stated_licence
-from core.speech_llm.model_types import refuse_what_cannot_hear
+from core.speech_llm.model_types import family_of
 from core.speech_llm.size import Memory, Size, in_gb, refuse_what_does_not_fit
 
 WANTED = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "README.md", "LICENSE*", "LICENCE*", "NOTICE*")
@@ -107,8 +107,7 @@ def look(name: str) -> Offer:
         def fetched(file: str) -> Path:
             return Path(hf_hub_download(hub_name.repo_id, file, revision=commit))
 
-        config = _config(fetched("config.json"), name)
-        refuse_what_cannot_hear(config, name)
+        model_type = _model_type(fetched("config.json"), name)
         shards = [file for file in sizes if _WEIGHTS.fullmatch(file)]
         if not shards:
             raise _no_weights(name, sizes)
@@ -123,7 +122,7 @@ def look(name: str) -> Offer:
     return Offer(
         name=name,
         commit=commit,
-        size=Size.of(headers, str(config["model_type"])),
+        size=Size.of(headers, model_type),
         download_bytes=sum(sizes[file] for file in wanted if file not in here),
         licence=licence,
     )
@@ -168,15 +167,15 @@ def _is_wanted(file: str) -> bool:
     return wanted and not unwanted
 
 
-def _config(path: Path, name: str) -> dict[str, Any]:
+def _model_type(path: Path, name: str) -> str:
+    """Of a model that can be read."""
     try:
-        config = read_json(path)
-    except ValueError:
-        config = None
-    if not isinstance(config, dict):
-        msg = f"{name}: its config.json is no JSON object"
-        raise ModelError(msg)
-    return config
+        config: dict[str, Any] = read_json(path)
+        family_of(config, name)
+        return str(config["model_type"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        msg = f"{name}: its config.json is not the configuration of a model: {error!r}"
+        raise ModelError(msg, hint="is it a model for transformers?") from error
 
 
 def _no_weights(name: str, files: Sequence[str] | Mapping[str, int]) -> ModelError:

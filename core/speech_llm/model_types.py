@@ -1,32 +1,41 @@
-"""Which published models hear: told by their config.json, before anything else of them is fetched."""
+"""Which published models can be read: told by their config.json, before anything else of them is fetched or opened."""
 
 from typing import Any
 
 from core.errors import ModelError
 from core.speech_llm.families import FAMILIES
+from core.speech_llm.families.family import Family
 
 _THINKER = "_thinker"
 """Ends the `model_type` of a Qwen-Omni without the part that talks."""
 
 
-def refuse_what_cannot_hear(config: dict[str, Any], name: str) -> None:
-    """Refuses a model that takes no sound, or would need code of its own.
+def family_of(config: dict[str, Any], said: str) -> Family:
+    """The family of a model.
 
     Args:
         config: What its config.json holds.
-        name: How the user calls it.
+        said: What is said of it in errors: its name, or that file.
 
     Raises:
-        ModelError: It is of no family that is known to hear, or a member of one that does not.
+        ModelError: It is no speech LLM that we know, takes no sound, or is quantised.
+        KeyError, TypeError, AttributeError: It is no such configuration.
     """
-    kind = config.get("model_type")
-    family = FAMILIES.get(str(kind).removesuffix(_THINKER))
+    family = FAMILIES.get(config["model_type"].removesuffix(_THINKER))
     if family is None:
-        if config.get("auto_map"):
-            msg = f"{name} comes with Python code of its own, which is never run ({kind!r} is not in transformers)"
-            raise ModelError(msg, hint="look for a revision of it in transformers' own format; see docs/models.md")
-        msg = f"{name} takes no sound, as far as is known: its model_type is {kind!r}"
-        raise ModelError(msg, hint=f"known to hear: {', '.join(known.title for known in FAMILIES.values())}")
+        raise _unknown(config, said)
     if not family.hears(config):
-        msg = f"{name} takes no sound: there is no audio in this {family.title}"
-        raise ModelError(msg, hint="others of its kind hear; see docs/models.md")
+        msg = f"{said}: there is no audio in this {family.title}"
+        raise ModelError(msg, hint="others of its kind hear")
+    if "quantization_config" in config:
+        msg = f"{said}: the weights are quantised, which is not supported"
+        raise ModelError(msg, hint="take the model that they were made of")
+    return family
+
+
+def _unknown(config: dict[str, Any], said: str) -> ModelError:
+    heard = any("audio" in key or "speech" in key for key in config)
+    why = "not a speech LLM that this program knows" if heard else "there is no audio in this model"
+    own = "; code that comes with a model is never run" if "auto_map" in config else ""
+    known = ", ".join(family.title for family in FAMILIES.values())
+    return ModelError(f"{said}: model_type {config['model_type']!r}: {why}{own}", hint=f"known: {known}")
