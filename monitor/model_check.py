@@ -6,12 +6,13 @@ import psutil
 
 from core.errors import EmotionMonitorError, UsageError
 from core.settings import Settings
+from core.speech_llm.folder import check_folder, is_hugging_face, model_path
 from core.speech_llm.hub import local_snapshot, look
 from core.speech_llm.hub_name import is_hub_name
-from core.speech_llm.local import checked_folder, is_published
 from core.speech_llm.model_card import stated_licence
 from core.speech_llm.server_address import is_server_name, server_address
 from core.speech_llm.size import Memory, Size, folder_size, in_gb, memory_of
+from core.user_path import user_path
 from monitor.finding import Finding
 
 
@@ -29,11 +30,12 @@ def check_model(settings: Settings) -> ModelCheck:
     try:
         if is_server_name(name):
             return ModelCheck((_server(settings),))
-        if not is_published(name):
-            return ModelCheck()
         if is_hub_name(name) and not _is_here(name):
             return ModelCheck(_offered(settings), loadable=False)
-        folder = checked_folder(name)
+        if not (is_hub_name(name) or is_hugging_face(user_path("model.name", name))):
+            return ModelCheck()
+        folder = model_path(name)
+        check_folder(folder)
         size = folder_size(folder)
         weights = Finding("weights", "ok", f"{size}, in {folder}")
         findings = (weights, *_facts(settings, size, stated_licence(folder / "README.md")))

@@ -1,1 +1,1 @@
-"""Speech LLMs that others have published, in the layout of Hugging Face, read as LTU-AS is."""
+"""Speech LLMs of other makers, in the layout of Hugging Face or on a server, read as LTU-AS is."""

@@ -1,7 +1,7 @@
 """A published model is fetched while someone at the terminal can see it, before anything else begins."""
 
+import math
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,18 +73,16 @@ def _bar(name: str) -> Iterator[Progress]:
 
 
 class _Lines:
-    """The same in lines, for logs; told from several threads."""
+    """The same in lines, for logs."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._next = 0.0
-        self._lock = threading.Lock()
 
     def __call__(self, done: int, of: int) -> None:
-        with self._lock:
-            share = done / of if of else 1.0
-            if share < self._next:
-                return
-            self._next = share + _EVERY if share < 1 else 2.0
-            sys.stderr.write(f"fetching {self._name}: {share:.0%} of {in_gb(of)}\n")
-            sys.stderr.flush()
+        share = done / of if of else 1.0
+        if share < self._next:
+            return
+        self._next = min(share + _EVERY, 1.0) if share < 1 else math.inf
+        sys.stderr.write(f"fetching {self._name}: {share:.0%} of {in_gb(of)}\n")
+        sys.stderr.flush()

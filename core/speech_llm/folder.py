@@ -5,22 +5,19 @@ Nothing here needs torch, so that a folder of no use is refused at once.
 
 import math
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from core.errors import ModelError
 from core.json_file import read_json
 from core.ltu_as.folder import resolve_model
-from core.speech_llm.families import FAMILIES
 from core.speech_llm.families.family import Family
+from core.speech_llm.hub import local_snapshot
+from core.speech_llm.hub_name import HubName, is_hub_name
+from core.speech_llm.model_types import family_of
 
 CONFIG_NAME = "config.json"
-REMOTE = "hf:"
-"""Stands before the name of a repository."""
 
-_THINKER = "_thinker"
-"""Ends the `model_type` of a Qwen-Omni without the part that talks."""
 _DEEPEST = 1024
 """Layers or heads: far above any model there is, and far below what no machine can hold."""
 _WIDEST = 1 << 24
@@ -34,16 +31,12 @@ def model_path(name: str) -> Path:
         UsageError: There is no such model.
         ModelError: It cannot be had.
     """
-    if not name.startswith(REMOTE):
-        return resolve_model(name)
-    hub = import_module("core.speech_llm.hub")
-    snapshot: Path = hub.local_snapshot(name)
-    return snapshot
+    return local_snapshot(name) if is_hub_name(name) else resolve_model(name)
 
 
 def called(name: str) -> str | None:
     """What events call a model of this name: `OWNER/NAME` of a repository; None: as its folder is called."""
-    return name.removeprefix(REMOTE).partition("@")[0] if name.startswith(REMOTE) else None
+    return HubName.parse(name).repo_id if is_hub_name(name) else None
 
 
 def is_hugging_face(folder: Path) -> bool:
@@ -65,18 +58,12 @@ def check_folder(folder: Path) -> tuple[Family, dict[str, Any]]:
     path = folder / CONFIG_NAME
     try:
         config: dict[str, Any] = read_json(path)
-        family = FAMILIES.get(config["model_type"].removesuffix(_THINKER))
+        family = family_of(config, str(path))
+    except ModelError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         msg = f"{path}: not readable as the configuration of a model: {error!r}"
         raise ModelError(msg) from error
-    if family is None:
-        raise _unknown(path, config)
-    if not family.hears(config):
-        msg = f"{path}: there is no audio in this {family.title}"
-        raise ModelError(msg, hint="others of its kind hear")
-    if "quantization_config" in config:
-        msg = f"{path}: the weights are quantised, which is not supported"
-        raise ModelError(msg, hint="take the model that they were made of")
     for key, number in _numbers(config):
         limit = _DEEPEST if key.endswith(("layers", "heads", "depth")) else _WIDEST
         sized = key.endswith(("layers", "heads", "depth", "size", "dim", "d_model", "positions", "bins", "experts"))
@@ -87,14 +74,6 @@ def check_folder(folder: Path) -> tuple[Family, dict[str, Any]]:
         msg = f"{folder}: the weights are pickled ({min(pickled).name}), and unpickling can run any code: not opened"
         raise ModelError(msg, hint="take a copy of the model that has .safetensors files")
     return family, config
-
-
-def _unknown(path: Path, config: dict[str, Any]) -> ModelError:
-    heard = any("audio" in key or "speech" in key for key in config)
-    why = "not a speech LLM that this program knows" if heard else "there is no audio in this model"
-    own = "; code that comes with a model is never run" if "auto_map" in config else ""
-    known = ", ".join(family.title for family in FAMILIES.values())
-    return ModelError(f"{path}: model_type {config['model_type']!r}: {why}{own}", hint=f"known: {known}")
 
 
 def _numbers(value: Any, key: str = "config") -> Iterator[tuple[str, float]]:

@@ -6,6 +6,7 @@ run. What a model is, whether it hears, and whether it fits is known before its 
 
 import fnmatch
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from core.json_file import read_json
 from core.ltu_as.weight_files import weight_files
 from core.speech_llm.hub_name import HubName
 from core.speech_llm.model_card import stated_licence
-from core.speech_llm.model_types import refuse_what_cannot_hear
+from core.speech_llm.model_types import family_of
 from core.speech_llm.size import Memory, Size, in_gb, refuse_what_does_not_fit
 
 WANTED = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "README.md", "LICENSE*", "LICENCE*", "NOTICE*")
@@ -106,8 +107,7 @@ def look(name: str) -> Offer:
         def fetched(file: str) -> Path:
             return Path(hf_hub_download(hub_name.repo_id, file, revision=commit))
 
-        config = _config(fetched("config.json"), name)
-        refuse_what_cannot_hear(config, name)
+        model_type = _model_type(fetched("config.json"), name)
         shards = [file for file in sizes if _WEIGHTS.fullmatch(file)]
         if not shards:
             raise _no_weights(name, sizes)
@@ -122,7 +122,7 @@ def look(name: str) -> Offer:
     return Offer(
         name=name,
         commit=commit,
-        size=Size.of(headers, str(config["model_type"])),
+        size=Size.of(headers, model_type),
         download_bytes=sum(sizes[file] for file in wanted if file not in here),
         licence=licence,
     )
@@ -135,7 +135,7 @@ def download(name: str, progress: Progress, *, memory: Memory | None = None) -> 
 
     Args:
         name: `hf:OWNER/NAME[@REVISION]`.
-        progress: Told how much is here, from threads of the download, where something must be fetched.
+        progress: Told how much is here, by one thread of the download at a time, where something must be fetched.
         memory: What it must fit into; None: that is not asked.
 
     Raises:
@@ -167,15 +167,15 @@ def _is_wanted(file: str) -> bool:
     return wanted and not unwanted
 
 
-def _config(path: Path, name: str) -> Mapping[str, Any]:
+def _model_type(path: Path, name: str) -> str:
+    """Of a model that can be read."""
     try:
-        config = read_json(path)
-    except ValueError:
-        config = None
-    if not isinstance(config, dict):
-        msg = f"{name}: its config.json is no JSON object"
-        raise ModelError(msg)
-    return config
+        config: dict[str, Any] = read_json(path)
+        family_of(config, name)
+        return str(config["model_type"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        msg = f"{name}: its config.json is not the configuration of a model: {error!r}"
+        raise ModelError(msg, hint="is it a model for transformers?") from error
 
 
 def _no_weights(name: str, files: Sequence[str] | Mapping[str, int]) -> ModelError:
@@ -201,6 +201,8 @@ def _bar_that_tells(progress: Progress, total: int) -> type[Any]:
     """What huggingface_hub takes for a progress bar: it draws nothing, and tells of bytes that are written."""
     from tqdm import tqdm
 
+    lock = threading.Lock()
+
     class Bar(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
             self._counts = str(options.get("desc", "")).startswith("Reconstructing")  # bytes on disk, of all files
@@ -208,8 +210,9 @@ def _bar_that_tells(progress: Progress, total: int) -> type[Any]:
 
         def update(self, n: float | None = 1) -> None:
             if self._counts:
-                self.n += n or 0
-                progress(min(int(self.n), total), total)
+                with lock:  # files are fetched side by side
+                    self.n += n or 0
+                    progress(min(int(self.n), total), total)
 
     return Bar
 

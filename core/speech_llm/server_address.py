@@ -53,7 +53,7 @@ def server_address(settings: ModelSettings, environ: Mapping[str, str] = os.envi
             machine though `model.server_insecure` does not name that.
     """
     parts = _split(settings.name)
-    token = environ.get(TOKEN_VARIABLE) or _read_token(settings.server_token_file)
+    token = _token(settings, environ)
     tls = _tls(settings.server_ca_file) if parts.scheme == "https" else None
     if tls is None and settings.server_ca_file:
         msg = "model.server_ca_file is set, but the server's address is not encrypted"
@@ -89,16 +89,21 @@ def _split(name: str) -> SplitResult:
     return parts
 
 
-def _read_token(file: str) -> str | None:
-    if not file:
+def _token(settings: ModelSettings, environ: Mapping[str, str]) -> str | None:
+    """From the environment, else from the file, which others must not be able to read."""
+    file, where = settings.server_token_file, TOKEN_VARIABLE
+    token = environ.get(TOKEN_VARIABLE)
+    if not token and file:
+        where = f"model.server_token_file: {file}"
+        token = read_secret("model.server_token_file", file).strip()
+        if user_path("model.server_token_file", file).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            msg = f"model.server_token_file: others on this machine can read {file}"
+            raise UsageError(msg, hint=f"chmod 600 {file}")
+    elif not token:
         return None
-    token = read_secret("model.server_token_file", file).strip()
-    if not token or not token.isascii() or not token.isprintable():
-        msg = f"model.server_token_file: {file} holds no token"
-        raise UsageError(msg)
-    if user_path("model.server_token_file", file).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        msg = f"model.server_token_file: others on this machine can read {file}"
-        raise UsageError(msg, hint=f"chmod 600 {file}")
+    if not token or not token.isascii() or not token.isprintable():  # what no header takes must not be told by it
+        msg = f"{where} holds no token"
+        raise UsageError(msg, hint="one line of letters, digits and signs")
     return token
 
 

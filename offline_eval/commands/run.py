@@ -53,7 +53,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--dataset", required=True, metavar="NAME", help="a corpus; see `emotion-eval datasets`")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where its files are")
     parser.add_argument(
-        "--model", default=EMBEDDED, metavar="NAME|DIR", help="a model, or tiny: random weights (default %(default)s)"
+        "--model",
+        default=EMBEDDED,
+        metavar="NAME|DIR",
+        help="a model, hf:OWNER/NAME from the Hugging Face hub, or tiny: random weights (default %(default)s)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default .cache/run/DATASET-MODEL)")
     parser.add_argument(

@@ -15,6 +15,7 @@ from core.ltu_as.wordings import text_of
 from core.speech_llm.fetching import fetch
 from core.speech_llm.folder import model_path
 from core.speech_llm.hub_name import is_hub_name
+from core.speech_llm.server_address import is_server_name
 from offline_eval.labels.annotation import AnnotatedCorpus
 from offline_eval.runs.answers_store import BLOCK, write_block
 from offline_eval.runs.folder import FILE as RUN_FILE
@@ -136,6 +137,9 @@ def model_folder(name: str) -> Iterator[Path]:
         UsageError: No such model.
         ModelError: It cannot be fetched.
     """
+    if is_server_name(name):
+        msg = f"{name}: a server gives no logits to keep"
+        raise UsageError(msg, hint="take the model itself: hf:OWNER/NAME, or its folder")
     if is_hub_name(name):
         yield fetch(name)
         return

@@ -49,7 +49,7 @@ def test_a_folder_in_the_published_layout_is_measured_where_it_lies(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     checked = check_model(settings(str(tmp_path)))
     assert not checked.loadable
-    assert "takes no sound" in checked.findings[0].text
+    assert "there is no audio in this model" in checked.findings[0].text
 
 
 def test_the_program_itself_asks_the_hub_that_the_environment_names(hub, tmp_path):

@@ -126,12 +126,14 @@ def test_a_model_that_does_not_fit_is_refused_before_its_weights_are_fetched(hub
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"model_type": "llama"}, ["takes no sound", "'llama'"]),
-        ({"model_type": "gemma3n", "audio_config": None}, ["takes no sound", "audio_config"]),
-        ({"model_type": "phi4mm", "auto_map": {"AutoModel": "x.Y"}}, ["Python code of its own", "never run"]),
+        ({"model_type": "llama"}, ["there is no audio in this model", "'llama'"]),
+        ({"model_type": "gemma4", "audio_config": None}, ["no audio in this Gemma 4"]),
+        ({"model_type": "phi4mm", "auto_map": {"AutoModel": "x.Y"}}, ["code that comes with a model is never run"]),
+        ({"model_type": "qwen2_audio", "quantization_config": {}}, ["quantised"]),
+        ({"no": "type"}, ["not the configuration of a model"]),
     ],
 )
-def test_what_cannot_hear_is_refused_by_its_config_before_anything_else_is_fetched(hub, config, words):
+def test_what_cannot_be_read_is_refused_by_its_config_before_anything_else_is_fetched(hub, config, words):
     hub.repositories["acme/tiny-audio"] = tiny_repository(config)
     with refused(ModelError, *words):
         download(NAME, quiet)

@@ -73,6 +73,7 @@ def test_files_that_cannot_be_used_are_named_by_their_setting(tmp_path):
     assert "not encrypted" in refused("openai:http://127.0.0.1/m", server_ca_file=str(tmp_path / "ca"))
     assert "model.server_token_file" in refused(https, server_token_file=str(tmp_path / "none"))
     (tmp_path / "empty").write_text("\n")
+    (tmp_path / "empty").chmod(0o600)
     assert "holds no token" in refused(https, server_token_file=str(tmp_path / "empty"))
 
 
@@ -82,3 +83,10 @@ def test_a_token_is_not_part_of_what_is_printed():
     )
     assert address.token == "s3cret"  # noqa: S105
     assert "s3cret" not in repr(address)
+
+
+@pytest.mark.parametrize("token", ["two\nlines s3cret", "\u00e9s3cret"])
+def test_what_is_no_token_is_refused_and_not_repeated(token):
+    with pytest.raises(UsageError, match="MODEL__SERVER_TOKEN holds no token") as error:
+        server_address(ModelSettings(name="openai:https://x/m"), {"EMOTION_MONITOR_MODEL__SERVER_TOKEN": token})
+    assert "s3cret" not in error.value.one_line()

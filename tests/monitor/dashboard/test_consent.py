@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from monitor.consent import Disclosure
-from monitor.dashboard.consent import ConsentScreen, ask
+from monitor.dashboard.consent import ConsentScreen, ask, text
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, running, settle
 
@@ -87,3 +87,10 @@ async def test_who_quits_at_once_is_not_trapped():
         await driven.press("ctrl+c")
         assert driven.app._exit
         answer.cancel()
+
+
+def test_where_a_model_server_hears_along_nobody_is_told_that_sound_is_never_sent():
+    server = "the model server https://gpu.example:443"
+    told = text(Disclosure(listens=("mic:Desk microphone",), leaves=(f"the sound, to {server}",), hears_along=server))
+    assert f"Sound, but to {server}; and how a voice sounds" in told.plain
+    assert "Sound, and how" not in told.plain
