@@ -7,7 +7,13 @@ from core.model import SAMPLE_RATE_HZ
 from core.speech_llm.families.family import AudioInputs, Family, Sound
 
 
-class Gemma4(Family):
+class _Gemma(Family):
+    def hears(self, config: dict[str, Any]) -> bool:
+        """See `Family`."""
+        return config.get("audio_config") is not None
+
+
+class Gemma4(_Gemma):
     """google/gemma-4-E4B-it; the larger ones hear nothing. It does not think before it answers."""
 
     model_type = "gemma4"
@@ -16,10 +22,6 @@ class Gemma4(Family):
     extractor_class = "Gemma4AudioFeatureExtractor"
     placeholder = "<|audio|>"
     template_options = {"enable_thinking": False}  # noqa: RUF012 - a constant
-
-    def hears(self, config: dict[str, Any]) -> bool:
-        """See `Family`."""
-        return config.get("audio_config") is not None
 
     def around(self, tokenizer: Any) -> tuple[str, str]:
         """See `Family`."""
@@ -34,7 +36,7 @@ class Gemma4(Family):
         return AudioInputs(inputs, heard.sum(-1).tolist())
 
 
-class Gemma3n(Family):
+class Gemma3n(_Gemma):
     """google/gemma-3n-E4B-it; whatever its length, a sound takes 188 tokens."""
 
     model_type = "gemma3n"

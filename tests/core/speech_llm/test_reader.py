@@ -16,6 +16,7 @@ from core.ltu_as.calibration import Calibration, Entry, LogProbabilities
 from core.ltu_as.decode import Decoding
 from core.ltu_as.readout import Kind, readout
 from core.settings import ModelSettings
+from core.speech_llm.loading import stored_dtype
 from core.speech_llm.reader import SpeechLLMReader
 from core.worker.models import load_model
 
@@ -206,10 +207,11 @@ def test_a_template_without_a_place_of_sound_is_told(folder_of, tmp_path):
         SpeechLLMReader(folder)
 
 
-def test_a_gemma_without_an_ear_is_told(folder_of, tmp_path):
-    folder = shutil.copytree(folder_of("gemma4"), tmp_path / "gemma")
+@pytest.mark.parametrize(("model_type", "title"), [("gemma3n", "Gemma 3n"), ("gemma4", "Gemma 4")])
+def test_a_gemma_without_an_ear_is_told(folder_of, tmp_path, model_type, title):
+    folder = shutil.copytree(folder_of(model_type), tmp_path / "gemma")
     change_config(folder, audio_config=None)
-    with pytest.raises(ModelError, match="there is no audio in this Gemma 4"):
+    with pytest.raises(ModelError, match=f"there is no audio in this {title}"):
         SpeechLLMReader(folder)
 
 
@@ -230,3 +232,29 @@ def test_a_package_that_is_missing_is_told(folder_of, monkeypatch):
     monkeypatch.setattr(Gemma3n, "needs", ("no_eye", "no_ear"))
     with pytest.raises(ModelError, match="Gemma 3n needs no_eye and no_ear, which are not installed"):
         SpeechLLMReader(folder_of("gemma3n"))
+
+
+def test_a_thinker_by_itself_reads_as_in_the_whole_model(folder_of, tmp_path, sounds):
+    whole = folder_of("qwen2_5_omni")
+    alone = shutil.copytree(whole, tmp_path / "thinker")
+    config = json.loads((whole / "config.json").read_text())["thinker_config"]
+    (alone / "config.json").write_text(json.dumps(config))
+    tensors = load_file(whole / "model.safetensors")
+    named = {name.removeprefix("thinker."): tensor for name, tensor in tensors.items()}
+    save_file(named, alone / "model.safetensors", {"format": "pt"})
+    one, other = (SpeechLLMReader(folder).read(sounds[:1])[0] for folder in (whole, alone))
+    assert tuple(one.distribution) == pytest.approx(tuple(other.distribution), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("config", "dtype"),
+    [
+        ({"dtype": "float32"}, "float32"),
+        ({"torch_dtype": "float16"}, "float16"),
+        ({"thinker_config": {"text_config": {"dtype": "torch.float16"}}}, "float16"),
+        ({"dtype": None, "text_config": {"vocab_size": 3}}, "bfloat16"),
+        ({"dtype": "float8_e4m3fn"}, "bfloat16"),
+    ],
+)
+def test_a_gpu_takes_the_precision_that_the_folder_names(config, dtype):
+    assert stored_dtype(config) == dtype
