@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,9 @@ def test_prompts_in_several_orders_and_several_drawn_texts_are_rows_beside_the_u
     printed = capsys.readouterr().out
     assert "Several answers to the same utterance:" in printed
     assert emotion_eval("report", str(tmp_path / "run"), "--draws", "2") == 0
+    said = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))["views"]
+    assert said["token single seq_logprob"]["spread"] is None
+    assert said["token single seq_logprob orders"]["spread"] > 0
     report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     assert "token single seq_logprob orders: mean spread 0." in report
     assert "single, given the recording, 2 of the answers drawn:" in report
