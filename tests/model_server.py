@@ -33,6 +33,7 @@ class ModelServer:
         name: Of the only model.
         scores: Whether `prompt_logprobs` is known; if not, it is passed over.
         strict: Whether what is not known is refused.
+        ids_from: So many of them are left out at the beginning.
         ids: Whether it tells the ids of the prompt's tokens, as newer versions do.
         closing: What its template puts after a message, as one that continues none does.
         text: What it writes where it is asked for an answer.
@@ -47,6 +48,7 @@ class ModelServer:
     scores: bool = True
     strict: bool = False
     ids: bool = True
+    ids_from: int = 0
     closing: str = ""
     text: str = "Anger: 10%, Happiness: 20%, Sadness: 30%, Neutral: 40%"
     token: str | None = None
@@ -139,7 +141,9 @@ class ModelServer:
             logprobs = self.log_probabilities(sound, ids[:n])
             shown = dict.fromkeys([ids[n], int(logprobs.argmax())])  # the prompt's token, then the likeliest
             tables.append({i: {"logprob": logprobs[i], "rank": 1, "decoded_token": self._told(i)} for i in shown})
-        return 200, answer | {"prompt_logprobs": tables} | ({"prompt_token_ids": ids} if self.ids else {})
+        return 200, answer | {"prompt_logprobs": tables} | (
+            {"prompt_token_ids": ids[self.ids_from :]} if self.ids else {}
+        )
 
     def _told(self, token: int) -> str:
         return self.spelled(token) if token < len(self._vocabulary) else "?"

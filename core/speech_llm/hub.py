@@ -8,6 +8,7 @@ import fnmatch
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,15 +151,30 @@ def download(name: str, progress: Progress, *, memory: Memory | None = None) -> 
     _refuse_full_disk(offer)
     from huggingface_hub import HfApi, snapshot_download
 
-    with _told(name, HfApi().endpoint):
-        snapshot_download(
+    def fetch(stopped: threading.Event) -> str:
+        return snapshot_download(
             hub_name.repo_id,
             revision=hub_name.revision,
             allow_patterns=[*WANTED],
             ignore_patterns=[*UNWANTED],
-            tqdm_class=_bar_that_tells(progress, offer.download_bytes),
+            tqdm_class=_bar_that_tells(progress, offer.download_bytes, stopped),
         )
+
+    with _told(name, HfApi().endpoint):
+        _interruptibly(fetch)
     return local_snapshot(name)
+
+
+def _interruptibly(fetch: Callable[[threading.Event], str]) -> None:
+    """Fetches in a thread, so that Ctrl-C need not wait until every file that was begun is here."""
+    stopped = threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        fetching = thread.submit(fetch, stopped)
+        try:
+            fetching.result()
+        except BaseException:
+            stopped.set()
+            raise
 
 
 def _is_wanted(file: str) -> bool:
@@ -197,8 +213,8 @@ def _refuse_full_disk(offer: Offer) -> None:
         raise ModelError(msg, hint="make room, or set HF_HOME to a folder on another disk")
 
 
-def _bar_that_tells(progress: Progress, total: int) -> type[Any]:
-    """What huggingface_hub takes for a progress bar: it draws nothing, and tells of bytes that are written."""
+def _bar_that_tells(progress: Progress, total: int, stopped: threading.Event) -> type[Any]:
+    """What huggingface_hub takes for a progress bar: it draws nothing, tells of bytes written, and can stop."""
     from tqdm import tqdm
 
     lock = threading.Lock()
@@ -209,6 +225,9 @@ def _bar_that_tells(progress: Progress, total: int) -> type[Any]:
             super().__init__(*args, **{**options, "disable": True})
 
         def update(self, n: float | None = 1) -> None:
+            if stopped.is_set():
+                msg = "interrupted"
+                raise InterruptedError(msg)
             if self._counts:
                 with lock:  # files are fetched side by side
                     self.n += n or 0

@@ -53,6 +53,7 @@ def _prompt_tokens(content: Mapping[str, Any]) -> list[tuple[str, float, str]]:
         msg = "the server gives no log-probabilities of prompts"
         raise NotScored(msg, hint="vLLM does: prompt_logprobs")
     try:
+        ids = ids if ids and len(ids) == len(tables) else None  # some tell them without the places that sound takes
         tokens = []
         for n, table in enumerate(tables):
             if table is None:  # nothing comes before the first token

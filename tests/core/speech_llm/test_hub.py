@@ -1,6 +1,8 @@
 """Against a hub of our own, by real HTTP: what is fetched, what is refused, what stays here."""
 
+import os
 import shutil
+import signal
 from contextlib import contextmanager
 
 import numpy as np
@@ -200,3 +202,21 @@ def test_a_download_that_fails_goes_on_with_the_files_that_are_missing(hub):
     before = hub.asked[f"GET /acme/tiny-audio/resolve/{COMMIT}/{SHARDS[0]}"]
     download(NAME, quiet)
     assert hub.asked[f"GET /acme/tiny-audio/resolve/{COMMIT}/{SHARDS[0]}"] == before + 1  # its header, for the size
+
+
+def test_an_interruption_does_not_wait_for_files_that_were_begun(hub, monkeypatch):
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
+    hub.repositories["acme/tiny-audio"]["tokenizer.json"] = bytes(10_000_000)
+    told = []
+
+    def interrupt(done: int, of: int) -> None:
+        told.append((done, of))
+        if len(told) == 1:
+            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+
+    with pytest.raises(KeyboardInterrupt):
+        download(NAME, interrupt)
+    assert len(told) < 5000
+    with refused(UsageError, "only in part"):
+        local_snapshot(NAME)
+    assert download(NAME, quiet) == local_snapshot(NAME)

@@ -42,9 +42,9 @@ def expected(server: ModelServer, sound: np.ndarray, prompt: str, join=np.mean) 
 
 
 @pytest.mark.parametrize(("prompt", "pool", "join"), [("single", "mean", np.mean), ("ambiguous", "sum", np.sum)])
-@pytest.mark.parametrize("ids", [True, False])
+@pytest.mark.parametrize("ids", ["all", "some", "none"])
 def test_readings_are_the_scores_of_the_four_answers(server, prompt, pool, join, ids):
-    server.ids = ids
+    server.ids, server.ids_from = ids != "none", int(ids == "some")
     model = model_of(server, prompt=prompt, pool=pool)
     for reading, sound in zip(model.read(SOUNDS), SOUNDS, strict=True):
         wanted = expected(server, sound, prompt, join)
