@@ -198,6 +198,29 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSettings:
+    """Utterances that other machines read, over an MQTT 5 broker: `broker` here, `emotion-monitor worker` there.
+
+    Password, certificates and what may be done without them are those of [mqtt], and so are base and node.
+    """
+
+    broker: str = ""
+    """mqtt://[user@]HOST[:PORT] | mqtts://...; empty: a process of this machine reads."""
+    site: Annotated[str, MinLen(1)] = "main"
+    """Workers and those they read for have the same."""
+    sha256: str = ""
+    """Only by a model whose weights have this checksum, or one that begins so; empty: by any of the name model.name."""
+    codec: Literal["pcm", "flac"] = "pcm"
+    """flac: the same samples in about half the bytes, for thin links."""
+    window: Count = 8
+    """Utterances asked at once, of several streams."""
+    resend_s: Positive = 3.0
+    """An utterance that is not answered is asked again after so long, three times in all."""
+    deadline_s: Annotated[float, Interval(gt=0, le=3600)] = 10.0
+    """One that is not answered by then has no reading, and is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MqttSettings:
     """Where events are published. The password comes from password_file or EMOTION_MONITOR_MQTT__PASSWORD.
 
@@ -296,6 +319,7 @@ class Settings:
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    remote: RemoteSettings = field(default_factory=RemoteSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     record: RecordSettings = field(default_factory=RecordSettings)

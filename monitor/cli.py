@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log details to standard error")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_worker(commands)
     _add_read(commands)
     _add_export(commands)
     _add_replay(commands)
@@ -120,7 +121,16 @@ def _add_run(commands: Any) -> None:
         "--yes", action="store_true", help="do not ask: those who can be heard know that they are, and agree"
     )
     run.add_argument("--record", metavar="DIR", help="record all events (never sound) in a file there, for a replay")
+    text = "have utterances read elsewhere, by `emotion-monitor worker`: mqtt://[USER@]HOST[:PORT] or mqtts://..."
+    run.add_argument("--worker", metavar="URL", help=text)
+    run.add_argument("--site", metavar="NAME", help="which workers: those of this site (remote.site)")
     _add_settings_flags(run)
+
+
+def _add_worker(commands: Any) -> None:
+    worker = _add(commands, "worker", _worker, "read what is heard elsewhere, for `run --worker`, over an MQTT broker")
+    worker.add_argument("--site", metavar="NAME", help="for whom: those of this site (remote.site)")
+    _add_settings_flags(worker)
 
 
 def _add_read(commands: Any) -> None:
@@ -214,12 +224,19 @@ def _run(arguments: argparse.Namespace) -> int:
     flags: dict[str, dict[str, Any]] = {
         "source": {"sources": arguments.source, "speed": arguments.speed},
         "output": {"headless": arguments.headless, "sinks": arguments.sink},
+        "remote": {"broker": arguments.worker, "site": arguments.site},
     }
     if arguments.record is not None:
         flags["record"] = {"on": True, "folder": arguments.record}
     if arguments.yes:
         flags["output"]["consent"] = "given"
     return run(_settings(arguments, flags))
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from monitor.jobs.command import serve
+
+    return serve(_settings(arguments, {"remote": {"site": arguments.site}}))
 
 
 def _read(arguments: argparse.Namespace) -> int:

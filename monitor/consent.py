@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platformdirs import user_state_path
@@ -33,6 +33,8 @@ class Disclosure:
     """Empty: nothing."""
     nearby: bool = False
     """Whether programs on this machine can read along."""
+    sound_leaves: bool = False
+    """Whether another machine hears it."""
 
     @property
     def terms(self) -> frozenset[str]:
@@ -42,7 +44,8 @@ class Disclosure:
     def one_line(self) -> str:
         """All of it, for a log."""
         leaves, stores = ("; ".join(words) or "nothing" for words in (self.leaves, self.stores))
-        told = "never sound, nor how a voice sounds. Those who can be heard must be told"
+        never = "never sound" if self.sound_leaves else "never sound, nor how a voice sounds"
+        told = f"{never}. Those who can be heard must be told"
         return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
 
 
@@ -55,6 +58,9 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
     what = ["readings", *(["what was said"] if settings.model.transcript else [])]
     leaves, stores = [], []
     mqtt = settings.mqtt
+    if settings.remote.broker:
+        where = broker_address(replace(mqtt, url=settings.remote.broker), key="remote.broker").url
+        leaves.append(f"the sound of what is said, and how the voice sounds, to be read by others, to {where}")
     if mqtt.url not in {"embedded", "off"}:
         address = broker_address(mqtt)
         leaves.append(f"{_and(what)}, to the MQTT broker {address.url}")
@@ -65,7 +71,11 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
         stores.append(f"{_and([*what, 'levels', 'notes'])}, as a recording, in {recordings_folder(settings.record)}")
     stores += [f"{_and(what)}, in {path}" for spec in settings.output.sinks if (path := jsonl_target(spec))]
     return Disclosure(
-        listens=tuple(microphones), leaves=tuple(leaves), stores=tuple(stores), nearby=mqtt.url == "embedded"
+        listens=tuple(microphones),
+        leaves=tuple(leaves),
+        stores=tuple(stores),
+        nearby=mqtt.url == "embedded",
+        sound_leaves=bool(settings.remote.broker),
     )
 
 

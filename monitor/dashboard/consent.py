@@ -89,7 +89,7 @@ def text(disclosed: Disclosure, *, apart: bool = False) -> Content:
         ("What is listened to", [f"{' and '.join(disclosed.listens)}, until you pause (p) or quit (q)."]),
         ("What leaves this machine", leaves),
         ("What is stored", stores),
-        ("What is never stored or sent", ["Sound, and how a voice sounds (it gets used to yours, in memory)."]),
+        _never(disclosed),
         ("What it means", [MEANING]),
         ("Who must know", [TELL]),
     )
@@ -97,3 +97,8 @@ def text(disclosed: Disclosure, *, apart: bool = False) -> Content:
         Content("\n").join([Content.styled(title, "bold $accent"), *map(Content, texts)]) for title, texts in parts
     ]
     return Content("\n\n" if apart else "\n").join(blocks)
+
+
+def _never(disclosed: Disclosure) -> tuple[str, list[str]]:
+    sound = "Sound, and how a voice sounds (it gets used to yours, in memory)."
+    return ("What is never stored" if disclosed.sound_leaves else "What is never stored or sent", [sound])
