@@ -45,6 +45,15 @@ async def test_it_says_all_of_it_without_scrolling(size):
         answer.cancel()
 
 
+async def test_sound_that_is_sent_is_not_said_to_stay():
+    elsewhere = Disclosure(listens=("mic",), leaves=("the sound, to mqtts://gpu.example:8883",), sound_leaves=True)
+    async with running(scenes.events("starting")) as driven:
+        answer = await asked(driven, elsewhere)
+        assert "The sound, to mqtts://gpu.example:8883." in said(driven)
+        assert "What is never stored Sound" in said(driven)
+        answer.cancel()
+
+
 async def test_where_nothing_leaves_it_says_so_and_who_can_read_along():
     async with running(scenes.events("starting")) as driven:
         answer = await asked(driven, PLAIN)
