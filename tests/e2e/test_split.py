@@ -1,6 +1,7 @@
 """Two programs, one that hears and one that reads, and a broker between them."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from core.errors import UsageError
 from core.settings import MqttSettings, Settings
+from core.worker.models import HEAVY
 from monitor.jobs.command import serve
 from monitor.sources.opening import SAMPLE
 from tests.asyncapi import Contract
@@ -19,16 +21,15 @@ __all__ = ["make_mosquitto", "mosquitto", "subscribe"]
 
 pytestmark = pytest.mark.system
 
-HEAVY = ("torch", "transformers", "tokenizers", "safetensors")
 LIGHT = f"""
 import sys
-for name in {HEAVY}:
+for name in {set(HEAVY)}:
     sys.modules[name] = None  # importing it is an error
 from monitor.cli import main
 try:
     main()
 finally:
-    print("loaded:", [name for name in sys.modules if name.partition(".")[0] in {HEAVY} and sys.modules[name]],
+    print("loaded:", [name for name in sys.modules if name.partition(".")[0] in {set(HEAVY)} and sys.modules[name]],
           file=sys.stderr)
 """
 HEALTH = {"EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "utterance,drop,error,health", "EMOTION_MONITOR_MQTT__NODE": "desk"}
@@ -63,6 +64,44 @@ def test_one_without_torch_gives_the_readings_that_it_would_give_with_it(mosquit
     contract = Contract()
     said = [contract.check(message) for message in (*offers.received, *results.until("results", lambda r: len(r) == 8))]
     assert set(said) == {"offer", "result"}
+
+
+def test_an_installation_for_the_edge_has_no_torch_and_reads_nothing_itself_and_is_read_for(mosquitto, tmp_path):
+    edge = os.environ.get("EDGE_PYTHON")
+    if not edge:
+        pytest.skip("no installation for the edge: EDGE_PYTHON names no Python that has one (make test-edge)")
+
+    def hear(*words: str) -> subprocess.CompletedProcess[str]:
+        program = [edge, "-m", "monitor", *PLAY, *words]
+        return subprocess.run(
+            program,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment(HEALTH),
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    found = subprocess.run(
+        [edge, "-c", f"import importlib.util as u, core; print(core.__file__, *filter(u.find_spec, {set(HEAVY)}))"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    ).stdout.split()
+    assert len(found) == 1
+    assert ".venv-edge" in found[0]
+    alone = hear()
+    assert alone.returncode == 1
+    assert "torch is not installed here" in alone.stderr
+    assert "--worker URL" in alone.stderr
+    with running("worker", "--mqtt", mosquitto.url, "--model", "fake", env=HEALTH, until="takes jobs of site main"):
+        done = hear("--model", "fake", "--worker", mosquitto.url)
+    assert done.returncode == 0, done.stderr
+    readings = [json.loads(line) for line in done.stdout.splitlines() if "utterance/1" in line]
+    here = run(*PLAY, "--model", "fake", env=HEALTH).events_of("utterance")
+    assert [each["distribution"] for each in readings] == [each["distribution"] for each in here]
 
 
 def test_a_worker_needs_a_broker_that_others_reach():
