@@ -111,7 +111,7 @@ def _run_edge(broker: Mosquitto, *, headless: bool) -> dict[str, float]:
         events = Path(home) / "events.jsonl"
         words = ("run", "--worker", broker.url, "--model", "fake", "--mqtt", broker.url, "--yes")
         words += ("--source", f"file:{SAMPLE}", "--sink", f"jsonl:{events}", *(("--headless",) if headless else ()))
-        ours = {"EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "health,level", "EMOTION_MONITOR_MQTT__NODE": "edge"}
+        ours = {"EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "health,level", "EMOTION_MONITOR_MQTT__NODE": Path(home).name}
         ours |= {"XDG_STATE_HOME": home, "XDG_CONFIG_HOME": home, "TERM": "xterm-256color"}
         far, near = pty.openpty()
         began_s = time.monotonic()

@@ -153,7 +153,7 @@ class ModelSettings:
     unlike the training speech."""
     adapt: bool = True
     """Let the model get to know each stream's voice and room, if it is made for it: what it sounds like when neutral is
-    kept in memory while the stream lasts, never stored or sent."""
+    kept in memory while the stream lasts, never stored, and sent only to who reads (remote.broker)."""
     adapt_readings: bool = False
     """For a model that is not made for that: divide each reading by the stream's mean reading, towards mostly neutral
     speech (see core/mean_reading.py)."""
