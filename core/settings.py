@@ -215,7 +215,7 @@ class RemoteSettings:
     window: Count = 8
     """Utterances asked at once, of several streams."""
     resend_s: Positive = 3.0
-    """An utterance that is not answered is asked again after so long, three times in all."""
+    """An utterance that is not answered is asked again after so long, and once more after twice as long."""
     deadline_s: Annotated[float, Interval(gt=0, le=3600)] = 10.0
     """One that is not answered by then has no reading, and is counted."""
 

@@ -14,6 +14,8 @@ VALID_S = 60.0
 """An offer that is older is void: its worker is gone, whatever the broker says."""
 MOST = 4096
 """Offers that are remembered."""
+MOST_BYTES = 4096
+"""Of one."""
 
 
 class Offers:
@@ -25,7 +27,7 @@ class Offers:
     def take(self, topic: str, payload: bytes, now: float) -> None:
         """An offer came, or, empty, is withdrawn; what is no offer is none."""
         self._offers.pop(topic, None)
-        if not payload or len(self._offers) >= MOST:
+        if not payload or len(payload) > MOST_BYTES or len(self._offers) >= MOST:
             return
         try:
             offer = decode_offer(payload)

@@ -70,12 +70,13 @@ class _Held:
 class Ownership:
     """Segments that are not answered yet.
 
-    An attempt is made when the segment is due: at first, when an attempt has not been answered for `resend_s`, when a
+    An attempt is made when the segment is due: at first, when an attempt has not been answered in its time, when a
     worker has declined, and on a new connection, since what was on its way on the old one may be lost. After ATTEMPTS
-    it is only waited for.
+    it is only waited for. Each attempt is given twice the time of the one before: where workers are merely behind,
+    asking again and again would put them further behind.
 
     Args:
-        resend_s: Time that an attempt is given.
+        resend_s: Time that the first attempt is given.
         attempts: Most attempts.
     """
 
@@ -101,7 +102,7 @@ class Ownership:
         for held in self._held.values():
             if held.attempt < self._attempts and held.due_s <= now < held.expires_s:
                 held.attempt += 1
-                held.due_s = now + self._resend_s
+                held.due_s = now + self._resend_s * 2 ** (held.attempt - 1)
                 self.counts.sent += 1
                 self.counts.resent += held.attempt > 1
                 sends.append(Send(held.segment, held.attempt, held.expires_s - now))

@@ -32,8 +32,8 @@ def owning(*segments: Segment, now: float = 0.0) -> Ownership:
 
 def test_what_is_not_answered_is_asked_three_times_and_then_only_waited_for():
     ownership = owning(one := segment())
-    attempts = {now: [send.attempt for send in ownership.send(now)] for now in (0, 2.9, 3, 6, 9)}
-    assert attempts == {0: [1], 2.9: [], 3: [2], 6: [3], 9: []}
+    attempts = {now: [send.attempt for send in ownership.send(now)] for now in (0, 2.9, 3, 8.9, 9, 9.4)}
+    assert attempts == {0: [1], 2.9: [], 3: [2], 8.9: [], 9: [3], 9.4: []}
     assert ownership.take(result(one), 9.5).result.reading is HEARD
     assert (ownership.counts.sent, ownership.counts.resent, ownership.counts.answered) == (3, 2, 1)
 
@@ -136,7 +136,7 @@ class AnyFate(RuleBasedStateMachine):
             self.sent[send.segment.id] = self.sent.get(send.segment.id, 0) + 1
             assert send.attempt <= ATTEMPTS
             assert send.segment.id not in self.settled
-            assert 0 < send.valid_s <= VALID_S
+            assert 0 < send.valid_s <= VALID_S + 1e-9  # a sum and a difference of floats
 
     @precondition(lambda self: self.segments)
     @rule(data=st.data(), reading=st.sampled_from([HEARD, None]))
