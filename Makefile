@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 APT_RUN := libportaudio2
 APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: monitor test audit test-browser test-faults fuzz test-node-red test-home-assistant eval-synthetic lint bench bench-gpu train clean system-run system-test
+.PHONY: monitor test audit test-edge test-browser test-faults fuzz test-node-red test-home-assistant eval-synthetic lint bench bench-gpu train clean system-run system-test
 
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
@@ -25,6 +25,12 @@ test-home-assistant: .venv/.installed-dev  ## The discovery message, against Hom
 	$(PYTHON) -m venv .venv-home-assistant
 	.venv-home-assistant/bin/python -m pip install --quiet homeassistant
 	HOME_ASSISTANT_PYTHON=$(CURDIR)/.venv-home-assistant/bin/python $(BIN)/python -m pytest tests/monitor/mqtt/test_home_assistant.py
+
+test-edge: .venv/.installed-dev system-test  ## The edge's installation, without torch, in a venv of its own
+	rm -rf .venv-edge && $(PYTHON) -m venv .venv-edge
+	.venv-edge/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement requirements-edge.txt
+	.venv-edge/bin/python -m pip install --quiet --disable-pip-version-check --no-deps .
+	EDGE_PYTHON=$(CURDIR)/.venv-edge/bin/python $(BIN)/python -m pytest tests/e2e/test_split.py
 
 test-node-red: .venv/.installed-dev system-test  ## The example flow, in Node-RED itself
 	npm install --prefix tests/node_red --no-save --ignore-scripts --omit=optional --no-audit --no-fund node-red@4 >&2
@@ -98,4 +104,4 @@ system-test:
 	@sh scripts/system_packages.sh $(APT_TEST)
 
 clean:
-	rm -rf .venv .venv-audit .venv-home-assistant .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .hypothesis-fuzz dist
+	rm -rf .venv .venv-audit .venv-edge .venv-home-assistant .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .hypothesis-fuzz dist

@@ -1,7 +1,7 @@
 """What one stream sounds like when its speaker is neutral: state of a stream, for models that hear the difference.
 
 It is about a voice and a room. So it lives in memory, ends with its stream, and goes nowhere but to the inference
-process.
+process; where utterances are read elsewhere (`remote.broker`), to that of a worker, with each utterance.
 """
 
 from dataclasses import dataclass, field

@@ -167,7 +167,7 @@ class ModelSettings:
     unlike the training speech."""
     adapt: bool = True
     """Let the model get to know each stream's voice and room, if it is made for it: what it sounds like when neutral is
-    kept in memory while the stream lasts, never stored or sent."""
+    kept in memory while the stream lasts, never stored, and sent only to who reads (remote.broker)."""
     adapt_readings: bool = False
     """For a model that is not made for that: divide each reading by the stream's mean reading, towards mostly neutral
     speech (see core/mean_reading.py)."""
@@ -217,6 +217,29 @@ class WorkerSettings:
     read_timeout_s: Positive = 60.0
     """A batch that takes longer counts as hung: the process is replaced. Once the model is known, so does one that
     takes ten times what 99 of 100 took, and 5 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSettings:
+    """Utterances that other machines read, over an MQTT 5 broker: `broker` here, `emotion-monitor worker` there.
+
+    Password, certificates and what may be done without them are those of [mqtt], and so are base and node.
+    """
+
+    broker: str = ""
+    """mqtt://[user@]HOST[:PORT] | mqtts://...; empty: a process of this machine reads."""
+    site: Annotated[str, MinLen(1)] = "main"
+    """Workers and those they read for have the same."""
+    sha256: str = ""
+    """Only by a model whose weights have this checksum, or one that begins so; empty: by any of the name model.name."""
+    codec: Literal["pcm", "flac"] = "pcm"
+    """flac: the same samples in about half the bytes, for thin links."""
+    window: Count = 8
+    """Utterances asked at once, of several streams."""
+    resend_s: Positive = 3.0
+    """An utterance that is not answered is asked again after so long, and once more after twice as long."""
+    deadline_s: Annotated[float, Interval(gt=0, le=3600)] = 10.0
+    """One that is not answered by then has no reading, and is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +341,7 @@ class Settings:
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    remote: RemoteSettings = field(default_factory=RemoteSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     record: RecordSettings = field(default_factory=RecordSettings)

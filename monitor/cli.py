@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log details to standard error")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_worker(commands)
     _add_read(commands)
     _add_export(commands)
     _add_replay(commands)
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         help="hear the microphone for S seconds (1 to 60), in memory only: its level, noise floor, clipping, share of "
         "speech, and what the model reads",
     )
+    _add_remote_flags(doctor)
     _add_settings_flags(doctor)
     _add_settings(commands)
     schema = _add(commands, "schema", _schema, "print the JSON Schemas of events, commands and answers")
@@ -80,6 +82,16 @@ def _add_settings_flags(parser: argparse.ArgumentParser) -> None:
     _add_model_flags(parser)
     parser.add_argument("--mqtt", metavar="embedded|off|URL", help="where events are published")
     _add_insecure_flag(parser)
+
+
+def _add_remote_flags(parser: argparse.ArgumentParser) -> None:
+    text = "have utterances read elsewhere, by `emotion-monitor worker`: mqtt://[USER@]HOST[:PORT] or mqtts://..."
+    parser.add_argument("--worker", metavar="URL", help=text)
+    parser.add_argument("--site", metavar="NAME", help="which workers: those of this site (remote.site)")
+
+
+def _remote_flags(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"broker": arguments.worker, "site": arguments.site}
 
 
 def _add_insecure_flag(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +133,14 @@ def _add_run(commands: Any) -> None:
         "--yes", action="store_true", help="do not ask: those who can be heard know that they are, and agree"
     )
     run.add_argument("--record", metavar="DIR", help="record all events (never sound) in a file there, for a replay")
+    _add_remote_flags(run)
     _add_settings_flags(run)
+
+
+def _add_worker(commands: Any) -> None:
+    worker = _add(commands, "worker", _worker, "read what is heard elsewhere, for `run --worker`, over an MQTT broker")
+    worker.add_argument("--site", metavar="NAME", help="for whom: those of this site (remote.site)")
+    _add_settings_flags(worker)
 
 
 def _add_read(commands: Any) -> None:
@@ -215,12 +234,19 @@ def _run(arguments: argparse.Namespace) -> int:
     flags: dict[str, dict[str, Any]] = {
         "source": {"sources": arguments.source, "speed": arguments.speed},
         "output": {"headless": arguments.headless, "sinks": arguments.sink},
+        "remote": _remote_flags(arguments),
     }
     if arguments.record is not None:
         flags["record"] = {"on": True, "folder": arguments.record}
     if arguments.yes:
         flags["output"]["consent"] = "given"
     return run(_settings(arguments, flags))
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from monitor.jobs.command import serve
+
+    return serve(_settings(arguments, {"remote": {"site": arguments.site}}))
 
 
 def _read(arguments: argparse.Namespace) -> int:
@@ -307,7 +333,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from monitor.doctor import examine
 
     log.setLevel(logging.WARNING)  # the report says it all
-    return examine(_settings(arguments), listen_s=arguments.listen)
+    return examine(_settings(arguments, {"remote": _remote_flags(arguments)}), listen_s=arguments.listen)
 
 
 def _show_settings(_: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platformdirs import user_state_path
@@ -35,7 +35,9 @@ class Disclosure:
     nearby: bool = False
     """Whether programs on this machine can read along."""
     hears_along: str = ""
-    """The model server that is sent the sound; empty: nobody is."""
+    """Who is sent the sound: a model server, or workers; empty: nobody."""
+    voice_leaves: bool = False
+    """Whether they are told how a voice sounds, too."""
 
     @property
     def terms(self) -> frozenset[str]:
@@ -45,9 +47,9 @@ class Disclosure:
     def one_line(self) -> str:
         """All of it, for a log."""
         leaves, stores = ("; ".join(words) or "nothing" for words in (self.leaves, self.stores))
-        sound = f"sound to {self.hears_along} only" if self.hears_along else "never sound"
-        told = f"{sound}, nor how a voice sounds. Those who can be heard must be told"
-        return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
+        told = f"sound to {self.hears_along} only" if self.hears_along else "never sound"
+        told = f"how a voice sounds and {told}" if self.voice_leaves else f"{told}, nor how a voice sounds"
+        return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}. Those who can be heard must be told"
 
 
 def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
@@ -65,6 +67,10 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
         hears_along = f"the model server {server.url}"
         leaves += [] if server.is_this_machine else [f"the sound of utterances, to {hears_along}"]
     mqtt = settings.mqtt
+    if settings.remote.broker:
+        where = broker_address(replace(mqtt, url=settings.remote.broker), key="remote.broker").url
+        hears_along = f"the workers at {where}"
+        leaves.append(f"the sound of utterances, and how a voice sounds, to {hears_along}")
     if mqtt.url not in {"embedded", "off"}:
         address = broker_address(mqtt)
         leaves.append(f"{_and(what)}, to the MQTT broker {address.url}")
@@ -80,6 +86,7 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
         stores=tuple(stores),
         nearby=mqtt.url == "embedded",
         hears_along=hears_along,
+        voice_leaves=bool(settings.remote.broker),
     )
 
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Self
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.errors import EmotionMonitorError
 from core.model import SAMPLE_RATE_HZ
 from core.settings import MqttSettings, OutputSettings, RecordSettings, Settings, default_user_file
-from core.wire.events import Event, HealthEvent, SinkHealth, UtteranceEvent
+from core.wire.events import Event, HealthEvent, SinkHealth, UtteranceEvent, WorkerHealth
 from monitor.consent import disclosure
 from monitor.finding import Finding, Verdict
 from monitor.model_check import check_model
@@ -27,6 +27,9 @@ from monitor.sources.opening import SAMPLE, open_source
 from monitor.sources.portaudio import in_thread
 from monitor.sources.source import Source
 from monitor.vitals import account
+
+REMOTE_S = 60.0
+"""Time given to workers elsewhere."""
 
 
 def examine(settings: Settings, *, listen_s: float | None = None) -> int:
@@ -50,9 +53,17 @@ def examine(settings: Settings, *, listen_s: float | None = None) -> int:
 
 
 def _program() -> Finding:
-    parts = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "textual", "aiomqtt"))
+    parts = ", ".join(map(_library, ("torch", "transformers", "textual", "aiomqtt")))
     text = f"emotion-monitor {version('emotion-monitor')}, Python {platform.python_version()}, {parts}"
     return Finding("program", "ok", text)
+
+
+def _library(name: str) -> str:
+    """A library and its version; a machine that has its utterances read elsewhere needs no torch."""
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return f"no {name}"
 
 
 def _settings_file() -> Finding:
@@ -167,8 +178,13 @@ async def _run(settings: Settings, source: Source) -> _Collector:
 async def _reading(settings: Settings) -> list[Finding]:
     """Plays the shipped sample through the whole pipeline as fast as the model reads it."""
     settings = replace(settings, model=replace(settings.model, abstain=False))  # whether it reads, not what it refuses
+    remote = settings.remote
     try:
-        collector = await _run(settings, open_source(f"file:{SAMPLE}", speed="max"))
+        async with asyncio.timeout(REMOTE_S if remote.broker else None):
+            collector = await _run(settings, open_source(f"file:{SAMPLE}", speed="max"))
+    except TimeoutError:
+        text = f"no worker at site {remote.site} has read the sample within {REMOTE_S:g} s ({remote.broker})"
+        return [Finding("model", "FAIL", text)]
     except EmotionMonitorError as error:
         return [Finding("model", "FAIL", error.one_line())]
     healths = [event for event in collector.events if isinstance(event, HealthEvent)]
@@ -181,11 +197,17 @@ async def _reading(settings: Settings) -> list[Finding]:
     model = readings[0].model if readings else None
     calibration = model.calibration or "uncalibrated" if model else "no reading"
     return [
-        Finding("model", "ok", f"{worker.model} ({calibration}), {worker.rss_mb:.0f} MB in its own process"),
+        Finding("model", "ok", f"{worker.model} ({calibration}), {_place(worker)}"),
         _device(worker.device),
         Finding("pipeline", "ok" if works else "FAIL", text),
         Finding("latency", "ok", f"utterance to reading: median {healths[-1].latency_p50_ms} ms of compute, unpaced"),
     ]
+
+
+def _place(worker: WorkerHealth) -> str:
+    if worker.remote is None:
+        return f"{worker.rss_mb:.0f} MB in its own process"
+    return f"read over {worker.remote.broker} at site {worker.remote.site}"
 
 
 def _device(device: str) -> Finding:

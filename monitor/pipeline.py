@@ -6,7 +6,8 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from core import tasks
 from core.errors import EmotionMonitorError, UsageError
@@ -43,6 +44,9 @@ from monitor.vitals import FAILURES, Vitals, account
 
 log = logging.getLogger(__name__)
 
+if TYPE_CHECKING:
+    from monitor.jobs.remote import RemoteWorker
+
 HEALTH_EVERY_S = 1.0
 STOP_S = 1.0
 """Time given to what is still waiting or being read when the user stops the program."""
@@ -72,6 +76,7 @@ class Pipeline:
         recorder: Recorder | None = None,
         on_health: Sequence[Callable[[HealthEvent], None]] = (),
     ) -> None:
+        self._worker, settings = _reader(settings, self._on_worker_change)
         self._settings = settings
         self._outlet = Outlet(sinks)
         self._recorder = recorder
@@ -86,7 +91,6 @@ class Pipeline:
             outlet=self._outlet,
             open_source=open_source,
         )
-        self._worker = InferenceWorker(settings.model, settings.worker, on_change=self._on_worker_change)
         self._stop = asyncio.Event()
         self._vitals = Vitals(settings.mqtt.node)
 
@@ -344,3 +348,22 @@ class Pipeline:
         for tell in self._on_health:
             tell(event)
         await self._outlet.send([event])
+
+
+def _reader(
+    settings: Settings, on_change: Callable[[WorkerStatus], None]
+) -> "tuple[InferenceWorker | RemoteWorker, Settings]":
+    """Who reads, and the settings as they are for that one.
+
+    Others elsewhere read several at once, and nothing early: who shares them cannot know whether they are idle.
+    """
+    if not settings.remote.broker:
+        return InferenceWorker(settings.model, settings.worker, on_change=on_change), settings
+    from monitor.jobs.remote import RemoteWorker
+
+    here = replace(
+        settings,
+        worker=replace(settings.worker, max_batch=settings.remote.window),
+        segmenter=replace(settings.segmenter, eager_after_s=0),
+    )
+    return RemoteWorker(settings, on_change=on_change), here

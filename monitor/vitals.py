@@ -81,6 +81,7 @@ class Vitals:
                 rss_mb=round(worker.rss_mb, 1),
                 cpu_percent=_rounded(worker.cpu_percent),
                 gpu_mb=worker.gpu_mb,
+                remote=worker.remote,
             ),
             sinks=tuple(sinks),
             latency_p50_ms=_rounded(percentile(compute_ms, 50)),

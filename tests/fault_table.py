@@ -49,7 +49,6 @@ UNTESTED = (
         "nothing compares it when a model is loaded; readings are stamped with the checksum of the weights",
     ),
     (16, "suspend and resume", "a machine under test must not sleep, nor have its clock set: only what is read is"),
-    (19, "kill -9 of it", "there is none: sound is read by a process of the same machine, see 9"),
 )
 """Fault, what was not injected, and why."""
 

@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from core.worker.models import HEAVY
+
 REPOSITORY = Path(__file__).parents[1]
 MINI = ("config.json", "model.safetensors", "tokenizer.json", "MODEL_CARD.md", "LICENSE")
 
@@ -47,6 +49,13 @@ def test_the_wheel_carries_the_embedded_model_the_sample_the_schemas_and_the_typ
 
 def test_the_wheel_carries_the_documented_settings_as_a_file_of_its_own(wheel):
     assert wheel.read("core/default.toml") == (REPOSITORY / "config" / "default.toml").read_bytes()
+
+
+def test_an_edge_needs_what_the_program_does_without_torch_and_what_stands_on_it():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    lines = (REPOSITORY / "requirements-edge.txt").read_text().splitlines()
+    edge = {Requirement(line) for line in lines if line and not line.startswith("#")}
+    assert edge == {each for each in map(Requirement, project["dependencies"]) if each.name not in HEAVY}
 
 
 def required() -> dict[str, SpecifierSet]:

@@ -333,6 +333,36 @@ class StreamHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteHealth:
+    """Who reads elsewhere, and what became of what they were asked.
+
+    owned = answered + refused + expired + in_flight.
+    """
+
+    broker: str
+    """Its address, and what is wrong with it."""
+    site: str
+    workers: tuple[str, ...]
+    """Those that read with the model that is asked; none: utterances wait for one."""
+    in_flight: Integer = 0
+    owned: Integer = 0
+    """Utterances to be read elsewhere, interim ones included."""
+    answered: Integer = 0
+    refused: Integer = 0
+    """The broker would not take them."""
+    expired: Integer = 0
+    """Not answered in time: they have no reading."""
+    resent: Integer = 0
+    """Attempts beyond the first ones."""
+    declined: Integer = 0
+    """Times that a worker passed one on to another."""
+    duplicates: Integer = 0
+    """Results that came again."""
+    late: Integer = 0
+    """Results that nobody waited for any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerHealth:
     """The inference process: its model, device, and how often it had to be started again."""
 
@@ -349,6 +379,9 @@ class WorkerHealth:
     """Of one core, since the health event before."""
     gpu_mb: float | None = None
     """Memory it holds on the GPU; null without one."""
+    remote: RemoteHealth | None = None
+    """Null where a process of this machine reads. Else `restarting` means that nobody does, and the numbers of the
+    process are 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,16 +11,19 @@ from typing import Any
 from core.wire.claim import Claim
 from core.wire.commands import COMMAND_SCHEMA, Answer, WireCommand
 from core.wire.events import EVENT_TYPES, schema_name
+from core.wire.jobs import JOB_TYPES
 
 SCHEMA_FOLDER = Path(__file__).parent / "schemas"
 """The schemas as files: `emotion-monitor/utterance/1` is utterance-1.json."""
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """Schema name to JSON Schema (draft 2020-12), for all events, commands (one schema for all), answers and claims."""
+    """Schema name to JSON Schema (draft 2020-12), for events, commands (one for all), answers, claims and jobs."""
     events = {schema_name(event_type): _schema_of(event_type) for event_type in EVENT_TYPES}
     command = {"description": "What other programs may ask of a running monitor. Unknown fields are refused."}
-    others = {schema["properties"]["schema"]["const"]: schema for schema in map(_schema_of, (Answer, Claim))}
+    others = {
+        schema["properties"]["schema"]["const"]: schema for schema in map(_schema_of, (Answer, Claim, *JOB_TYPES))
+    }
     schemas = {**events, COMMAND_SCHEMA: {**command, **_schema_of(WireCommand)}, **others}
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {name: {"$schema": dialect, "$id": name, **schema} for name, schema in schemas.items()}

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 PLUG_INS = "emotion_monitor.models"
 
+HEAVY = frozenset({"torch", "transformers", "tokenizers", "safetensors"})
+"""What an installation without a model of its own does without: see requirements-edge.txt."""
+
 
 @contextmanager
 def without_collection() -> Iterator[None]:
@@ -60,6 +63,10 @@ def load_model(settings: ModelSettings, *, threads: int, max_batch: int = 1) -> 
         msg = f"{settings.name} needs more memory than it may have"
         raise ModelError(msg, hint="take a smaller model, or raise worker.memory_mb") from error
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in HEAVY:
+            msg = f"{settings.name} cannot be loaded: {error.name} is not installed here"
+            hint = "install all of emotion-monitor, or have utterances read elsewhere: --worker URL"
+            raise ModelError(msg, hint=hint) from error
         log.exception("loading %s failed", settings.name)
         msg = f"{settings.name} cannot be loaded: {type(error).__name__}: {error}"
         raise ModelError(msg) from error

@@ -12,6 +12,7 @@ from core.anchor import Anchor
 from core.errors import EmotionMonitorError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
+from core.wire.events import RemoteHealth
 from core.worker.breaker import CircuitBreaker
 from core.worker.deadline import Deadline
 from core.worker.messages import Waveform
@@ -36,8 +37,8 @@ class WorkerStatus:
     """How the inference process is doing.
 
     `generation` counts the processes started, from 1, and `restarts` those that took a failed one's place. `error` says
-    in one line why the last one ended, if that is why the state is what it is. For the last three numbers see
-    `core.wire.events.WorkerHealth`.
+    in one line why the last one ended, if that is why the state is what it is. For the last three numbers, and
+    `remote`, see `core.wire.events.WorkerHealth`.
     """
 
     state: WorkerState
@@ -49,6 +50,7 @@ class WorkerStatus:
     cpu_percent: float | None = None
     gpu_mb: float | None = None
     error: str | None = None
+    remote: RemoteHealth | None = None
 
 
 class InferenceWorker:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 from prometheus_client.metrics_core import Metric
 
 from core.model import SAMPLE_RATE_HZ
-from core.wire.events import HealthEvent, SinkHealth, StreamHealth, WorkerHealth
+from core.wire.events import HealthEvent, RemoteHealth, SinkHealth, StreamHealth, WorkerHealth
 from monitor.wire_time import epoch_s
 
 PREFIX = "emotion_monitor"
@@ -96,6 +96,23 @@ def _worker(worker: WorkerHealth) -> Iterator[Metric]:
     yield _gauge("worker_queued_utterances", "Utterances that wait for the model.", [(node, worker.queued)])
     gpu_bytes = [(node, _scaled(worker.gpu_mb, 1e6))]
     yield _gauge("worker_gpu_memory_bytes", "Memory that the inference process holds on the GPU.", gpu_bytes)
+    yield from _remote([worker.remote] if worker.remote else [])
+
+
+def _remote(remote: list[RemoteHealth]) -> Iterator[Metric]:
+    """Owned = answered + refused + expired + in flight; nothing where the worker is here."""
+    node: Labels = {}
+    workers: list[Sample] = [(node, len(each.workers)) for each in remote]
+    yield _gauge("remote_workers", "Workers elsewhere that read for this node.", workers)
+    fates: list[Sample] = [
+        ({"fate": fate}, getattr(each, fate)) for each in remote for fate in ("answered", "refused", "expired")
+    ]
+    yield _counter("remote_utterances", "Utterances that were to be read elsewhere, by what became of them.", fates)
+    in_flight: list[Sample] = [(node, each.in_flight) for each in remote]
+    yield _gauge("remote_in_flight_utterances", "Those that are not answered yet.", in_flight)
+    yield _counter("remote_resent", "Attempts beyond the first of each.", [(node, each.resent) for each in remote])
+    repeated: list[Sample] = [(node, each.duplicates + each.late) for each in remote]
+    yield _counter("remote_repeated_results", "Results that came again, or too late.", repeated)
 
 
 def _processes(event: HealthEvent) -> Iterator[Metric]:

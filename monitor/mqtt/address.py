@@ -40,18 +40,20 @@ class BrokerAddress:
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
 
-def broker_address(settings: MqttSettings, environ: Mapping[str, str] = os.environ) -> BrokerAddress:
-    """The broker that `mqtt.url` names, when it is neither `embedded` nor `off`.
+def broker_address(
+    settings: MqttSettings, environ: Mapping[str, str] = os.environ, *, key: str = "mqtt.url"
+) -> BrokerAddress:
+    """The broker that `mqtt.url` names, when it is neither `embedded` nor `off`; `key` is what names it to the user.
 
     Raises:
         UsageError: A malformed URL, a password inside it, an unusable file, or a connection to another machine that is
             in plaintext or anonymous though `mqtt.insecure` does not name that.
     """
-    parts = _split(settings.url)
+    parts = _split(settings.url, key)
     password = environ.get(PASSWORD_VARIABLE) or _read_password(settings.password_file)
     user = unquote(parts.username) if parts.username else None
     if password and not user:
-        msg = "mqtt.url: there is a password but no user name"
+        msg = f"{key}: there is a password but no user name"
         raise UsageError(msg, hint=f"write {parts.scheme}://USER@{parts.hostname}")
     address = BrokerAddress(
         host=parts.hostname or "",
@@ -61,9 +63,9 @@ def broker_address(settings: MqttSettings, environ: Mapping[str, str] = os.envir
         password=password,
     )
     if address.tls is None:
-        _refuse_files_without_tls(settings)
+        _refuse_files_without_tls(settings, key)
     if not is_this_machine(address.host):
-        _refuse_unless_named(address, settings)
+        _refuse_unless_named(address, settings, key)
     return address
 
 
@@ -73,20 +75,20 @@ def _tls(settings: MqttSettings) -> Tls:
     return tls
 
 
-def _refuse_files_without_tls(settings: MqttSettings) -> None:
+def _refuse_files_without_tls(settings: MqttSettings, url_key: str) -> None:
     for key in ("ca_file", "cert_file", "key_file"):
         if getattr(settings, key):
-            msg = f"mqtt.{key} is set, but mqtt.url is not encrypted"
+            msg = f"mqtt.{key} is set, but {url_key} is not encrypted"
             raise UsageError(msg, hint="write mqtts://HOST")
 
 
-def _refuse_unless_named(address: BrokerAddress, settings: MqttSettings) -> None:
+def _refuse_unless_named(address: BrokerAddress, settings: MqttSettings, key: str) -> None:
     if address.tls is None and "plaintext" not in settings.insecure:
-        msg = f"mqtt.url: {address.url} is plaintext to another machine: others can read, change and forge what is said"
+        msg = f"{key}: {address.url} is plaintext to another machine: others can read, change and forge what is said"
         raise UsageError(msg, hint="write mqtts://, or allow it with --mqtt-insecure plaintext or mqtt.insecure")
     has_proof = address.password or (address.tls and address.tls.cert_file)
     if not has_proof and "anonymous" not in settings.insecure:
-        msg = f"mqtt.url: neither a password nor a client certificate for {address.url}"
+        msg = f"{key}: neither a password nor a client certificate for {address.url}"
         hint = (
             f"write mqtts://USER@{address.host} and set mqtt.password_file; or set mqtt.cert_file; "
             "or allow it with --mqtt-insecure anonymous or mqtt.insecure"
@@ -94,21 +96,22 @@ def _refuse_unless_named(address: BrokerAddress, settings: MqttSettings) -> None
         raise UsageError(msg, hint=hint)
 
 
-def _split(url: str) -> SplitResult:
-    hint = "embedded, off, mqtt://[USER@]HOST[:PORT] or mqtts://[USER@]HOST[:PORT]"
+def _split(url: str, key: str) -> SplitResult:
+    hint = "mqtt://[USER@]HOST[:PORT] or mqtts://[USER@]HOST[:PORT]"
+    hint = f"embedded, off, {hint}" if key == "mqtt.url" else hint
     if _WITH_PASSWORD.match(url):  # before it is taken apart: a password may look like anything, and is never shown
-        msg = "mqtt.url: a password in the URL is refused, since others can read it in process lists and logs"
+        msg = f"{key}: a password in the URL is refused, since others can read it in process lists and logs"
         raise UsageError(msg, hint=f"set {PASSWORD_VARIABLE} or mqtt.password_file")
     shown = re.sub(r":.*@", ":***@", url, flags=re.DOTALL)
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        msg = f"mqtt.url = {shown!r} is not the address of a broker"
+        msg = f"{key} = {shown!r} is not the address of a broker"
         raise UsageError(msg, hint=hint) from None
     extra = parts.path.rstrip("/") or parts.query or parts.fragment
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or port == 0 or extra:
-        msg = f"mqtt.url = {shown!r} is not the address of a broker"
+        msg = f"{key} = {shown!r} is not the address of a broker"
         raise UsageError(msg, hint=hint)
     return parts
 

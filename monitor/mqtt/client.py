@@ -24,13 +24,20 @@ _T = TypeVar("_T")
 class Client(aiomqtt.Client):
     """Adds what aiomqtt 2.5 lacks.
 
-    That is several publications in flight with the broker's answer to each, the limits that the broker names, an end
-    without DISCONNECT, a silent broker noticed within the keep-alive time, no waiting for CONNACK from a broker that
-    has hung up, cancellations that arrive, and no watching of a socket that was closed before its turn came.
+    That is several publications in flight with the broker's answer to each, acknowledgements when we say so, the limits
+    that the broker names, an end without DISCONNECT, a silent broker noticed within the keep-alive time, no waiting for
+    CONNACK from a broker that has hung up, cancellations that arrive, and no watching of a socket that was closed
+    before its turn came.
+
+    Args:
+        args: As for aiomqtt's.
+        by_hand: Whether messages of QoS 1 are acknowledged by `acknowledge`, and else at once, before anybody saw them.
+        options: As for aiomqtt's.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, by_hand: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._client.manual_ack_set(by_hand)
         self.limits = BrokerLimits()
         self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
 
@@ -62,6 +69,11 @@ class Client(aiomqtt.Client):
             raise aiomqtt.MqttCodeError(info.rc, "Could not publish message")
         self._answers[info.mid] = answer
         return answer
+
+    def acknowledge(self, message: aiomqtt.Message) -> None:
+        """Lets the broker forget a message, unless the connection on which it came is gone."""
+        if self._client.is_connected():
+            self._client.ack(message.mid, message.qos)
 
     def tell(self, message: Message, properties: Any) -> None:
         """Publishes with QoS 0, unless the connection is gone or does not take what was said before.

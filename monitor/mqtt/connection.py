@@ -34,6 +34,7 @@ _V5 = aiomqtt.ProtocolVersion.V5
 _V311 = aiomqtt.ProtocolVersion.V311
 _UNSPECIFIED = 128
 _UNSUPPORTED_PROTOCOL = 132
+_NO_SUBSCRIBERS = 16
 _RETAIN_NOT_SUPPORTED = 154
 _QOS_NOT_SUPPORTED = 155
 _SIGNED_BY_A_STRANGER = {18, 19, 20, 21}  # OpenSSL's X509_V_ERR_..: self-signed, or an unknown issuer
@@ -66,8 +67,8 @@ class Publication:
         self._topic = topic
         self._answer = answer
 
-    async def acknowledged(self) -> None:
-        """Returns when the broker has the message.
+    async def acknowledged(self) -> bool:
+        """Returns when the broker has the message; false if it says that nobody subscribes to it.
 
         Raises:
             PublishRefusedError: The broker acknowledged with a failure, for example for lack of permission, or has said
@@ -85,6 +86,7 @@ class Publication:
         if answer.is_failure:
             msg = f"the broker refuses {self._topic}: {answer}"
             raise PublishRefusedError(msg)
+        return answer.value != _NO_SUBSCRIBERS
 
 
 class Connection:
@@ -134,6 +136,10 @@ class Connection:
         with _connection_may_be_lost():
             await self._client.subscribe(topic, qos=1, timeout=ACKNOWLEDGE_S)
 
+    def acknowledge(self, message: aiomqtt.Message) -> None:
+        """Lets the broker forget a message that came on this connection, where that is done by hand."""
+        self._client.acknowledge(message)
+
     async def unsubscribe(self, topic: str) -> None:
         """Gives a topic up again.
 
@@ -171,15 +177,24 @@ class Connector:
         keepalive_s: A broker that was silent for so long, though asked meanwhile, counts as gone; it sees us as gone
             after one and a half times as long.
         will: What the broker publishes when a connection dies; in MQTT 5 only if we are not back within WILL_DELAY_S.
+        most_unacknowledged: If given, messages are acknowledged by hand, so many may wait for that, the broker sends no
+            more, and only MQTT 5 does. A connection then begins anew, and its will is said at once.
     """
 
     def __init__(
-        self, address: BrokerAddress, *, client_id: str, keepalive_s: int, will: Message | None = None
+        self,
+        address: BrokerAddress,
+        *,
+        client_id: str,
+        keepalive_s: int,
+        will: Message | None = None,
+        most_unacknowledged: int | None = None,
     ) -> None:
         self._address = address
         self._client_id = client_id
         self._keepalive_s = keepalive_s
         self._will = will
+        self._most_unacknowledged = most_unacknowledged
         self._refuses_v5 = False
         self._limits = BrokerLimits()  # as far as refusals have shown
         self._silences = 0  # attempts in a row that were left unanswered
@@ -211,11 +226,15 @@ class Connector:
             self._silences = 0
 
     async def _open(self) -> tuple[Client, aiomqtt.ProtocolVersion]:
-        protocol = _V311 if self._refuses_v5 or self._silences % 3 == 2 else _V5  # noqa: PLR2004
+        is_bound = self._most_unacknowledged is not None
+        protocol = _V311 if not is_bound and (self._refuses_v5 or self._silences % 3 == 2) else _V5  # noqa: PLR2004
         client = self._new_client(protocol)
         try:
             await client.__aenter__()
         except aiomqtt.MqttCodeError as error:
+            if _code(error) == _UNSUPPORTED_PROTOCOL and is_bound:
+                msg = "the broker does not speak MQTT 5, which jobs need"
+                raise LoginRefusedError(msg) from error
             if _code(error) == _UNSUPPORTED_PROTOCOL and protocol == _V5:
                 self._refuses_v5 = True
                 return await self._open()
@@ -235,7 +254,11 @@ class Connector:
         return client, protocol
 
     def _new_client(self, protocol: aiomqtt.ProtocolVersion) -> Client:
-        delays_will = self._will is not None and protocol == _V5 and self._address.properties
+        most = self._most_unacknowledged
+        delays_will = self._will is not None and protocol == _V5 and self._address.properties and most is None
+        properties = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_S) if delays_will else None
+        if most is not None:
+            properties = _properties(PacketTypes.CONNECT, ReceiveMaximum=most)
         return Client(
             self._address.host,
             self._address.port,
@@ -245,7 +268,9 @@ class Connector:
             protocol=protocol,
             # The broker says the will when the session ends; so that has to outlast the connection, and to be resumed.
             clean_start=False if delays_will else MQTT_CLEAN_START_FIRST_ONLY,
-            properties=_properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_S) if delays_will else None,
+            properties=properties,
+            by_hand=most is not None,
+            max_queued_incoming_messages=None if most is None else 2 * most,  # beyond it, what broke the rules is lost
             will=_will(self._will, self._limits, delayed=delays_will) if self._will else None,
             timeout=ANSWER_S,
             keepalive=self._keepalive_s,
@@ -296,7 +321,7 @@ def _publish_properties(message: Message, now: float) -> Properties:
     expiry_s = message.remaining_s(now)
     return _properties(
         PacketTypes.PUBLISH,
-        PayloadFormatIndicator=1,
+        PayloadFormatIndicator=None if message.binary else 1,
         ContentType=message.content_type,
         UserProperty=user or None,
         CorrelationData=message.correlation,

@@ -40,7 +40,7 @@ class Message:
 
     A retained message replaces the one before it on its topic. A message is void after `valid_until` (seconds, on the
     clock of `monitor.clock.steady_s`) or, where that is not set, `expiry_s` after it comes to wait for the broker.
-    `schema` and `model` become MQTT 5 user properties, `correlation` its correlation data.
+    `schema` and `model` become MQTT 5 user properties, `correlation` its correlation data. `binary`: it is no text.
     """
 
     topic: str
@@ -52,10 +52,13 @@ class Message:
     expiry_s: float | None = None
     valid_until: float | None = None
     correlation: bytes | None = None
+    binary: bool = False
 
     @property
     def content_type(self) -> str:
-        """Of the payload: JSON, or plain text."""
+        """Of the payload: JSON, plain text, or neither."""
+        if self.binary:
+            return "application/octet-stream"
         return "application/json" if self.payload.startswith(b"{") else "text/plain"
 
     @property

@@ -82,6 +82,15 @@ def test_words_that_were_said_are_named_where_they_are_kept(tmp_path):
     assert told.stores == (f"readings and what was said, in {tmp_path / 'x'}",)
 
 
+def test_sound_that_others_read_is_named_first_and_not_denied(tmp_path):
+    remote, mqtt = {"broker": "mqtts://me@gpu.example"}, {"url": "mqtts://me@broker.example"}
+    told = disclosure(settings(tmp_path, remote=remote, mqtt=mqtt), MICROPHONE)
+    workers = "the workers at mqtts://gpu.example:8883"
+    assert told.leaves[0] == f"the sound of utterances, and how a voice sounds, to {workers}"
+    assert f"how a voice sounds and sound to {workers} only" in told.one_line()
+    assert told.terms > disclosure(settings(tmp_path, mqtt=mqtt), MICROPHONE).terms
+
+
 @pytest.mark.parametrize("sources", [["file:talk.wav"], ["stdin"], ["ws://127.0.0.1:8765"], []])
 async def test_without_a_microphone_nobody_is_asked(tmp_path, sources):
     person = Person(agrees=False)

@@ -17,6 +17,7 @@ def header(state: DashboardState, title: str, width: int) -> Content:
     prompt = stamp.prompt if stamp else session.prompt
     readout = stamp.readout if stamp else session.readout
     calibrated = [] if stamp is None else ["calibrated" if stamp.calibration else "uncalibrated"]
+    waits = state.worker is not None and wording.awaits_worker(state.worker)
     device = state.worker.device if state.worker and state.worker.device != "auto" else ""
     placed = " on ".join(part for part in (model, device) if part)
     long = [placed, prompt and f"prompt {prompt}", readout and f"read-out {readout}", *calibrated]
@@ -28,6 +29,8 @@ def header(state: DashboardState, title: str, width: int) -> Content:
         "  " if recording else "",
         (" PAUSED ", "bold $background on $warning") if state.paused else "",
         "  " if state.paused else "",
+        (" NO WORKER ", "bold $background on $error") if waits else "",
+        "  " if waits else "",
         ("MQTT ", "$quiet"),
         (wording.mqtt_state(state.mqtt), "$warning" if state.mqtt and state.mqtt.state == "degraded" else ""),
     )

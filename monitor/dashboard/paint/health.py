@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from core.model import SAMPLE_RATE_HZ
-from core.wire.events import SinkHealth, StreamHealth
+from core.wire.events import RemoteHealth, SinkHealth, StreamHealth
 from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.health_lines import TROUBLED, memory, restarted, verdict
 from monitor.dashboard.paint.meter import NOISE, meter
@@ -179,7 +179,23 @@ def model(known: Checkup, width: int) -> Content:
     ]
     if load:
         rows.append(("load", ", ".join(load)))
+    if worker.remote:
+        rows[2:3] = _remote(worker.remote)
     return _section("the model", rows, width)
+
+
+def _remote(remote: RemoteHealth) -> list[Row]:
+    """Who reads elsewhere, in place of the process here, and what became of what they were asked."""
+    lost = remote.expired + remote.refused
+    asked = [f"{remote.owned} asked", f"{remote.answered} read", f"{lost} not read in time"]
+    again = [f"{remote.resent} asked again", f"{remote.declined} passed on"]
+    again += [f"{remote.duplicates + remote.late} came twice or too late"]
+    return [
+        ("workers", Content.styled(one_line(", ".join(remote.workers)) or "none", _bad(not remote.workers))),
+        ("over", f"{one_line(remote.broker)}, site {one_line(remote.site)}"),
+        ("utterances", Content.styled(", ".join(asked), "$warning" if lost else "")),
+        ("delivery", ", ".join(again)),
+    ]
 
 
 def latency(known: Checkup, width: int) -> Content:

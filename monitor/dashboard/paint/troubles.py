@@ -52,7 +52,15 @@ def recorded(found: Iterable[Trouble]) -> tuple[Trouble, ...]:
 
 def _worker_trouble(worker: WorkerHealth) -> Iterator[Trouble]:
     waiting = f"; {worker.queued} waiting" if worker.queued else ""
-    if worker.state == "restarting":
+    if worker.remote and wording.awaits_worker(worker):
+        site, broker = one_line(worker.remote.site), one_line(worker.remote.broker)
+        yield Trouble(
+            about="worker",
+            what=f"Waiting for a worker, none reads for site {site}{waiting}",
+            todo="Start one: emotion-monitor worker. What waits for too long is not read, and counted.",
+            detail=broker,
+        )
+    elif worker.state == "restarting":
         yield Trouble(
             about="model",
             what=f"The model's process died and is started again{waiting}",

@@ -95,11 +95,13 @@ def ended(source: str) -> str:
 def expectation(state: DashboardState, stream: Stream | None) -> tuple[str, str]:
     """What stands in place of a reading while there is none: a headline and a line below it."""
     worker = state.worker.state if state.worker else "starting"
+    if state.worker and awaits_worker(state.worker):
+        worker = "starting"
     match stream.state if stream else "opening", worker:
         case "ended" | "failed" | "offline", _:
             return "Nothing was heard", "There was no utterance to read."
         case _, "starting":
-            return f"Loading the model {model_name(state)}".rstrip(), "Readings begin as soon as it is ready."
+            return _preparation(state)
         case _, "failed" | "stopped":
             again = (
                 "It is tried again by itself; d: another one." if worker == "failed" else "q quits; then start again."
@@ -112,6 +114,12 @@ def expectation(state: DashboardState, stream: Stream | None) -> tuple[str, str]
         return "Someone is speaking", "A reading follows in a moment."
     hint = "Paused; p goes on." if paused else "Say something: a reading follows each utterance."
     return "Nothing heard yet", hint
+
+
+def _preparation(state: DashboardState) -> tuple[str, str]:
+    if state.worker and awaits_worker(state.worker):
+        return "Waiting for a worker", "Readings come as soon as one is there: emotion-monitor worker."
+    return f"Loading the model {model_name(state)}".rstrip(), "Readings begin as soon as it is ready."
 
 
 def model_name(state: DashboardState) -> str:
@@ -203,8 +211,15 @@ def standing(state: DashboardState, stream: Stream, now_s: float) -> str | None:
     return None
 
 
+def awaits_worker(worker: WorkerHealth) -> bool:
+    """Whether others are to read, and none of them is there."""
+    return worker.remote is not None and not worker.remote.workers and worker.state in {"starting", "restarting"}
+
+
 def worker_state(worker: WorkerHealth) -> str:
-    """The inference process in two words."""
+    """The inference process in a few words."""
+    if awaits_worker(worker):
+        return "waiting for a worker"
     words = {"starting": "loading", "ready": "ready", "busy": "reading", "restarting": "restarting"}
     return words.get(worker.state, worker.state)
 

@@ -43,7 +43,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 
 def test_names_are_unique_and_carry_a_version():
     assert len(set(EVENT_NAMES)) == len(EVENT_NAMES)
-    assert set(SCHEMAS) == {*EVENT_NAMES, COMMAND_SCHEMA, "emotion-monitor/answer/1", "emotion-monitor/claim/1"}
+    others = {f"emotion-monitor/{name}/1" for name in ("answer", "claim", "job", "result", "offer")}
+    assert set(SCHEMAS) == {*EVENT_NAMES, COMMAND_SCHEMA, *others}
     assert all(re.fullmatch(r"emotion-monitor/[a-z]+/\d+", name) for name in SCHEMAS)
 
 

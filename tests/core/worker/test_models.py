@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,13 @@ def test_an_error_nobody_foresaw_is_still_one_line(tmp_path: Path, monkeypatch: 
     with pytest.raises(ModelError) as caught:
         load_model(ModelSettings(name=str(tmp_path)), threads=0)
     assert caught.value.one_line() == f"{tmp_path} cannot be loaded: OSError: disk on fire"
+
+
+def test_an_installation_without_torch_says_what_to_do(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModelError, match="torch is not installed here") as refused:
+        load_model(ModelSettings(name=str(tiny)), threads=1)
+    assert "--worker URL" in refused.value.hint
 
 
 def test_the_settings_decide_whether_a_folders_calibration_is_used(tiny: Path):

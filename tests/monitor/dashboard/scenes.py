@@ -11,6 +11,7 @@ from core.wire.events import (
     Event,
     HealthEvent,
     LevelEvent,
+    RemoteHealth,
     SinkHealth,
     StreamHealth,
     Tuning,
@@ -154,6 +155,20 @@ def worker_restarting() -> Script:
     script = Script()
     script.talk(count=5)
     script.health(worker="restarting", queued=2, generation=2)
+    script.level(26.0, rms=-23.0, speaking=True)
+    return script
+
+
+def no_worker() -> Script:
+    """Utterances are read elsewhere, and those who did are gone."""
+    script = Script()
+    script.talk(count=5)
+    script.health(worker="restarting", queued=2)
+    health = script.events.pop()
+    assert isinstance(health, HealthEvent)
+    counts = {"owned": 9, "answered": 6, "expired": 1, "in_flight": 2, "resent": 3, "duplicates": 1}
+    remote = RemoteHealth(broker="mqtts://broker.lan:8883", site="main", workers=(), **counts)
+    script.events.append(replace(health, worker=replace(health.worker, remote=remote)))
     script.level(26.0, rms=-23.0, speaking=True)
     return script
 
@@ -417,7 +432,7 @@ SCENES: dict[str, Callable[[], Script]] = {
         starting, listening, speaking, interim, clear, stranger, uncalibrated,
         mixed, unclear, no_reading, paused, file_ended, source_failed,
         microphone_awaited, switched, replugged,
-        broker_lost, worker_restarting, overload, error, two_microphones, explained,
+        broker_lost, worker_restarting, no_worker, overload, error, two_microphones, explained,
         answer_position, busy_hour, tuned, recording, half_voiced,
         one_source_failed, worker_failed, broker_refuses, outbox_full, disk_full, overflow, muted, clipping,
         sums_differ, measured,

@@ -94,3 +94,11 @@ def test_where_a_model_server_hears_along_nobody_is_told_that_sound_is_never_sen
     told = text(Disclosure(listens=("mic:Desk microphone",), leaves=(f"the sound, to {server}",), hears_along=server))
     assert f"Sound, but to {server}; and how a voice sounds" in told.plain
     assert "Sound, and how" not in told.plain
+
+
+def test_where_workers_hear_along_how_a_voice_sounds_is_not_said_to_stay_either():
+    workers = "the workers at mqtts://gpu.example:8883"
+    told = text(
+        Disclosure(listens=("mic",), leaves=(f"the sound, to {workers}",), hears_along=workers, voice_leaves=True)
+    )
+    assert f"(it gets used to yours, in memory), but to {workers}." in told.plain

@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from core.wire.events import HealthEvent, SinkHealth, StreamHealth, WorkerHealth
+from core.wire.events import HealthEvent, RemoteHealth, SinkHealth, StreamHealth, WorkerHealth
 from monitor.metrics.families import families
 
 NAMES = Path(__file__).parents[3] / "docs" / "metrics.md"
@@ -170,3 +170,15 @@ def test_the_guide_names_exactly_the_metrics_that_there_are():
 def test_a_stream_that_does_not_add_up_shows():
     torn = replace(event().streams[0], captured=1)
     assert list(samples_of(event(streams=(torn,)))["emotion_monitor_accounts_balanced"].values()) == [0]
+
+
+def test_where_others_read_it_is_counted_what_became_of_what_they_were_asked():
+    counts = {"owned": 9, "answered": 6, "refused": 1, "expired": 1, "in_flight": 1, "resent": 3}
+    remote = RemoteHealth(broker="mqtts://b", site="main", workers=("a", "b"), duplicates=2, late=1, **counts)
+    here = event()
+    found = samples_of(replace(here, worker=replace(here.worker, remote=remote)))
+    fates = {next(iter(labels))[1]: count for labels, count in found["emotion_monitor_remote_utterances_total"].items()}
+    assert fates == {"answered": 6, "refused": 1, "expired": 1}
+    names = ("workers", "in_flight_utterances", "resent_total", "repeated_results_total")
+    assert [found[f"emotion_monitor_remote_{name}"][frozenset()] for name in names] == [2, 1, 3, 3]
+    assert not any(name.startswith("emotion_monitor_remote") for name in samples_of(here))

@@ -12,4 +12,9 @@ from tests.monitor.dashboard.driving import seen
 @given(st.integers(0, 240), st.sampled_from(list(scenes.SCENES)))
 def test_the_header_of_any_scene_fits_any_width(width: int, name: str):
     state = seen(name)
-    assert header(state, "emotion-monitor", width).cell_length <= max(width, len(" PAUSED   MQTT connecting"))
+    assert header(state, "emotion-monitor", width).cell_length <= max(width, len(" NO WORKER   MQTT connecting"))
+
+
+def test_it_says_when_nobody_reads():
+    assert "NO WORKER" in header(seen("no_worker"), "emotion-monitor", 80).plain
+    assert "NO WORKER" not in header(seen("worker_restarting"), "emotion-monitor", 80).plain

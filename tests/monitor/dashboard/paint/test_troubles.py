@@ -44,6 +44,7 @@ def test_a_source_with_a_name_is_spoken_of_by_it():
 
 CASES = [
     ("worker_restarting", "The model's process died and is started again; 2 waiting", "Just wait a moment."),
+    ("no_worker", "Waiting for a worker, none reads for site main; 2 waiting", "Start one: emotion-monitor worker."),
     ("worker_failed", "The model keeps failing: no readings", "It is tried again; d: another model."),
     ("broker_lost", "No MQTT broker; 12 events wait", "Start it, or check its address."),
     ("broker_refuses", "The MQTT broker refuses us; 3 events wait", "Check its user and password."),

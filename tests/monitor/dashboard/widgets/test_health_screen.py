@@ -149,3 +149,12 @@ async def test_nothing_calls_all_well_beside_errors():
         await driven.press("escape", "h")
         assert "all is well" not in driven.text
         assert "errors" in driven.text
+
+
+def test_who_reads_elsewhere_is_named_and_what_became_of_what_they_were_asked():
+    text = health.model(checkup("no_worker"), 76).plain
+    assert "waiting for a worker" in text
+    assert "mqtts://broker.lan:8883, site main" in text
+    assert "9 asked, 6 read, 1 not read in time" in text
+    assert "3 asked again, 0 passed on, 1 came twice or too late" in text
+    assert "process" not in text
