@@ -49,7 +49,8 @@ class Disclosure:
         leaves, stores = ("; ".join(words) or "nothing" for words in (self.leaves, self.stores))
         told = f"sound to {self.hears_along} only" if self.hears_along else "never sound"
         told = f"how a voice sounds and {told}" if self.voice_leaves else f"{told}, nor how a voice sounds"
-        return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}. Those who can be heard must be told"
+        told = f"{told}. Those who can be heard must be told"
+        return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
 
 
 def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
