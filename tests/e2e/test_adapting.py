@@ -13,6 +13,7 @@ from core.ltu_as.readout import readout
 from core.sound.audio import read_audio
 from offline_eval.labels.annotation import AnnotatedUtterance
 from offline_eval.runs.asking import Respondent
+from offline_eval.runs.views import Asked
 from tests.program import SAMPLE, run
 
 MINI = resolve_model(EMBEDDED)
@@ -25,7 +26,7 @@ def offline(utterances, *, adapts):
     correction = loaded.calibration.entry("single", "seq_logprob", "mean", "all")
     stream = utterances if adapts else ()
     asked = Respondent(MINI, device="cpu", decoding=Decoding.greedy(max_new_tokens=1), batch=2, stream=stream)
-    answers = asked.ask("single", "audio", asked.hear(utterances))
+    answers = asked.ask(Asked(prompt="single", input="audio"), asked.hear(utterances))
     known = asked.known_before
     weights = [known[u.utterance_id].weight(config.anchor.pseudo_utterances) if known else 0.0 for u in utterances]
     return [
