@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from monitor.consent import Disclosure
-from monitor.dashboard.consent import ConsentScreen, ask
+from monitor.dashboard.consent import ConsentScreen, ask, text
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.driving import DESIGN, SMALL, running, settle
 
@@ -46,11 +46,13 @@ async def test_it_says_all_of_it_without_scrolling(size):
 
 
 async def test_sound_that_is_sent_is_not_said_to_stay():
-    elsewhere = Disclosure(listens=("mic",), leaves=("the sound, to mqtts://gpu.example:8883",), sound_leaves=True)
+    workers = "the workers at mqtts://gpu.example:8883"
+    leaves = (f"the sound, to {workers}",)
+    elsewhere = Disclosure(listens=("mic",), leaves=leaves, hears_along=workers, voice_leaves=True)
     async with running(scenes.events("starting")) as driven:
         answer = await asked(driven, elsewhere)
-        assert "The sound, to mqtts://gpu.example:8883." in said(driven)
-        assert "What is never stored Sound" in said(driven)
+        assert f"The sound, to {workers}." in said(driven)
+        assert f"What is never stored or sent Sound and how a voice sounds, but to {workers}." in said(driven)
         answer.cancel()
 
 
@@ -96,3 +98,10 @@ async def test_who_quits_at_once_is_not_trapped():
         await driven.press("ctrl+c")
         assert driven.app._exit
         answer.cancel()
+
+
+def test_where_a_model_server_hears_along_nobody_is_told_that_sound_is_never_sent():
+    server = "the model server https://gpu.example:443"
+    told = text(Disclosure(listens=("mic:Desk microphone",), leaves=(f"the sound, to {server}",), hears_along=server))
+    assert f"Sound, but to {server}; and how a voice sounds" in told.plain
+    assert "Sound, and how" not in told.plain
