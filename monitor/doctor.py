@@ -190,7 +190,7 @@ async def _reading(settings: Settings) -> list[Finding]:
     healths = [event for event in collector.events if isinstance(event, HealthEvent)]
     readings = [event for event in collector.events if isinstance(event, UtteranceEvent)]
     stream = healths[-1].streams[0]
-    worker = max((health.worker for health in healths), key=lambda worker: worker.rss_mb)
+    worker = max((health.worker for health in healths), key=lambda worker: (worker.rss_mb, worker.state == "ready"))
     sums = "both sums add up" if stream.adds_up else "THE SUMS DO NOT ADD UP"
     text = f"shipped sample, {account(stream)}; {sums}"
     works = stream.adds_up and stream.published == stream.segments > 0
