@@ -235,7 +235,7 @@ class RemoteSettings:
     codec: Literal["pcm", "flac"] = "pcm"
     """flac: the same samples in about half the bytes, for thin links."""
     window: Count = 8
-    """Utterances asked at once, of several streams."""
+    """Utterances asked at once, of as many streams."""
     resend_s: Positive = 3.0
     """An utterance that is not answered is asked again after so long, and once more after twice as long."""
     deadline_s: Annotated[float, Interval(gt=0, le=3600)] = 10.0

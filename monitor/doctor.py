@@ -19,7 +19,7 @@ from core.settings import MqttSettings, OutputSettings, RecordSettings, Settings
 from core.wire.events import Event, HealthEvent, SinkHealth, UtteranceEvent, WorkerHealth
 from monitor.consent import disclosure
 from monitor.finding import Finding, Verdict
-from monitor.model_check import check_model
+from monitor.model_check import ModelCheck, check_model
 from monitor.pipeline import Pipeline
 from monitor.sound_check import SoundCheck
 from monitor.sources.clip import ClipSource
@@ -40,7 +40,7 @@ def examine(settings: Settings, *, listen_s: float | None = None) -> int:
         listen_s: So long the microphone is listened to, for a line about its sound and what the model hears in it.
     """
     findings = [_program(), _settings_file(), _microphones(settings)]
-    checked = check_model(settings)
+    checked = ModelCheck() if settings.remote.broker else check_model(settings)
     findings += checked.findings
     if checked.loadable:
         if listen_s is not None:
@@ -190,7 +190,7 @@ async def _reading(settings: Settings) -> list[Finding]:
     healths = [event for event in collector.events if isinstance(event, HealthEvent)]
     readings = [event for event in collector.events if isinstance(event, UtteranceEvent)]
     stream = healths[-1].streams[0]
-    worker = max((health.worker for health in healths), key=lambda worker: worker.rss_mb)
+    worker = max((health.worker for health in healths), key=lambda worker: (worker.rss_mb, worker.state == "ready"))
     sums = "both sums add up" if stream.adds_up else "THE SUMS DO NOT ADD UP"
     text = f"shipped sample, {account(stream)}; {sums}"
     works = stream.adds_up and stream.published == stream.segments > 0

@@ -51,7 +51,8 @@ def run(settings: Settings) -> int:
     if headless and not settings.output.sinks:
         settings = replace(settings, output=replace(settings.output, sinks=("jsonl",)))
     _check(settings, headless=headless)
-    prepare(settings.model, memory_mb=settings.worker.memory_mb)
+    if not settings.remote.broker:
+        prepare(settings.model, memory_mb=settings.worker.memory_mb)
     return asyncio.run(_run(settings, headless=headless))
 
 

@@ -4,8 +4,10 @@ import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
+from core.errors import UsageError
 from core.settings import ModelSettings
 from core.speech_llm.hub import Progress, download
 from core.speech_llm.hub_name import is_hub_name
@@ -27,6 +29,11 @@ def prepare(model: ModelSettings, *, memory_mb: int = 0) -> None:
         UsageError, ModelError: The model cannot be had, does not fit, or its server's address cannot be used.
     """
     if is_hub_name(model.name):
+        if find_spec("huggingface_hub") is None:
+            msg = f"{model.name} cannot be fetched: huggingface_hub is not installed here"
+            raise UsageError(
+                msg, hint="install all of emotion-monitor, or have utterances read elsewhere: --worker URL"
+            )
         fetch(model.name, memory=memory_of(model.device, memory_mb=memory_mb))
     elif is_server_name(model.name):
         server_address(model)

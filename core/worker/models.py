@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 PLUG_INS = "emotion_monitor.models"
 
-HEAVY = frozenset({"torch", "transformers", "tokenizers", "safetensors"})
+HEAVY = frozenset({"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"})
 """What an installation without a model of its own does without: see requirements-edge.txt."""
 
 
