@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError
+from core.errors import ModelError, UsageError
 from core.json_file import read_json
 from core.ltu_as.folder import resolve_model
 from core.speech_llm.families.family import Family
 from core.speech_llm.hub import local_snapshot
 from core.speech_llm.hub_name import is_hub_name
 from core.speech_llm.model_types import family_of
+from core.speech_llm.server_address import is_server_name
 
 CONFIG_NAME = "config.json"
 
@@ -29,9 +30,11 @@ def model_path(name: str) -> Path:
     """The folder of a model of any kind: as `resolve_model`, or the snapshot of `hf:OWNER/NAME[@revision]`.
 
     Raises:
-        UsageError: There is no such model.
-        ModelError: It cannot be had.
+        UsageError: There is no such model, or it is on a server.
     """
+    if is_server_name(name):
+        msg = f"{name}: a server gives no logits to keep, and has no folder"
+        raise UsageError(msg, hint="take the model itself: hf:OWNER/NAME, or its folder")
     return local_snapshot(name) if is_hub_name(name) else resolve_model(name)
 
 

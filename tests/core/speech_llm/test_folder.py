@@ -26,6 +26,11 @@ def test_names_that_are_no_repository_are_folders(tmp_path):
         model_path(str(tmp_path / "none"))
 
 
+def test_a_server_has_no_folder():
+    with pytest.raises(UsageError, match="a server gives no logits to keep"):
+        model_path("openai:http://127.0.0.1:8000/m")
+
+
 def test_a_snapshot_of_the_hub_is_called_as_its_repository_and_another_folder_as_it_is(tmp_path, monkeypatch):
     with Hub({"acme/tiny-audio": tiny_repository()}) as hub:
         use(hub, tmp_path, monkeypatch)
