@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError
+from core.errors import ModelError, UsageError
 from core.json_file import read_json
 from core.ltu_as.folder import resolve_model
 from core.speech_llm.families.family import Family
 from core.speech_llm.hub import local_snapshot
-from core.speech_llm.hub_name import HubName, is_hub_name
+from core.speech_llm.hub_name import is_hub_name
 from core.speech_llm.model_types import family_of
+from core.speech_llm.server_address import is_server_name
 
 CONFIG_NAME = "config.json"
 
 _DEEPEST = 1024
 """Layers or heads: far above any model there is, and far below what no machine can hold."""
 _WIDEST = 1 << 24
+_IN_CACHE = "models--"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -28,15 +30,21 @@ def model_path(name: str) -> Path:
     """The folder of a model of any kind: as `resolve_model`, or the snapshot of `hf:OWNER/NAME[@revision]`.
 
     Raises:
-        UsageError: There is no such model.
-        ModelError: It cannot be had.
+        UsageError: There is no such model, or it is on a server.
     """
+    if is_server_name(name):
+        msg = f"{name}: a server gives no logits to keep, and has no folder"
+        raise UsageError(msg, hint="take the model itself: hf:OWNER/NAME, or its folder")
     return local_snapshot(name) if is_hub_name(name) else resolve_model(name)
 
 
-def called(name: str) -> str | None:
-    """What events call a model of this name: `OWNER/NAME` of a repository; None: as its folder is called."""
-    return HubName.parse(name).repo_id if is_hub_name(name) else None
+def called(folder: Path) -> str:
+    """What the model of a folder is called: `OWNER/NAME` if it is from the hub, or as the folder is."""
+    folder = folder.resolve()
+    *_, repository, snapshots, _commit = ("", "", *folder.parts)
+    if snapshots == "snapshots" and repository.startswith(_IN_CACHE):  # where the folder is called by its commit
+        return repository.removeprefix(_IN_CACHE).replace("--", "/")
+    return folder.name
 
 
 def is_hugging_face(folder: Path) -> bool:

@@ -17,9 +17,10 @@ from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import Verbalizer
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import Ensemble
-from core.speech_llm.folder import check_folder
+from core.speech_llm.folder import called, check_folder
 from core.speech_llm.loading import weights_sha256
 from core.speech_llm.model import WINDOW_S, SpeechLLM
+from core.speech_llm.size import folder_size, memory_of, refuse_what_does_not_fit
 from core.wire.events import ModelStamp
 
 _SILENCE = np.zeros(SAMPLE_RATE_HZ, np.int16)
@@ -33,7 +34,6 @@ class SpeechLLMReader:
 
     Args:
         folder: In the layout of Hugging Face.
-        name: What events call it; None: the folder's name.
         device: `cpu`, `cuda` or `cuda:N`.
         dtype: Precision; None: as it was meant on a GPU, float32 on a CPU.
         prompt: A name in PROMPTS; None: `single`.
@@ -46,8 +46,8 @@ class SpeechLLMReader:
         neutral_odds: See `EmotionDistribution.expecting`; None: what the calibration says, and without one 1.
 
     Raises:
-        ModelError: The folder cannot be used, its calibration is broken or that of other weights, or the model does
-            not work.
+        ModelError: The folder cannot be used, the model does not fit into the memory or does not work, or its
+            calibration is broken or that of other weights.
         UsageError: The options do not fit each other.
     """
 
@@ -57,7 +57,6 @@ class SpeechLLMReader:
         self,
         folder: Path,
         *,
-        name: str | None = None,
         device: str = "cpu",
         dtype: DtypeName | None = None,
         prompt: str | None = None,
@@ -70,6 +69,7 @@ class SpeechLLMReader:
         neutral_odds: float | None = None,
     ) -> None:
         family, told = check_folder(folder)  # before gigabytes are hashed
+        refuse_what_does_not_fit(called(folder), folder_size(folder), memory_of(device))
         with ThreadPoolExecutor(max_workers=1) as thread:  # hashing them takes as long as loading them
             digest = thread.submit(weights_sha256, folder, family, told)
             self.model = SpeechLLM.from_folder(folder, device=device, dtype=dtype)
@@ -88,7 +88,7 @@ class SpeechLLMReader:
             abstain=abstain,
             neutral_odds=neutral_odds,
         )
-        self._stamp = self._interpretation.stamp(name or folder.resolve().name)
+        self._stamp = self._interpretation.stamp(called(folder))
         # The first pass is slow: not the user's first words. And it shows whether the model works at all.
         if not is_finite(self.answers([_SILENCE], transcripts=[None], decoding=self._interpretation.decoding)[0]):
             msg = f"{folder}: the model gives numbers that are not finite"

@@ -61,6 +61,10 @@ class ServerModel:
         if settings.pool == "first":
             msg = f"model.pool: {SCORED} cannot pool the first piece only"
             raise UsageError(msg, hint="mean or sum")
+        for option, value in (("ensemble", settings.ensemble), ("quantize", settings.quantize)):
+            if value != "off":  # passed over, it would be missed in the readings
+                msg = f"model.{option} = {value} is not for a model on a server"
+                raise UsageError(msg, hint="leave it off, or take the model itself: hf:OWNER/NAME, or its folder")
         self._connection = ServerConnection(server_address(settings), timeout_s=settings.server_timeout_s)
         self._threads = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="model server")
         self._join = np.sum if settings.pool == "sum" else np.mean

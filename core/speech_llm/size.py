@@ -1,6 +1,7 @@
 """How much memory a model takes, told by its files' headers; and whether this machine has it."""
 
 import math
+import resource
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -126,16 +127,17 @@ def memory_of(device: str, *, memory_mb: int = 0) -> Memory:
 
     Args:
         device: `auto`, `cpu`, `cuda` or `cuda:N`; auto is the first GPU where torch can use one.
-        memory_mb: Bound on the process, in MB (10^6 bytes), as worker.memory_mb; 0: none but the machine's.
+        memory_mb: Bound on the process, in MB (10^6 bytes), as worker.memory_mb; 0: what this process is bound to.
     """
     if device != "cpu" and (gpus := _gpu_bytes()):
         number = device.partition(":")[2]
         total = gpus[int(number)] if number.isdecimal() and int(number) < len(gpus) else gpus[0]
         return Memory(usable_bytes=int(MOST * total), of=f"of the GPU's {in_gb(total)}")
     total = psutil.virtual_memory().total
-    if memory_mb and memory_mb * 10**6 < MOST * total:
-        return Memory(usable_bytes=memory_mb * 10**6, of="by worker.memory_mb", bytes_each=IN_FLOAT32)
-    return Memory(usable_bytes=int(MOST * total), of=f"of this machine's {in_gb(total)}", bytes_each=IN_FLOAT32)
+    bound, most = memory_mb * 10**6 or _bound_bytes(), int(MOST * total)
+    if bound and bound < most:
+        return Memory(usable_bytes=bound, of="by worker.memory_mb", bytes_each=IN_FLOAT32)
+    return Memory(usable_bytes=most, of=f"of this machine's {in_gb(total)}", bytes_each=IN_FLOAT32)
 
 
 def refuse_what_does_not_fit(name: str, size: Size, memory: Memory) -> None:
@@ -153,6 +155,12 @@ def refuse_what_does_not_fit(name: str, size: Size, memory: Memory) -> None:
 def in_gb(n_bytes: int) -> str:
     """A size for people, in GB (10^9 bytes)."""
     return f"{n_bytes / GB:.1f} GB" if n_bytes >= GB / 10 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def _bound_bytes() -> int:
+    """What this process may take, as core.worker.memory sets it for the one that reads; 0: what the machine has."""
+    bound, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return 0 if bound == resource.RLIM_INFINITY else bound
 
 
 def _gpu_bytes() -> list[int]:

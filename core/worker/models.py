@@ -7,7 +7,6 @@ Models of other kinds are plug-ins: an installed package may declare an entry po
 
 import gc
 import logging
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
@@ -17,9 +16,8 @@ from core.errors import EmotionMonitorError, ModelError, UsageError
 from core.ltu_as.folder import EMBEDDED
 from core.model import EmotionModel
 from core.settings import ModelSettings
-from core.speech_llm.folder import called, check_folder, is_hugging_face, model_path
+from core.speech_llm.folder import check_folder, is_hugging_face, model_path
 from core.speech_llm.server_address import is_server_name
-from core.speech_llm.size import folder_size, memory_of, refuse_what_does_not_fit
 from core.user_path import user_path
 
 log = logging.getLogger(__name__)
@@ -79,12 +77,6 @@ def _plug_in(name: str) -> EntryPoint | None:
     return next(iter(entry_points(group=PLUG_INS, name=name.partition(":")[0])), None)
 
 
-def _bound_mb() -> int:
-    """What this process may take, as `limit_memory` has set it, in MB; 0: whatever the machine has."""
-    bound, _ = resource.getrlimit(resource.RLIMIT_DATA)
-    return 0 if bound == resource.RLIM_INFINITY else bound // 10**6
-
-
 def _load_folder(settings: ModelSettings, *, threads: int, max_batch: int) -> EmotionModel:
     folder = model_path(settings.name)  # before torch: a wrong name is told at once
     if speech_llm := is_hugging_face(folder):
@@ -118,10 +110,9 @@ def _load_folder(settings: ModelSettings, *, threads: int, max_batch: int) -> Em
         if settings.quantize != "off":
             msg = f"model.quantize = {settings.quantize}: {settings.name} cannot be quantised"
             raise UsageError(msg, hint="only LTU-AS can")
-        refuse_what_does_not_fit(settings.name, folder_size(folder), memory_of(device, memory_mb=_bound_mb()))
         from core.speech_llm.reader import SpeechLLMReader
 
-        return SpeechLLMReader(folder, name=called(settings.name), **asked)
+        return SpeechLLMReader(folder, **asked)
     from core.ltu_as.reader import LTUASReader
 
     return LTUASReader(

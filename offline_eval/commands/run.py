@@ -11,6 +11,7 @@ from core.ltu_as.folder import EMBEDDED
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.readout import Kind, Pool, Scope
 from core.settings import Ensemble
+from core.speech_llm.hub_name import is_hub_name
 from offline_eval.commands.arguments import names, some_of
 from offline_eval.commands.policy import add_policy, policy_of
 from offline_eval.commands.progress import answers_bar
@@ -166,7 +167,9 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
     from offline_eval.runs.summary import contamination
 
     shard, views = Shard.parse(arguments.shard), _views(arguments)
-    with model_folder(arguments.model) as weights:  # first of all: a wrong name is told at once
+    with model_folder(
+        arguments.model, device=arguments.device
+    ) as weights:  # first of all: a wrong name is told at once
         corpus = read_corpus(arguments.dataset, arguments.root)
         if arguments.speakers:
             corpus = corpus.of_speakers(arguments.speakers)
@@ -176,7 +179,7 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
         note = contamination(arguments.dataset, arguments.model)
         print("\n".join([*corpus.lines(), *lines, *([note] if note else [])]), flush=True)
         job = RunJob(
-            out=arguments.out or Path(".cache/run", f"{arguments.dataset}-{Path(arguments.model).name}"),
+            out=arguments.out or Path(".cache/run", f"{arguments.dataset}-{file_name(arguments.model)}"),
             dataset=arguments.dataset,
             root=None if arguments.root is None else str(arguments.root),
             corpus=corpus,
@@ -195,6 +198,11 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
             views=views,
         )
         return carry_out(job, answers_bar)
+
+
+def file_name(model: str) -> str:
+    """What the folder of a run is called after; of a model of the hub its name, and the revision if one is given."""
+    return model.partition("/")[2].replace("/", "-") if is_hub_name(model) else Path(model).name
 
 
 def _views(arguments: argparse.Namespace) -> tuple[View, ...]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from core.errors import UsageError
 from core.ltu_as.wordings import text_of
 from core.speech_llm.fetching import fetch
-from core.speech_llm.folder import model_path
+from core.speech_llm.folder import check_folder, is_hugging_face, model_path
 from core.speech_llm.hub_name import is_hub_name
-from core.speech_llm.server_address import is_server_name
+from core.speech_llm.size import memory_of
 from offline_eval.labels.annotation import AnnotatedCorpus
 from offline_eval.runs.answers_store import BLOCK, write_block
 from offline_eval.runs.folder import FILE as RUN_FILE
@@ -128,20 +128,17 @@ def carry_out(job: RunJob, progress: Progress) -> RunFolder:
 
 
 @contextlib.contextmanager
-def model_folder(name: str) -> Iterator[Path]:
+def model_folder(name: str, *, device: str = "auto") -> Iterator[Path]:
     """The folder of a model; that of `tiny` is made for the time being, always with the same weights.
 
-    One of the Hugging Face hub (`hf:OWNER/NAME`) is fetched if it is not here.
+    One of the Hugging Face hub (`hf:OWNER/NAME`) is fetched if it is not here, and fits the device's memory.
 
     Raises:
         UsageError: No such model.
-        ModelError: It cannot be fetched.
+        ModelError: It cannot be fetched, or does not fit.
     """
-    if is_server_name(name):
-        msg = f"{name}: a server gives no logits to keep"
-        raise UsageError(msg, hint="take the model itself: hf:OWNER/NAME, or its folder")
     if is_hub_name(name):
-        yield fetch(name)
+        yield fetch(name, memory=memory_of(device))
         return
     if name != TINY:
         yield model_path(name)
@@ -164,11 +161,17 @@ def _earlier(job: RunJob) -> RunRecord | None:
     """The record of a run of this very model on such a device, if the folder holds one."""
     if not (job.out / RUN_FILE).is_file():
         return None
-    from core.ltu_as.checkpoint import folder_sha256
-
     record = read_record(job.out)
     same = record.model["device"] == job.device.partition(":")[0] and ("adapts" in record.model) == job.adapt
-    return record if same and record.model["sha256"] == folder_sha256(job.weights) else None
+    return record if same and record.model["sha256"] == _sha256_of(job.weights) else None
+
+
+def _sha256_of(folder: Path) -> str:
+    """What the reader of a model folder will call its weights."""
+    from core.ltu_as.checkpoint import folder_sha256
+    from core.speech_llm.loading import weights_sha256
+
+    return weights_sha256(folder, *check_folder(folder)) if is_hugging_face(folder) else folder_sha256(folder)
 
 
 def _begun(

@@ -57,3 +57,15 @@ def test_a_run_asks_it_and_scores_every_view(folders, tmp_path, model_type):
             assert math.isclose(sum(readout(answer.steps, kind="seq_logprob")), 1, abs_tol=1e-9)
     read = read_views(folder, record.views)
     assert len(read) == len(views())
+
+
+def test_a_finished_run_of_a_model_with_an_adapter_needs_it_no_more(tmp_path, monkeypatch):
+    weights = tmp_path / "granite"
+    weights.mkdir()
+    SAVERS["granite_speech"](weights)
+    rated = rated_tones(tmp_path, 3)
+    kept = {"weights": weights, "max_new_tokens": 1, "views": views(inputs=["audio"], prompts=["single"])}
+    carried_out(rated, tmp_path / "run", **kept)
+    monkeypatch.setattr("offline_eval.runs.asking.Respondent.__init__", None)
+    again = carried_out(rated, tmp_path / "run", **kept)
+    assert not any(again.missing(question) for question in again.record.questions)

@@ -1,12 +1,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from core.errors import UsageError
 from core.ltu_as.folder import EMBEDDED
+from core.speech_llm.fetching import fetch
 from core.speech_llm.folder import called, is_hugging_face, model_path
+from tests.hub_server import Hub, tiny_repository, use
 
 
 def test_a_folder_is_told_from_ltu_as_by_its_config(tmp_path):
@@ -23,9 +26,17 @@ def test_names_that_are_no_repository_are_folders(tmp_path):
         model_path(str(tmp_path / "none"))
 
 
-def test_a_repository_is_called_without_its_revision():
-    assert called("hf:Qwen/Qwen2-Audio-7B-Instruct@refs/pr/7") == "Qwen/Qwen2-Audio-7B-Instruct"
-    assert called("some/folder") is None
+def test_a_server_has_no_folder():
+    with pytest.raises(UsageError, match="a server gives no logits to keep"):
+        model_path("openai:http://127.0.0.1:8000/m")
+
+
+def test_a_snapshot_of_the_hub_is_called_as_its_repository_and_another_folder_as_it_is(tmp_path, monkeypatch):
+    with Hub({"acme/tiny-audio": tiny_repository()}) as hub:
+        use(hub, tmp_path, monkeypatch)
+        assert called(fetch("hf:acme/tiny-audio")) == "acme/tiny-audio"
+    assert called(tmp_path) == tmp_path.name
+    assert called(Path("/")) == ""
 
 
 def test_knowing_the_families_needs_no_torch():

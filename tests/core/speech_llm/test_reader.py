@@ -1,6 +1,7 @@
 import json
 import math
 import re
+import resource
 import shutil
 from dataclasses import replace
 from typing import get_args
@@ -198,6 +199,12 @@ def test_a_folder_of_no_use_is_told_in_one_line(own, spoil, message):
     assert re.search(message, told)
     assert told.startswith(str(own))
     assert "\n" not in told
+
+
+def test_a_model_beyond_the_memory_of_its_process_is_not_loaded(folder_of, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (10**9, resource.RLIM_INFINITY))
+    with pytest.raises(ModelError, match=r"needs some 2\.0 GB of memory and may take 1\.0 GB"):
+        SpeechLLMReader(folder_of("voxtral"))
 
 
 def test_a_template_without_a_place_of_sound_is_told(folder_of, tmp_path):

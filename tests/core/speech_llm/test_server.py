@@ -89,6 +89,13 @@ def test_scores_are_insisted_on_where_the_settings_do(server):
         model_of(server, readout="paper_linear")
 
 
+@pytest.mark.parametrize("option", [{"ensemble": "orders"}, {"quantize": "int8"}, {"pool": "first"}])
+def test_what_cannot_be_had_of_a_server_is_refused(server, option):
+    with pytest.raises(UsageError, match=rf"^model\.{next(iter(option))}"):
+        model_of(server, **option)
+    assert not server.paths
+
+
 def test_it_is_a_model_like_any_other_to_whoever_opens_one(server):
     model = open_model(server.model)
     reading = model.read(SOUNDS[0])

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from core.durable import write_text
+from offline_eval.commands.run import file_name
 from offline_eval.datasets.guides import CORPORA
 from offline_eval.runs.folder import RunFolder, read_record
 from offline_eval.runs.presets import PRESETS
@@ -27,6 +28,7 @@ def synthetic(tmp_path_factory) -> list[str]:
     [
         (("--dataset", "iemocapp"), "iemocap"),
         (("--model", "no-such-model"), "no such model"),
+        (("--model", "openai:http://127.0.0.1:8000/m"), "a server gives no logits"),
         (("--shard", "0/2"), "is not a shard"),
         (("--prompt", "singel"), "did you mean single?"),
         (("--speakers", "nobody"), "no speaker 'nobody' in the data"),
@@ -41,6 +43,19 @@ def test_a_mistake_is_one_line_and_exit_status_2(synthetic, tmp_path: Path, caps
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "called"),
+    [
+        ("ltu-as-mini", "ltu-as-mini"),
+        ("models/ltu-as/", "ltu-as"),
+        ("hf:Qwen/Qwen2-Audio-7B-Instruct", "Qwen2-Audio-7B-Instruct"),
+        ("hf:acme/tiny@refs/pr/70", "tiny@refs-pr-70"),
+    ],
+)
+def test_a_run_s_folder_is_called_after_the_model(model, called):
+    assert file_name(model) == called
 
 
 def test_a_damaged_folder_is_one_line_and_exit_status_2(synthetic, tmp_path: Path, capsys):
