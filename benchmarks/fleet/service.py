@@ -22,15 +22,9 @@ class BatchTimes:
     seconds: Mapping[int, float]
     variation: float = 0.0
 
-    @property
-    def max_batch(self) -> int:
-        """The largest size that is known."""
-        return max(self.seconds)
-
-    @property
-    def best_per_s(self) -> float:
-        """Most utterances a second, whatever the size."""
-        return max(size / seconds for size, seconds in self.seconds.items())
+    def best_per_s(self, max_batch: int) -> float:
+        """Most utterances a second with at most so many at once."""
+        return max(size / self.mean_s(size) for size in range(1, max_batch + 1))
 
     def mean_s(self, batch: int) -> float:
         """Of batches of this size."""

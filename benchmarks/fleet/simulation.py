@@ -21,8 +21,8 @@ from core.settings import RemoteSettings, WorkerSettings
 from monitor.jobs.desk import KEPT
 from monitor.jobs.ownership import ATTEMPTS, UNHEARD_S
 
-Dispatch: TypeAlias = Literal["in turn", "to whoever is free"]
-"""mosquitto gives jobs in turn; a queue, which is not built, would give them to whoever is free."""
+Dispatch: TypeAlias = Literal["in turn", "at random", "to whoever is free"]
+"""mosquitto gives jobs in turn, VerneMQ at random; a queue, which is not built, would give them to whoever is free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,11 +229,11 @@ class _Simulation:
         there = [worker for worker in self._workers if worker.is_subscribed]
         if not there:
             self._take_back(job)
-        elif self._fleet.dispatch == "in turn":
-            self._turn += 1
-            worker = there[self._turn % len(there)]
-            if worker.is_up:
-                self._receive(worker, job)
+        elif self._fleet.dispatch != "to whoever is free":
+            in_turn = self._fleet.dispatch == "in turn"
+            self._turn = (self._turn + 1 if in_turn else int(self._chance.integers(len(there)))) % len(there)
+            if there[self._turn].is_up:
+                self._receive(there[self._turn], job)
         else:
             self._queue.append(job)
             idle = next((worker for worker in there if worker.is_up and not worker.is_reading), None)
@@ -254,7 +254,7 @@ class _Simulation:
             self._begin(worker)
 
     def _begin(self, worker: _Worker) -> None:
-        waiting = worker.waiting if self._fleet.dispatch == "in turn" else self._queue
+        waiting = self._queue if self._fleet.dispatch == "to whoever is free" else worker.waiting
         batch: list[_Job] = []
         while waiting and len(batch) < self._fleet.max_batch:
             job = waiting.popleft()

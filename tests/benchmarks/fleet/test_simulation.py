@@ -22,11 +22,11 @@ SURE = 4.0
     ("servers", "variation", "dispatch", "theory_s"),
     [
         (1, 0.0, "in turn", wait_mg1_s(per_s=0.7, service_s=1.0, variation=0.0)),
-        (1, 0.5, "in turn", wait_mg1_s(per_s=0.7, service_s=1.0, variation=0.5)),
+        (2, 0.5, "at random", wait_mg1_s(per_s=0.7, service_s=1.0, variation=0.5)),
         (3, 1.0, "to whoever is free", wait_mmc_s(per_s=2.1, service_s=1.0, servers=3)),
         (3, 1.0, "in turn", wait_in_turn_s(per_s=2.1, service_s=1.0, servers=3)),
     ],
-    ids=["M/D/1", "M/G/1", "M/M/3", "E3/M/1"],
+    ids=["M/D/1", "M/G/1 each", "M/M/3", "E3/M/1"],
 )
 def test_utterances_wait_as_theory_says(servers, variation, dispatch, theory_s):
     times = BatchTimes(source="", seconds={1: 1.0}, variation=variation)
@@ -57,7 +57,7 @@ FLEETS = st.builds(
     ),
     max_batch=st.integers(1, 8),
     microphones_per_edge=st.integers(1, 4),
-    dispatch=st.sampled_from(["in turn", "to whoever is free"]),
+    dispatch=st.sampled_from(["in turn", "at random", "to whoever is free"]),
     window=st.integers(1, 8),
     uptime_s=st.sampled_from([math.inf, 20.0, 5.0]),
     down_s=st.floats(1.0, 30.0),
