@@ -30,6 +30,7 @@ from benchmarks.fleet.sizing import (
     FLAC_BYTES_PER_S,
     MINI_ANCHOR_BYTES,
     PCM_BYTES_PER_S,
+    broker_used,
     fewest_workers,
     live_cost,
     traffic,
@@ -50,6 +51,8 @@ class Row:
     messages_per_s: float
     offers_per_s: float
     kbytes_per_s: float
+    broker_used: float
+    """Of what one broker can move."""
     workers: int
     used: float
     """Of what they can do at their best batch."""
@@ -106,6 +109,7 @@ def main(words: Sequence[str] | None = None) -> None:
                 messages_per_s=round(sites * load.messages, 1),
                 offers_per_s=round(sites * load.offers, 1),
                 kbytes_per_s=round(sites * load.bytes / 1000),
+                broker_used=round(broker_used(load), 2),
                 workers=workers,
                 used=round(jobs_per_s / enough.workers / times.best_per_s(max_batch), 2),
                 busy=round(outcome.utilisation, 2),
@@ -145,7 +149,7 @@ def _model(name: str) -> tuple[BatchTimes, float]:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    columns = ("mics", "sites", "jobs/s", "msgs/s", "(offers)", "MB/s", "workers", "used", "busy", "batch")
+    columns = ("mics", "sites", "jobs/s", "msgs/s", "(offers)", "MB/s", "broker", "workers", "used", "busy", "batch")
     columns += ("p50/95/99 ms", "lost", "1,000 h")
     cells = [
         (
@@ -155,6 +159,7 @@ def _table(rows: Sequence[Row]) -> str:
             f"{row.messages_per_s:.0f}",
             f"{row.offers_per_s:.0f}",
             f"{row.kbytes_per_s / 1000:.2f}",
+            f"{row.broker_used:.0%}",
             f"{row.workers}",
             f"{row.used:.0%}",
             f"{row.busy:.0%}",

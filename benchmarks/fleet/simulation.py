@@ -62,7 +62,7 @@ class _Job:
 @dataclass(slots=True, eq=False)
 class _Edge:
     waiting: deque[Heard] = field(default_factory=deque)
-    under_way: int = 0
+    under_way: set[int] = field(default_factory=set)  # microphones
 
 
 @dataclass(slots=True, eq=False)
@@ -167,21 +167,16 @@ class _Simulation:
         self._open -= 1
 
     def _take(self, edge: _Edge) -> None:
-        """The next window, once all of the last one is over: at most one of each stream, final ones first."""
-        if edge.under_way:
-            return
+        """As many as the window has room for: one of each stream, final ones first."""
         for old in [one for one in edge.waiting if self._now - one.at_s > self._fleet.max_wait_s]:
             self._drop(edge, old, "too_late")
-        chosen: dict[int, Heard] = {}
         for one in sorted(edge.waiting, key=lambda one: not one.final):
-            if len(chosen) < self._fleet.window:
-                chosen.setdefault(one.microphone, one)
-        edge.under_way = len(chosen)
-        for one in chosen.values():
-            edge.waiting.remove(one)
-            job = _Job(one, edge, self._now + self._fleet.deadline_s)
-            self._after(self._fleet.deadline_s, self._expire, job)
-            self._send(job, job.due_s)
+            if len(edge.under_way) < self._fleet.window and one.microphone not in edge.under_way:
+                edge.waiting.remove(one)
+                edge.under_way.add(one.microphone)
+                job = _Job(one, edge, self._now + self._fleet.deadline_s)
+                self._after(self._fleet.deadline_s, self._expire, job)
+                self._send(job, job.due_s)
 
     def _send(self, job: _Job, due_s: float) -> None:
         if job.fate or job.due_s != due_s or job.attempt >= ATTEMPTS:
@@ -220,7 +215,7 @@ class _Simulation:
         job.fate = fate
         self._counts[fate] += 1
         self._open -= 1
-        job.edge.under_way -= 1
+        job.edge.under_way.remove(job.heard.microphone)
         self._take(job.edge)
 
     # The broker.

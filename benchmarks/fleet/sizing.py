@@ -19,6 +19,11 @@ JOB_BYTES = 310
 RESULT_BYTES = 650
 """Without what an anchor is told; that is 11 kB with `ltu-as-mini`."""
 MINI_ANCHOR_BYTES = 11_000
+BROKER_MESSAGES_PER_S = 20_000.0
+"""In and out: mosquitto works 0.2 ms for a job of 5 s and its result, which are four, and takes one core (measured by
+benchmarks/fleet/broker_cost.py, few clients, without TLS)."""
+LINK_BYTES_PER_S = 118e6
+"""Each way, of 1 Gbit/s: an assumption."""
 MOST_USED = 0.7
 """Of what workers and brokers can do at most: talk comes in bursts, and a fleet that is behind stays behind."""
 
@@ -59,9 +64,9 @@ def fewest_workers(times: BatchTimes, *, jobs_per_s: float, max_batch: int, most
     return max(1, ceil(jobs_per_s / times.best_per_s(max_batch) / most_used))
 
 
-def brokers(load: Traffic, *, messages_per_s: float, bytes_per_s: float, most_used: float = MOST_USED) -> int:
-    """So many that each moves at most a share of what one can."""
-    return max(1, ceil(max(load.messages / messages_per_s, load.bytes / bytes_per_s) / most_used))
+def broker_used(load: Traffic) -> float:
+    """Share of what one broker can move: of its processor core or of its link, whichever is more."""
+    return max(load.messages / BROKER_MESSAGES_PER_S, load.bytes / LINK_BYTES_PER_S)
 
 
 def corpus_cost(

@@ -1,15 +1,18 @@
 """Arithmetic of a fleet, and the command that prints it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.fleet.service import LTU_AS_GPU, BatchTimes, mini_on_cpu
 from benchmarks.fleet.sizing import (
+    BROKER_MESSAGES_PER_S,
+    LINK_BYTES_PER_S,
     MINI_ANCHOR_BYTES,
     RESULT_BYTES,
-    brokers,
+    broker_used,
     corpus_cost,
     fewest_workers,
     live_cost,
@@ -62,7 +65,8 @@ def test_workers_brokers_and_prices_follow_from_what_is_asked():
     assert fewest_workers(times, jobs_per_s=70.0, max_batch=10) == 5
     assert fewest_workers(times, jobs_per_s=0.0, max_batch=10) == 1
     load = traffic(Talk(), microphones=1000, workers=4)
-    assert brokers(load, messages_per_s=1e9, bytes_per_s=load.bytes / 1.3) == 2
+    assert broker_used(load) == pytest.approx(load.bytes / LINK_BYTES_PER_S)
+    assert broker_used(replace(load, bytes=0.0)) == pytest.approx(load.messages / BROKER_MESSAGES_PER_S)
     price = corpus_cost(times, price_per_hour=2.0, max_batch=10, length_s=5.0, busy=1.0)
     assert price == pytest.approx(1000 * 3600 / 5 / 20 / 3600 * 2)
     talk = Talk()
