@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 APT_RUN := libportaudio2
 APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseaudio-utils libasound2-plugins
 
-.PHONY: monitor test audit test-edge test-browser test-faults fuzz test-node-red test-home-assistant eval-synthetic lint bench bench-gpu train clean system-run system-test
+.PHONY: monitor test audit test-edge test-browser test-faults fuzz test-node-red test-home-assistant test-ray eval-synthetic lint bench bench-gpu train clean system-run system-test
 
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
@@ -18,8 +18,8 @@ monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source 
 # The program is started hundreds of times: it is compiled once, also where the environment says otherwise.
 test test-faults: export PYTHONDONTWRITEBYTECODE =
 test: .venv/.installed-dev system-test tests/node/node_modules lint  ## Lint, types, import rules, then tests
-	$(BIN)/python -m pytest -m "alone and not faults"
-	$(BIN)/python -m pytest -m "not alone and not faults" --numprocesses 6 --dist loadfile
+	$(BIN)/python -m pytest -m "alone and not faults and not ray"
+	$(BIN)/python -m pytest -m "not alone and not faults and not ray" --numprocesses 6 --dist loadfile
 
 test-home-assistant: .venv/.installed-dev  ## The discovery message, against Home Assistant's own code
 	$(PYTHON) -m venv .venv-home-assistant
@@ -31,6 +31,10 @@ test-edge: .venv/.installed-dev system-test  ## The edge's installation, without
 	.venv-edge/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement requirements-edge.txt
 	.venv-edge/bin/python -m pip install --quiet --disable-pip-version-check --no-deps .
 	EDGE_PYTHON=$(CURDIR)/.venv-edge/bin/python $(BIN)/python -m pytest tests/e2e/test_split.py
+
+test-ray: .venv/.installed-dev  ## Corpora on a Ray cluster of this machine: actors, nodes and the run itself are killed
+	@$(PIP_INSTALL) --editable '.[dev,ray]' >&2
+	$(BIN)/python -m pytest -m ray tests/offline_eval/runs/test_ray_pool.py
 
 test-node-red: .venv/.installed-dev system-test  ## The example flow, in Node-RED itself
 	npm install --prefix tests/node_red --no-save --ignore-scripts --omit=optional --no-audit --no-fund node-red@4 >&2

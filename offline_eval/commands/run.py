@@ -1,7 +1,9 @@
 """emotion-eval run: a model's answers on rated speech, and what every read-out makes of them."""
 
 import argparse
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -19,7 +21,10 @@ from offline_eval.runs.presets import PRESETS
 from offline_eval.runs.views import INPUTS, LEVELS, Samples, View, all_views
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from offline_eval.runs.folder import RunFolder
+    from offline_eval.runs.work import Engine
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "prompt": tuple(PROMPTS),
@@ -70,6 +75,7 @@ def add_to(commands: Any) -> None:
     _add_views(parser)
     add_policy(parser)
     _add_asking(parser)
+    _add_engine(parser)
 
 
 def _add_views(parser: argparse.ArgumentParser) -> None:
@@ -142,6 +148,28 @@ def _add_asking(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: all cores)")
 
 
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where it is asked", "See docs/scaling.md; the answers are those of one process.")
+    group.add_argument(
+        "--engine",
+        choices=("here", "ray"),
+        default="here",
+        help="here: in this process; ray: in a pool of actors on a Ray cluster (default here)",
+    )
+    group.add_argument(
+        "--address",
+        metavar="HOST:PORT|auto",
+        help="of the Ray cluster; auto: the one that this machine is a node of (default: that of RAY_ADDRESS, else one "
+        "on this machine for as long as the run takes)",
+    )
+    group.add_argument(
+        "--actors",
+        type=whole_number(1),
+        metavar="N",
+        help="of the pool, each with a GPU, or with --threads CPUs, 1 by default (default: all that there are)",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Runs, and prints what was kept and how the views score."""
     try:
@@ -167,6 +195,7 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
     from offline_eval.runs.summary import contamination
 
     shard, views = Shard.parse(arguments.shard), _views(arguments)
+    _check_engine(arguments)
     with model_folder(
         arguments.model, device=arguments.device
     ) as weights:  # first of all: a wrong name is told at once
@@ -178,26 +207,60 @@ def _carried_out(arguments: argparse.Namespace) -> "RunFolder":
         lines = tuple(kept.lines())
         note = contamination(arguments.dataset, arguments.model)
         print("\n".join([*corpus.lines(), *lines, *([note] if note else [])]), flush=True)
-        job = RunJob(
-            out=arguments.out or Path(".cache/run", f"{arguments.dataset}-{file_name(arguments.model)}"),
-            dataset=arguments.dataset,
-            root=None if arguments.root is None else str(arguments.root),
-            corpus=corpus,
-            policy=policy.as_dict(),
-            policy_lines=lines,
-            items=items_of(kept.rated, arguments.limit),
-            limit=arguments.limit,
-            weights=weights,
-            device=_device(arguments),
-            decoding=arguments.decoding,
-            max_new_tokens=arguments.max_new_tokens,
-            batch=1 if arguments.deterministic else arguments.batch,
-            adapt=arguments.adapt,
-            shard=shard,
-            presets=arguments.preset or (),
-            views=views,
-        )
-        return carry_out(job, answers_bar)
+        items = items_of(kept.rated, arguments.limit)
+        with _engine(arguments) as (engine, device):
+            job = RunJob(
+                out=arguments.out or Path(".cache/run", f"{arguments.dataset}-{file_name(arguments.model)}"),
+                dataset=arguments.dataset,
+                root=None if arguments.root is None else str(arguments.root),
+                corpus=corpus,
+                policy=policy.as_dict(),
+                policy_lines=lines,
+                items=items,
+                limit=arguments.limit,
+                weights=weights,
+                device=device,
+                decoding=arguments.decoding,
+                max_new_tokens=arguments.max_new_tokens,
+                batch=1 if arguments.deterministic else arguments.batch,
+                adapt=arguments.adapt,
+                shard=shard,
+                presets=arguments.preset or (),
+                views=views,
+            )
+            return carry_out(job, answers_bar, engine)
+
+
+def _check_engine(arguments: argparse.Namespace) -> None:
+    if arguments.engine == "ray":
+        from offline_eval.runs.ray_pool import check_options
+
+        check_options(arguments.address, arguments.device)
+    elif arguments.address or arguments.actors:
+        msg = "--address and --actors are of a Ray cluster"
+        raise UsageError(msg, hint="add --engine ray")
+
+
+@contextmanager
+def _engine(arguments: argparse.Namespace) -> "Iterator[tuple[Engine, str]]":
+    """Where the model is asked, and on which device."""
+    if arguments.engine == "here":
+        from offline_eval.runs.work import ThisProcess
+
+        yield ThisProcess(), _device(arguments)
+        return
+    from offline_eval.runs.ray_pool import ray_pool
+    from offline_eval.runs.run import model_folder
+
+    with ray_pool(
+        partial(model_folder, arguments.model, device=arguments.device),
+        address=arguments.address,
+        actors=arguments.actors,
+        threads=arguments.threads,
+        device=arguments.device,
+        deterministic=arguments.deterministic,
+    ) as pool:
+        yield pool
 
 
 def file_name(model: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from core.errors import UsageError
 from core.ltu_as.wordings import text_of
@@ -17,14 +17,12 @@ from core.speech_llm.folder import check_folder, is_hugging_face, model_path
 from core.speech_llm.hub_name import is_hub_name
 from core.speech_llm.size import memory_of
 from offline_eval.labels.annotation import AnnotatedCorpus
-from offline_eval.runs.answers_store import BLOCK, write_block
+from offline_eval.runs.answers_store import write_block
 from offline_eval.runs.folder import FILE as RUN_FILE
 from offline_eval.runs.folder import Question, RunFolder, RunRecord, read_record
 from offline_eval.runs.items import Item, items_sha256
 from offline_eval.runs.views import View
-
-if TYPE_CHECKING:
-    from offline_eval.runs.asking import Respondent
+from offline_eval.runs.work import Engine, ThisProcess, missing_work
 
 TINY = "tiny"
 """A model of random weights, to try a run with."""
@@ -103,12 +101,20 @@ class RunJob:
     views: tuple[View, ...]
 
 
-def carry_out(job: RunJob, progress: Progress) -> RunFolder:
+def carry_out(job: RunJob, progress: Progress, engine: Engine | None = None) -> RunFolder:
     """Asks the model for all answers of the job's shard that are not there yet; it is not loaded if none is missing.
+
+    Wherever the model is, its answers are written here: one writer, whose folder nobody else need see.
+
+    Args:
+        job: What to run.
+        progress: Told of the answers after each question to each block.
+        engine: Where the model is at work; None: in this process.
 
     Raises:
         UsageError: The folder holds another run, or nothing can be asked.
         ModelError: The model cannot be used.
+        WorkerError: An engine of several processes could not go on.
     """
     from core.ltu_as.decode import Decoding
     from offline_eval.runs.asking import Respondent
@@ -117,13 +123,18 @@ def carry_out(job: RunJob, progress: Progress) -> RunFolder:
     decoding = way(max_new_tokens=job.max_new_tokens)
     if (earlier := _earlier(job)) is not None:
         folder, questions = _begun(job, earlier.model, earlier.verbalizer, asdict(decoding))
-        if not _wanted(folder, questions, job.shard):
+        if not missing_work(folder, questions, job.shard.of(folder.record.blocks)):
             return folder
     stream = [item.rated.utterance for item in job.items] if job.adapt else []
-    respondent = Respondent(job.weights, device=job.device, decoding=decoding, batch=job.batch, stream=stream)
-    folder, questions = _begun(job, respondent.facts, respondent.verbalizer, asdict(decoding))
-    with progress(_wanted(folder, questions, job.shard)) as answered:
-        _answer(folder, respondent, questions, job.shard, answered)
+    respondent = functools.partial(Respondent, device=job.device, decoding=decoding, batch=job.batch, stream=stream)
+    engine = engine or ThisProcess()
+    model = engine.open(job.weights, respondent)
+    folder, questions = _begun(job, model.facts, model.verbalizer, asdict(decoding))
+    work = missing_work(folder, questions, job.shard.of(folder.record.blocks))
+    with progress(sum(block.answers for block in work)) as answered:
+        for n, question, answers in engine.answers(work):
+            write_block(folder.block_path(question, n), folder.record.configuration(question), answers)
+            answered(len(answers))
     return folder
 
 
@@ -211,39 +222,3 @@ def _possible(job: RunJob, *, transcribes: bool) -> tuple[tuple[View, ...], tupl
         msg = f"{job.dataset} states no transcripts, and the model makes none"
         raise UsageError(msg, hint="give another --input")
     return views, ("no transcripts: there is no baseline of words without sound",) if views != job.views else ()
-
-
-def _wanted(folder: RunFolder, questions: Sequence[Question], shard: Shard) -> int:
-    """Number of answers of a shard that are not there yet."""
-    mine = set(shard.of(folder.record.blocks))
-    return sum(len(_block(folder, n)) for question in questions for n in folder.missing(question) if n in mine)
-
-
-def _answer(
-    folder: RunFolder,
-    respondent: "Respondent",
-    questions: Sequence[Question],
-    shard: Shard,
-    answered: Callable[[int], None],
-) -> None:
-    """Asks for all answers of a shard that are not there yet, block by block.
-
-    Args:
-        folder: Where they go; as begun, so that its utterances have their sound files.
-        respondent: The model.
-        questions: Of the folder's.
-        shard: Which blocks.
-        answered: Told how many more there are after each question to each block.
-    """
-    missing = {question: set(folder.missing(question)) for question in questions}
-    for n in shard.of(folder.record.blocks):
-        heard = respondent.hear([folder.items[row].rated.utterance for row in _block(folder, n)])
-        for question in questions:
-            if n in missing[question]:
-                answers = respondent.ask(question.asked, heard)
-                write_block(folder.block_path(question, n), folder.record.configuration(question), answers)
-                answered(len(answers))
-
-
-def _block(folder: RunFolder, n: int) -> range:
-    return range(n * BLOCK, min((n + 1) * BLOCK, folder.record.n_utterances))

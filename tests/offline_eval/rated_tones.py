@@ -13,6 +13,7 @@ from offline_eval.runs.folder import RunFolder
 from offline_eval.runs.items import items_of
 from offline_eval.runs.run import RunJob, carry_out, model_folder
 from offline_eval.runs.views import INPUTS, View, all_views
+from offline_eval.runs.work import Engine
 
 
 def rated_tones(folder: Path, number: int, *, seed: int = 0) -> list[RatedUtterance]:
@@ -60,7 +61,7 @@ def views(**options) -> tuple[View, ...]:
     return all_views(**(usual | options))
 
 
-def carried_out(rated: list[RatedUtterance], out: Path, **options) -> RunFolder:
+def carried_out(rated: list[RatedUtterance], out: Path, *, engine: Engine | None = None, **options) -> RunFolder:
     """A run of `tiny`, with answers of at most four tokens."""
     with model_folder("tiny") as weights:
         job = RunJob(
@@ -78,7 +79,7 @@ def carried_out(rated: list[RatedUtterance], out: Path, **options) -> RunFolder:
                 **options,
             }
         )
-        return carry_out(job, no_progress)
+        return carry_out(job, no_progress, engine)
 
 
 @contextmanager
