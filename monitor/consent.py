@@ -35,9 +35,9 @@ class Disclosure:
     nearby: bool = False
     """Whether programs on this machine can read along."""
     hears_along: str = ""
-    """The model server or the workers that are sent the sound; empty: nobody is."""
+    """Who is sent the sound: a model server, or workers; empty: nobody."""
     voice_leaves: bool = False
-    """Whether that one is also sent how a voice sounds."""
+    """Whether they are told how a voice sounds, too."""
 
     @property
     def terms(self) -> frozenset[str]:
@@ -47,9 +47,9 @@ class Disclosure:
     def one_line(self) -> str:
         """All of it, for a log."""
         leaves, stores = ("; ".join(words) or "nothing" for words in (self.leaves, self.stores))
-        sound = f"sound to {self.hears_along} only" if self.hears_along else "never sound"
-        voice = "" if self.voice_leaves else ", nor how a voice sounds"
-        told = f"{sound}{voice}. Those who can be heard must be told"
+        told = f"sound to {self.hears_along} only" if self.hears_along else "never sound"
+        told = f"how a voice sounds and {told}" if self.voice_leaves else f"{told}, nor how a voice sounds"
+        told = f"{told}. Those who can be heard must be told"
         return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
 
 
@@ -63,15 +63,15 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
     leaves: list[str] = []
     stores: list[str] = []
     hears_along = ""
+    if is_server_name(settings.model.name):
+        server = server_address(settings.model)
+        hears_along = f"the model server {server.url}"
+        leaves += [] if server.is_this_machine else [f"the sound of utterances, to {hears_along}"]
     mqtt = settings.mqtt
     if settings.remote.broker:
         where = broker_address(replace(mqtt, url=settings.remote.broker), key="remote.broker").url
         hears_along = f"the workers at {where}"
-        leaves.append(f"the sound of utterances and how a voice sounds, to {hears_along}")
-    elif is_server_name(settings.model.name):
-        server = server_address(settings.model)
-        hears_along = f"the model server {server.url}"
-        leaves += [] if server.is_this_machine else [f"the sound of utterances, to {hears_along}"]
+        leaves.append(f"the sound of utterances, and how a voice sounds, to {hears_along}")
     if mqtt.url not in {"embedded", "off"}:
         address = broker_address(mqtt)
         leaves.append(f"{_and(what)}, to the MQTT broker {address.url}")

@@ -88,7 +88,7 @@ def text(disclosed: Disclosure, *, apart: bool = False) -> Content:
     kept = "how a voice sounds (it gets used to yours, in memory)"
     never = f"Sound, but to {disclosed.hears_along}; and {kept}." if disclosed.hears_along else f"Sound, and {kept}."
     if disclosed.voice_leaves:
-        never = f"Sound and how a voice sounds, but to {disclosed.hears_along}."
+        never = f"Sound, and {kept}, but to {disclosed.hears_along}."
     parts = (
         ("What is listened to", [f"{' and '.join(disclosed.listens)}, until you pause (p) or quit (q)."]),
         ("What leaves this machine", leaves),

@@ -86,8 +86,9 @@ def test_sound_that_others_read_is_named_first_and_not_denied(tmp_path):
     remote, mqtt = {"broker": "mqtts://me@gpu.example"}, {"url": "mqtts://me@broker.example"}
     told = disclosure(settings(tmp_path, remote=remote, mqtt=mqtt), MICROPHONE)
     workers = "the workers at mqtts://gpu.example:8883"
-    assert told.leaves[0] == f"the sound of utterances and how a voice sounds, to {workers}"
-    assert told.one_line().endswith(f"sound to {workers} only. Those who can be heard must be told")
+    assert told.leaves[0] == f"the sound of utterances, and how a voice sounds, to {workers}"
+    assert f"how a voice sounds and sound to {workers} only" in told.one_line()
+    assert told.terms > disclosure(settings(tmp_path, mqtt=mqtt), MICROPHONE).terms
 
 
 @pytest.mark.parametrize("sources", [["file:talk.wav"], ["stdin"], ["ws://127.0.0.1:8765"], []])

@@ -45,17 +45,6 @@ async def test_it_says_all_of_it_without_scrolling(size):
         answer.cancel()
 
 
-async def test_sound_that_is_sent_is_not_said_to_stay():
-    workers = "the workers at mqtts://gpu.example:8883"
-    leaves = (f"the sound, to {workers}",)
-    elsewhere = Disclosure(listens=("mic",), leaves=leaves, hears_along=workers, voice_leaves=True)
-    async with running(scenes.events("starting")) as driven:
-        answer = await asked(driven, elsewhere)
-        assert f"The sound, to {workers}." in said(driven)
-        assert f"What is never stored or sent Sound and how a voice sounds, but to {workers}." in said(driven)
-        answer.cancel()
-
-
 async def test_where_nothing_leaves_it_says_so_and_who_can_read_along():
     async with running(scenes.events("starting")) as driven:
         answer = await asked(driven, PLAIN)
@@ -105,3 +94,11 @@ def test_where_a_model_server_hears_along_nobody_is_told_that_sound_is_never_sen
     told = text(Disclosure(listens=("mic:Desk microphone",), leaves=(f"the sound, to {server}",), hears_along=server))
     assert f"Sound, but to {server}; and how a voice sounds" in told.plain
     assert "Sound, and how" not in told.plain
+
+
+def test_where_workers_hear_along_how_a_voice_sounds_is_not_said_to_stay_either():
+    workers = "the workers at mqtts://gpu.example:8883"
+    told = text(
+        Disclosure(listens=("mic",), leaves=(f"the sound, to {workers}",), hears_along=workers, voice_leaves=True)
+    )
+    assert f"(it gets used to yours, in memory), but to {workers}." in told.plain
