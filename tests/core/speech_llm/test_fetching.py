@@ -43,3 +43,10 @@ def test_models_of_other_kinds_are_not_asked_about(tmp_path):
     prepare(ModelSettings(name=str(tmp_path / "none")))
     with pytest.raises(UsageError, match="not the address"):
         prepare(ModelSettings(name="openai:nonsense"))
+
+
+def test_an_installation_that_only_hears_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("core.speech_llm.fetching.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="huggingface_hub is not installed here") as refused:
+        prepare(ModelSettings(name="hf:someone/something"))
+    assert "--worker URL" in refused.value.hint
