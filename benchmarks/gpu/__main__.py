@@ -43,9 +43,10 @@ def _measure(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
         parser.error("the real shapes need a GPU: give --small with --device cpu")
     if arguments.device != "cpu" and not torch.cuda.is_available():
         parser.error(f"torch {torch.__version__} finds no CUDA GPU; --small --device cpu shows that everything runs")
+    from benchmarks.gpu.bench import Bench
     from benchmarks.gpu.quantized import quantized
     from benchmarks.gpu.shapes import REAL, SMALL
-    from benchmarks.gpu.stages import STAGES, Bench, Models
+    from benchmarks.gpu.stages import STAGES, Models
 
     stages = STAGES | {"quantized": quantized}
     if unknown := set(arguments.stages or ()) - stages.keys():

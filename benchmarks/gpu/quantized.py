@@ -5,8 +5,9 @@ from statistics import fmean
 
 import torch
 
+from benchmarks.gpu.bench import Bench, Row
 from benchmarks.gpu.shapes import SAID, sounds
-from benchmarks.gpu.stages import Bench, Models, Row, answering, apart
+from benchmarks.gpu.stages import Models, answering, apart
 from core.errors import UsageError
 from core.ltu_as.decode import Decoding
 from core.ltu_as.model import LTUAS

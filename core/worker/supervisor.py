@@ -12,6 +12,7 @@ from core.anchor import Anchor
 from core.errors import EmotionMonitorError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
+from core.speech_llm.server_address import is_server_name
 from core.wire.events import RemoteHealth
 from core.worker.breaker import CircuitBreaker
 from core.worker.deadline import Deadline
@@ -239,7 +240,7 @@ class InferenceWorker:
         began_s = clock()
         try:
             readings = await process.read(
-                sounds, timeout_s=self._deadline.of(len(batch), written=written), explain=explain, anchors=anchors
+                sounds, timeout_s=self._within_s(len(batch), written=written), explain=explain, anchors=anchors
             )
         except WorkerDied as error:
             if isinstance(error, WorkerHung):
@@ -248,6 +249,12 @@ class InferenceWorker:
             raise
         self._deadline.note(clock() - began_s, len(batch), written=written)
         return readings
+
+    def _within_s(self, utterances: int, *, written: bool) -> float:
+        """What a batch may take. A model server has a time limit of its own: where it is slow, no process hangs."""
+        if is_server_name(self._model.name):
+            return self._worker.read_timeout_s
+        return self._deadline.of(utterances, written=written)
 
     def _lose(self, process: WorkerProcess) -> None:
         """Nobody gets a dead process to read with, whoever learns of its death first."""

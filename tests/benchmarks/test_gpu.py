@@ -8,6 +8,7 @@ import torch
 
 from benchmarks.gpu import stages
 from benchmarks.gpu.__main__ import main
+from benchmarks.gpu.bench import Row
 
 SMALL = ["--small", "--device", "cpu"]
 
@@ -69,4 +70,4 @@ def test_without_a_gpu_the_real_shapes_are_refused_in_one_line(words, capsys):
     [(1.6, ("at most", 1.6), True), (1.7, ("at most", 1.6), False), (7.9, ("at least", 8.0), False), (9, None, None)],
 )
 def test_a_goal_is_about_the_ratio_where_there_is_one(ratio, goal, met):
-    assert stages.Row(name="", unit="ms", value=100, ratio=ratio, goal=goal).met is met
+    assert Row(name="", unit="ms", value=100, ratio=ratio, goal=goal).met is met

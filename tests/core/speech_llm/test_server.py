@@ -1,5 +1,6 @@
 """Against a model server of our own, by real HTTP: the numbers are its model's, and its troubles are one line each."""
 
+import asyncio
 import threading
 
 import numpy as np
@@ -9,9 +10,12 @@ from core.distribution import EMOTIONS, EmotionDistribution
 from core.errors import EmotionMonitorError, ModelError, UsageError
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.verbalizer import answer_words
+from core.model import Reading
 from core.opening import open_model
 from core.settings import ModelSettings
 from core.speech_llm.server import ServerModel
+from core.worker import InferenceWorker
+from core.worker.deadline import ENOUGH, Deadline
 from core.worker.models import load_model
 from tests.certificates import Authority, authority, self_signed  # noqa: F401 - a fixture
 from tests.installed import need
@@ -101,6 +105,19 @@ def test_it_is_a_model_like_any_other_to_whoever_opens_one(server):
     reading = model.read(SOUNDS[0])
     assert [*reading.distribution] == pytest.approx([*expected(server, SOUNDS[0], "single")], abs=1e-9)
     assert load_model(ModelSettings(name=server.url.replace("http", "openai:http")), threads=1).stamp == model.stamp
+
+
+def test_a_server_that_is_slow_for_once_is_not_taken_for_a_process_that_hangs(server):
+    deadline = Deadline(most_s=60.0, least_s=0.0)
+    for _ in range(ENOUGH):
+        deadline.note(1e-9, 1, written=False)
+
+    async def read() -> list[Reading]:
+        async with InferenceWorker(ModelSettings(name=server.model), deadline=deadline) as worker:
+            return await worker.read(SOUNDS[:1])
+
+    (reading,) = asyncio.run(read())
+    assert (reading.reason, reading.failed) == (None, False)
 
 
 def test_neutral_odds_are_applied_and_named(server):
