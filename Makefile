@@ -15,6 +15,8 @@ APT_TEST := $(APT_RUN) mosquitto mosquitto-clients jq openssl pulseaudio pulseau
 monitor: .venv/.installed system-run  ## Listen; options through ARGS="--source file:talk.wav --headless"
 	@$(BIN)/emotion-monitor run $(ARGS)
 
+# The program is started hundreds of times: it is compiled once, also where the environment says otherwise.
+test test-faults: export PYTHONDONTWRITEBYTECODE =
 test: .venv/.installed-dev system-test tests/node/node_modules lint  ## Lint, types, import rules, then tests
 	$(BIN)/python -m pytest -m "alone and not faults"
 	$(BIN)/python -m pytest -m "not alone and not faults" --numprocesses 6 --dist loadfile
@@ -85,6 +87,8 @@ train: .venv/.installed-dev  ## Train ltu-as-mini again: make train ARGS="--data
 .venv/.installed-dev: .venv/.installed
 	@echo "Installing what the tests need" >&2
 	@$(PIP_INSTALL) --editable '.[dev]' >&2
+	@$(PIP_INSTALL) --no-deps --upgrade --target .venv/torchao torchao >&2 || \
+		echo "No torchao for this machine: its tests skip, and say so" >&2  # beside: transformers imports it where it can
 	@touch $@
 
 tests/node/node_modules: tests/node/package-lock.json  # without it the tests that need it skip, and say so

@@ -1,23 +1,31 @@
-"""How the shipped model is read fastest on this CPU: threads, precision of the encoder, torch.compile.
+"""How the shipped model is read fastest on this CPU: threads, precision, quantisation, torch.compile, the window.
 
-    python -m benchmarks.mini_cpu [--repeat 12] [--compile]
+    python -m benchmarks.mini_cpu [--repeat 12] [--compile] [--json FILE]
 
-The ways take turns. Printed are the median and the fastest of an utterance's times, in milliseconds, and the largest
-divergence of a reading from that of the program's own way. With --compile the encoder is compiled too, once for each
-length: utterances are of several hundred lengths, so that time counts.
+The ways take turns, so that whatever else the machine does meets them all; the first is the program's own. Printed for
+each are the median of its times in milliseconds, the median of their ratio to the program's own way in the same turn,
+and the largest divergence of a reading from the program's own. With --compile the encoder is compiled too, once for
+each length: utterances are of several hundred lengths, so that time counts. Ways by torchao need that package.
 """
 
 import argparse
+import json
 import os
 import statistics
 import time
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from core.worker.process import ENVIRONMENT
 
 os.environ.update(ENVIRONMENT | os.environ)  # as the inference process; before torch is loaded
 
 import torch
+from torch import nn
 
 from core.distribution import js_divergence
 from core.ltu_as.folder import resolve_model
@@ -33,11 +41,15 @@ LENGTHS_S = (3.0, 10.0)
 
 @dataclass(frozen=True)
 class Way:
-    """One way of reading."""
+    """One way of reading, and what was measured of it: by length the times in ms, and those over the first way's."""
 
     name: str
     threads: int
     reader: LTUASReader
+    took_ms: dict[float, list[float]] = field(default_factory=lambda: {s: [] for s in LENGTHS_S})
+    ratios: dict[float, list[float]] = field(default_factory=lambda: {s: [] for s in LENGTHS_S})
+    first_ms: list[float] = field(default_factory=list)
+    drift: list[float] = field(default_factory=list)
 
 
 def main() -> None:
@@ -45,63 +57,105 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=12)
     parser.add_argument("--compile", action="store_true", help="also with a compiled encoder")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured")
     arguments = parser.parse_args()
-    ways = made_ways(compiled=arguments.compile)
-    print(f"on {machine()}, load {os.getloadavg()[0]:.1f}; {arguments.repeat} readings; median / fastest, ms")
+    torch.set_grad_enabled(mode=False)
+    ways = list(made_ways(compiled=arguments.compile))
+    measure(ways, arguments.repeat)
+    about = f"{machine()}, load {os.getloadavg()[0]:.1f}; {arguments.repeat} readings"
+    print(f"on {about}; median ms / over the first way's")
     print(
         "| way | threads | "
-        + " | ".join(f"{length_s:g} s" for length_s in LENGTHS_S)
-        + " | first of a length | drift |"
+        + " | ".join(f"{s:g} s" for s in LENGTHS_S)
+        + " | first of a new length, ms | drift, nats |"
     )
     print("|---|---|" + "---|" * (len(LENGTHS_S) + 2))
-    took, first, drift = measured(ways, arguments.repeat)
     for way in ways:
-        cells = [f"{statistics.median(took[way.name, s]):.0f} / {min(took[way.name, s]):.0f}" for s in LENGTHS_S]
-        print(
-            f"| {way.name} | {way.threads} | {' | '.join(cells)} | {first[way.name]:.0f} | {max(drift[way.name]):.1e} |"
-        )
+        cells = [f"{statistics.median(way.took_ms[s]):.0f} / {statistics.median(way.ratios[s]):.2f}" for s in LENGTHS_S]
+        print(f"| {way.name} | {way.threads} | {' | '.join(cells)} | {way.first_ms[-1]:.0f} | {max(way.drift):.1e} |")
+    if arguments.json:
+        rows = [{name: value for name, value in vars(way).items() if name != "reader"} for way in ways]
+        arguments.json.write_text(json.dumps({"on": about, "ways": rows}, indent=1) + "\n", encoding="utf-8")
 
 
-def made_ways(*, compiled: bool) -> list[Way]:
+def made_ways(*, compiled: bool) -> Iterator[Way]:
     """The program's own way comes first."""
-    folder, own = resolve_model("ltu-as-mini"), torch.get_num_threads()
+    own = torch.get_num_threads()
     usual = "bfloat16" if has_native_bfloat16() else "float32"
-    ways = []
     for dtype in sorted(("bfloat16", "float32"), key=lambda name: name != usual):
-        reader = LTUASReader(folder, device="cpu", encoder_dtype=dtype)  # type: ignore[arg-type]
-        ways += [Way(f"{dtype}, {n} threads", n, reader) for n in sorted({own, 1}, reverse=True)]
+        reader = _reader(encoder_dtype=dtype)
+        for threads in sorted({own, 1}, reverse=True):
+            yield Way(dtype, threads, reader)
+    whole = _reader()
+    whole.model.config = replace(
+        whole.model.config, audio=replace(whole.model.config.audio, window="fixed", piece_s=None)
+    )
+    yield Way("the whole window, however short the sound", own, whole)
+    if find_spec("torchao"):
+        for name, config in _torchao_ways().items():
+            yield Way(f"encoder {name}", own, _changed(lambda encoder, how=config: _by_torchao(encoder, how)))
+        for kind in ("int8", "int4"):
+            yield Way(f"language model {kind} (model.quantize)", own, _reader(quantize=kind))
+    yield Way("encoder int8, dynamic (torch.ao)", own, _changed(_by_torch))
     if compiled:
-        reader = LTUASReader(folder, device="cpu", encoder_dtype=usual)  # type: ignore[arg-type]
+        reader = _reader()
         reader.model.whisper.forward = torch.compile(reader.model.whisper.forward, dynamic=False)  # type: ignore[method-assign]
-        ways.append(Way(f"{usual}, compiled", own, reader))
-    return ways
+        yield Way("encoder compiled", own, reader)
 
 
-def measured(
-    ways: list[Way], repeat: int
-) -> tuple[dict[tuple[str, float], list[float]], dict[str, float], dict[str, list[float]]]:
-    """Milliseconds by way and length; of the first reading of the last length; divergences from the first way."""
+def _reader(**how: Any) -> LTUASReader:
+    return LTUASReader(resolve_model("ltu-as-mini"), calibrate=False, abstain=False, **how)
+
+
+def _changed(change: Callable[[nn.Module], nn.Module]) -> LTUASReader:
+    """A reader whose encoder, in float32, was changed."""
+    reader = _reader(encoder_dtype="float32")
+    reader.model.whisper = change(reader.model.whisper)  # type: ignore[assignment]
+    return reader
+
+
+def _torchao_ways() -> dict[str, Any]:
+    from torchao.quantization import Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig
+
+    return {
+        "int8, dynamic (torchao)": Int8DynamicActivationInt8WeightConfig(set_inductor_config=False),
+        "int8, weights only (torchao)": Int8WeightOnlyConfig(set_inductor_config=False),
+    }
+
+
+def _by_torchao(encoder: nn.Module, config: Any) -> nn.Module:
+    from torchao.quantization import quantize_
+
+    quantize_(encoder, config)
+    return encoder
+
+
+def _by_torch(encoder: nn.Module) -> nn.Module:
+    with warnings.catch_warnings(action="ignore"):  # it is deprecated, and the only one with kernels for this
+        made: nn.Module = torch.ao.quantization.quantize_dynamic(encoder, {nn.Linear}, dtype=torch.qint8)
+    return made
+
+
+def measure(ways: list[Way], repeat: int) -> None:
+    """Reads stretches of the sample of each length, every way in turn; the first of a length is counted apart."""
     speech = read_audio(SAMPLE)
-    took: dict[tuple[str, float], list[float]] = {(way.name, s): [] for way in ways for s in LENGTHS_S}
-    first: dict[str, float] = {}
-    drift: dict[str, list[float]] = {way.name: [] for way in ways}
     for length_s in LENGTHS_S:
         for number, sound in enumerate(stretches(speech, length_s, repeat + 1)):
-            known: list[float] | None = None
+            known = usual_ms = None
             for way in ways:
                 torch.set_num_threads(way.threads)
                 began_s = time.perf_counter()
                 (reading,) = way.reader.read([sound])
                 took_ms = 1000 * (time.perf_counter() - began_s)
+                usual_ms = took_ms if usual_ms is None else usual_ms
                 if number:
-                    took[way.name, length_s].append(took_ms)
+                    way.took_ms[length_s].append(took_ms)
+                    way.ratios[length_s].append(took_ms / usual_ms)
                 else:
-                    first[way.name] = took_ms
+                    way.first_ms.append(took_ms)
                 if reading.distribution is not None:
-                    heard = [*reading.distribution]
-                    known = heard if known is None else known
-                    drift[way.name].append(js_divergence(heard, known))
-    return took, first, drift
+                    known = reading.distribution if known is None else known
+                    way.drift.append(js_divergence(reading.distribution, known))
 
 
 if __name__ == "__main__":

@@ -119,4 +119,4 @@ def js_divergence(p: Iterable[float], q: Iterable[float]) -> float:
 
 
 def _kl_to_mid(p: Sequence[float], mid: Sequence[float]) -> float:
-    return math.fsum(pi * math.log(pi / mi) for pi, mi in zip(p, mid, strict=True) if pi > 0)
+    return math.fsum(pi * math.log(pi / mi) for pi, mi in zip(p, mid, strict=True) if pi > 0 < mi)

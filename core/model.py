@@ -36,6 +36,7 @@ class Reading:
     `batch` is how many utterances were read at once, as far as that is known.
     `heard` is what the stream's anchor is to be made of, and `adaptation` says what anchor it was read with; both are
     None where the model has no use for one.
+    `prompt_spread` is how far the ways of asking were apart; None where there was one.
     """
 
     distribution: EmotionDistribution | None
@@ -50,6 +51,7 @@ class Reading:
     batch: int | None = None
     heard: Heard | None = None
     adaptation: Adaptation | None = None
+    prompt_spread: float | None = None
 
 
 class EmotionModel(Protocol):

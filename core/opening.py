@@ -41,7 +41,8 @@ def open_model(name: str | Path = EMBEDDED, *, device: str = "auto", settings: S
     """Loads a model, to be used as the live program uses it: calibrated, and silent where it cannot know.
 
     Args:
-        name: `ltu-as-mini`, a model folder, or a model that another package has installed.
+        name: `ltu-as-mini`, a model folder, `hf:OWNER/NAME` if it is on this machine already, `openai:URL` on a server,
+            or a model that another package has installed.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         settings: Everything else, as `core.settings.load_settings` reads it from a file; by default the program's own
             defaults. Your settings file and environment are not looked at.

@@ -21,7 +21,9 @@ from annotated_types import Ge, Interval, MinLen
 from core.errors import UsageError
 
 ENV_PREFIX = "EMOTION_MONITOR_"
-SECRET_VARIABLES = frozenset({f"{ENV_PREFIX}MQTT__PASSWORD", f"{ENV_PREFIX}WEBSOCKET__TOKEN"})
+SECRET_VARIABLES = frozenset(
+    {f"{ENV_PREFIX}MQTT__PASSWORD", f"{ENV_PREFIX}WEBSOCKET__TOKEN", f"{ENV_PREFIX}MODEL__SERVER_TOKEN"}
+)
 """Read where they are needed and kept nowhere else."""
 
 Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
@@ -35,6 +37,7 @@ Readout: TypeAlias = Literal[
     "seq_logprob", "paper_linear", "paper_linear_strict", "shifted_linear",
     "softmax_mean", "mean_softmax", "vocab_prob", "first_piece",
 ]  # fmt: skip
+Ensemble: TypeAlias = Literal["off", "orders", "paraphrases"]
 Theme: TypeAlias = Literal[
     "auto",
     "dark", "light", "high-contrast-dark", "high-contrast-light", "colour-blind-dark", "colour-blind-light",
@@ -128,17 +131,28 @@ class SmoothingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """Which model listens, and how its logits are read."""
+    """Which model listens, and how its logits are read.
+
+    The token of a model server comes from server_token_file or EMOTION_MONITOR_MODEL__SERVER_TOKEN.
+    """
 
     name: str = "ltu-as-mini"
-    """ltu-as-mini, or the path of a model folder made by `emotion-monitor convert`."""
+    """ltu-as-mini | the path of a model folder | hf:OWNER/NAME[@REVISION], from the Hugging Face hub |
+    openai:http://HOST:PORT/MODEL, on a server (https:// too); see docs/models.md."""
     device: str = "auto"
     """auto | cpu | cuda | cuda:N"""
     encoder_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """What the audio encoder multiplies in on a CPU; auto: bfloat16 where the CPU has it, else float32."""
+    quantize: Literal["off", "int8", "int4"] = "off"
+    """Bits of the language model's weights, for a GPU with little memory: needs torchao; readings are uncalibrated."""
     prompt: Prompt = "auto"
     """The paper's prompts; auto: the one the model folder names."""
     readout: Readout = "auto"
+    ensemble: Ensemble = "off"
+    """Ask in four ways and take the normalised mean of the log-probabilities: the paper's question with the emotions in
+    each cyclic order (orders), or four wordings, each with another order (paraphrases). How much hangs on the way of
+    asking is then `prompt_spread`. The language model has four times the work, and without an entry for the ensemble in
+    calibration.json the reading is uncalibrated."""
     pool: Literal["mean", "sum", "first"] = "mean"
     scope: Literal["all", "emotion_tokens", "answer_position"] = "all"
     decode: Literal["autoregressive", "verified"] = "autoregressive"
@@ -172,6 +186,14 @@ class ModelSettings:
     """Let the model write its answer out for tokens events, of whole utterances only, where the read-out does not need
     it. ltu-as-mini on one CPU core takes 3 ms longer for a word (single) and 18 to 28 ms for percentages (ambiguous);
     latency_ms includes it."""
+    server_token_file: str = ""
+    """What a model server (openai:...) is to know us by; readable by you only."""
+    server_ca_file: str = ""
+    """Certificates that the server's is to be checked against, PEM; those of the system if empty."""
+    server_insecure: tuple[Literal["plaintext"], ...] = ()
+    """plaintext: http:// to another machine, where others can hear what is said."""
+    server_timeout_s: Positive = 20.0
+    """So long the server may take for one answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +235,7 @@ class RemoteSettings:
     codec: Literal["pcm", "flac"] = "pcm"
     """flac: the same samples in about half the bytes, for thin links."""
     window: Count = 8
-    """Utterances asked at once, of several streams."""
+    """Utterances asked at once, of as many streams."""
     resend_s: Positive = 3.0
     """An utterance that is not answered is asked again after so long, and once more after twice as long."""
     deadline_s: Annotated[float, Interval(gt=0, le=3600)] = 10.0

@@ -73,7 +73,8 @@ def _add(commands: Any, name: str, function: Any, text: str) -> argparse.Argumen
 
 def _add_model_flags(parser: argparse.ArgumentParser) -> None:
     _add_config_flag(parser)
-    parser.add_argument("--model", metavar="NAME|DIR", help="ltu-as-mini (shipped) or a converted model folder")
+    text = "ltu-as-mini (shipped), a model folder, hf:OWNER/NAME from the Hugging Face hub, or openai:URL on a server"
+    parser.add_argument("--model", metavar="NAME|DIR", help=text)
     parser.add_argument("--device", metavar="auto|cpu|cuda", help="where the model runs")
 
 

@@ -11,6 +11,7 @@ from platformdirs import user_state_path
 
 from core.json_file import read_json
 from core.settings import Settings
+from core.speech_llm.server_address import is_server_name, server_address
 from core.wire.events import timestamp
 from monitor.mqtt.address import broker_address
 from monitor.outbox import outbox_path
@@ -33,19 +34,22 @@ class Disclosure:
     """Empty: nothing."""
     nearby: bool = False
     """Whether programs on this machine can read along."""
-    sound_leaves: bool = False
-    """Whether another machine hears it."""
+    hears_along: str = ""
+    """Who is sent the sound: a model server, or workers; empty: nobody."""
+    voice_leaves: bool = False
+    """Whether they are told how a voice sounds, too."""
 
     @property
     def terms(self) -> frozenset[str]:
         """What is agreed to. The microphone is not part of it: another one hears the same room."""
-        return frozenset({TEXT, *self.leaves, *self.stores})
+        return frozenset({TEXT, *self.leaves, *self.stores, *filter(None, [self.hears_along])})
 
     def one_line(self) -> str:
         """All of it, for a log."""
         leaves, stores = ("; ".join(words) or "nothing" for words in (self.leaves, self.stores))
-        never = "never sound" if self.sound_leaves else "never sound, nor how a voice sounds"
-        told = f"{never}. Those who can be heard must be told"
+        told = f"sound to {self.hears_along} only" if self.hears_along else "never sound"
+        told = f"how a voice sounds and {told}" if self.voice_leaves else f"{told}, nor how a voice sounds"
+        told = f"{told}. Those who can be heard must be told"
         return f"about to hear {_and(self.listens)}. Leaves this machine: {leaves}. Stored: {stores}; {told}"
 
 
@@ -53,14 +57,21 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
     """What a run with these settings does with what it hears.
 
     Raises:
-        UsageError: The broker's address cannot be used, or no file can be where one should.
+        UsageError: The broker's or the model server's address cannot be used, or no file can be where one should.
     """
     what = ["readings", *(["what was said"] if settings.model.transcript else [])]
-    leaves, stores = [], []
+    leaves: list[str] = []
+    stores: list[str] = []
+    hears_along = ""
+    if is_server_name(settings.model.name):
+        server = server_address(settings.model)
+        hears_along = f"the model server {server.url}"
+        leaves += [] if server.is_this_machine else [f"the sound of utterances, to {hears_along}"]
     mqtt = settings.mqtt
     if settings.remote.broker:
         where = broker_address(replace(mqtt, url=settings.remote.broker), key="remote.broker").url
-        leaves.append(f"the sound of what is said, and how the voice sounds, to be read by others, to {where}")
+        hears_along = f"the workers at {where}"
+        leaves.append(f"the sound of utterances, and how a voice sounds, to {hears_along}")
     if mqtt.url not in {"embedded", "off"}:
         address = broker_address(mqtt)
         leaves.append(f"{_and(what)}, to the MQTT broker {address.url}")
@@ -75,7 +86,8 @@ def disclosure(settings: Settings, microphones: Sequence[str]) -> Disclosure:
         leaves=tuple(leaves),
         stores=tuple(stores),
         nearby=mqtt.url == "embedded",
-        sound_leaves=bool(settings.remote.broker),
+        hears_along=hears_along,
+        voice_leaves=bool(settings.remote.broker),
     )
 
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from core.model import SAMPLE_RATE_HZ
 from core.settings import MqttSettings, OutputSettings, RecordSettings, Settings, default_user_file
 from core.wire.events import Event, HealthEvent, SinkHealth, UtteranceEvent, WorkerHealth
 from monitor.consent import disclosure
+from monitor.finding import Finding, Verdict
+from monitor.model_check import ModelCheck, check_model
 from monitor.pipeline import Pipeline
 from monitor.sound_check import SoundCheck
 from monitor.sources.clip import ClipSource
@@ -29,17 +31,6 @@ from monitor.vitals import account
 REMOTE_S = 60.0
 """Time given to workers elsewhere."""
 
-Verdict = Literal["ok", "note", "FAIL"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report."""
-
-    part: str
-    verdict: Verdict
-    text: str
-
 
 def examine(settings: Settings, *, listen_s: float | None = None) -> int:
     """Prints one line per part; exit status 1 if a part fails that the settings need.
@@ -49,9 +40,12 @@ def examine(settings: Settings, *, listen_s: float | None = None) -> int:
         listen_s: So long the microphone is listened to, for a line about its sound and what the model hears in it.
     """
     findings = [_program(), _settings_file(), _microphones(settings)]
-    if listen_s is not None:
-        findings += asyncio.run(_listening(settings, listen_s))
-    findings += asyncio.run(_reading(settings))
+    checked = ModelCheck() if settings.remote.broker else check_model(settings)
+    findings += checked.findings
+    if checked.loadable:
+        if listen_s is not None:
+            findings += asyncio.run(_listening(settings, listen_s))
+        findings += asyncio.run(_reading(settings))
     findings += [asyncio.run(_broker(settings)), _metrics(settings)]
     for finding in findings:
         print(f"{finding.verdict:<5} {finding.part:<11} {finding.text}")
@@ -196,7 +190,7 @@ async def _reading(settings: Settings) -> list[Finding]:
     healths = [event for event in collector.events if isinstance(event, HealthEvent)]
     readings = [event for event in collector.events if isinstance(event, UtteranceEvent)]
     stream = healths[-1].streams[0]
-    worker = max((health.worker for health in healths), key=lambda worker: worker.rss_mb)
+    worker = max((health.worker for health in healths), key=lambda worker: (worker.rss_mb, worker.state == "ready"))
     sums = "both sums add up" if stream.adds_up else "THE SUMS DO NOT ADD UP"
     text = f"shipped sample, {account(stream)}; {sums}"
     works = stream.adds_up and stream.published == stream.segments > 0

@@ -30,12 +30,13 @@ class Intake:
 
     Args:
         settings: Bounds, and the most utterances read at once.
-        one_each: Whether at most one utterance of a stream is read at once.
+        one_each: Whether at most one utterance of a stream is read at once, also where several take at once.
     """
 
     def __init__(self, settings: WorkerSettings, *, one_each: bool = False) -> None:
         self.busy = BusyShare()
         self._queue = UtteranceQueue(settings, one_each=one_each)
+        self._one_each = one_each
         self._max_batch = settings.max_batch
         self._reading: list[Job] = []
         self._foreseen: dict[str, Job] = {}
@@ -70,16 +71,17 @@ class Intake:
             listening: Says how many streams may give utterances.
         """
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self._queue) > 0 or self._may_read_early)
-            if not self._queue:
+            await self._changed.wait_for(lambda: self._some_can_be_read or self._may_read_early)
+            if not self._some_can_be_read:
                 return Taken(jobs=[], late=[], foreseen=self._foreseen.pop(next(iter(self._foreseen))))
             while (wait_s := self._queue.wait_s(time.monotonic(), min(self._max_batch, listening()))) > 0:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await self._changed.wait()
-            self._reading, late = self._queue.pop(time.monotonic(), self._max_batch)
+            jobs, late = self._queue.pop(time.monotonic(), self._max_batch, without=self._streams_read)
+            self._reading += jobs
             self._changed.notify_all()
-        return Taken(jobs=list(self._reading), late=late)
+        return Taken(jobs=jobs, late=late)
 
     def holds(self, stream: str) -> bool:
         """Whether anything of a stream waits or is being read, interim versions included."""
@@ -104,6 +106,14 @@ class Intake:
         unread, self._reading = [DroppedJob(job, reason) for job in self._reading], []
         self._foreseen.clear()
         return [*unread, *self._queue.clear(reason)]
+
+    @property
+    def _streams_read(self) -> set[str]:
+        return {job.stream for job in self._reading} if self._one_each else set()
+
+    @property
+    def _some_can_be_read(self) -> bool:
+        return self._queue.has_some(without=self._streams_read)
 
     @property
     def _may_read_early(self) -> bool:

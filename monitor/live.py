@@ -16,6 +16,7 @@ from platformdirs import user_log_path
 from core.command_line import INTERRUPTED
 from core.errors import UsageError
 from core.settings import Settings
+from core.speech_llm.fetching import prepare
 from core.wire.commands import Command
 from monitor.consent import Consent
 from monitor.pipeline import Pipeline
@@ -50,6 +51,8 @@ def run(settings: Settings) -> int:
     if headless and not settings.output.sinks:
         settings = replace(settings, output=replace(settings.output, sinks=("jsonl",)))
     _check(settings, headless=headless)
+    if not settings.remote.broker:
+        prepare(settings.model, memory_mb=settings.worker.memory_mb)
     return asyncio.run(_run(settings, headless=headless))
 
 

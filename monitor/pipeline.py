@@ -82,7 +82,7 @@ class Pipeline:
         self._recorder = recorder
         self._on_health = on_health
         self._tuning = initial_tuning(settings)
-        self._intake = Intake(settings.worker, one_each=settings.model.adapt)
+        self._intake = Intake(settings.worker, one_each=settings.model.adapt or bool(settings.remote.broker))
         self._listening = Listening(
             settings,
             sources,
@@ -91,6 +91,7 @@ class Pipeline:
             outlet=self._outlet,
             open_source=open_source,
         )
+        self._readers = settings.remote.window if settings.remote.broker else 1
         self._stop = asyncio.Event()
         self._vitals = Vitals(settings.mqtt.node)
 
@@ -105,12 +106,12 @@ class Pipeline:
                 return
             await self._introduce(model)
             async with asyncio.TaskGroup() as group:
-                reader = group.create_task(self._read(), name="reader")
+                readers = {group.create_task(self._read(), name="reader") for _ in range(self._readers)}
                 listening = group.create_task(self._listening.run(), name="listening")
                 await self._unless_stopped(asyncio.wait({listening}))
                 listening.cancel()
                 await asyncio.wait({listening})
-                await self._finish(reader)
+                await self._finish(readers)
             for stream in self._listening.health():
                 log.info("%s", account(stream))
 
@@ -286,14 +287,15 @@ class Pipeline:
             await self._outlet.report("worker", EmotionMonitorError(msg, hint="see the log; another model may work"))
         await self._send_health()
 
-    async def _finish(self, reader: asyncio.Task[None]) -> None:
+    async def _finish(self, readers: set[asyncio.Task[None]]) -> None:
         """Waits until all is read; once stopped, no longer than a moment, and the rest is dropped."""
         drained = asyncio.create_task(self._intake.drained())
         await self._unless_stopped(asyncio.wait({drained}))
         await asyncio.wait({drained}, timeout=STOP_S)
         drained.cancel()
-        reader.cancel()
-        await asyncio.wait({reader})
+        for reader in readers:
+            reader.cancel()
+        await asyncio.wait(readers)
         await self._listening.drop(self._intake.clear(SHUTDOWN))
 
     async def _unless_stopped(self, awaitable: Coroutine[Any, Any, Any]) -> None:
@@ -355,7 +357,8 @@ def _reader(
 ) -> "tuple[InferenceWorker | RemoteWorker, Settings]":
     """Who reads, and the settings as they are for that one.
 
-    Others elsewhere read several at once, and nothing early: who shares them cannot know whether they are idle.
+    Others elsewhere read several streams at once, an utterance of each, and nothing early: who shares them cannot know
+    whether they are idle.
     """
     if not settings.remote.broker:
         return InferenceWorker(settings.model, settings.worker, on_change=on_change), settings
@@ -363,7 +366,7 @@ def _reader(
 
     here = replace(
         settings,
-        worker=replace(settings.worker, max_batch=settings.remote.window),
+        worker=replace(settings.worker, max_batch=1),
         segmenter=replace(settings.segmenter, eager_after_s=0),
     )
     return RemoteWorker(settings, on_change=on_change), here

@@ -312,6 +312,7 @@ class Stream:
             truncated_s=reading.truncated_s,
             adaptation=reading.adaptation,
             batch=reading.batch,
+            prompt_spread=reading.prompt_spread,
             latency_ms=LatencyMs(
                 hangover=hangover_ms,
                 queue=max(_ms(started_s - job.queued_at), 0.0),

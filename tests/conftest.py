@@ -14,7 +14,7 @@ from tests.own_home import move_in, new_home, processes_in
 HOME = new_home()
 move_in(Path(HOME.name))
 
-pytest_plugins = ["tests.mosquitto", "tests.fault_table"]
+pytest_plugins = ["tests.mosquitto", "tests.fault_table", "tests.quantized"]
 
 PLUG_INS = Path(__file__).parent / "plugins"
 SHARED = Path(os.environ.get("SPEECH_DATA", Path(__file__).parents[2] / "shared"))

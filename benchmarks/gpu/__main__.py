@@ -4,7 +4,8 @@
 
 Builds the 7B's shapes with seeded random weights on the device and downloads nothing. Prints a table: what was
 measured, the limit of this card, their ratio, the goal. A stage that fails is named and the others go on; what was
-found is written after each. Needs torch 2.11 and transformers 5.17 or newer, with what these bring.
+found is written after each. Needs torch 2.11 and transformers 5.17 or newer, with what these bring; for int8 and int4
+torchao 0.18 too.
 """
 
 import argparse
@@ -42,11 +43,13 @@ def _measure(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
         parser.error("the real shapes need a GPU: give --small with --device cpu")
     if arguments.device != "cpu" and not torch.cuda.is_available():
         parser.error(f"torch {torch.__version__} finds no CUDA GPU; --small --device cpu shows that everything runs")
+    from benchmarks.gpu.quantized import quantized
     from benchmarks.gpu.shapes import REAL, SMALL
     from benchmarks.gpu.stages import STAGES, Bench, Models
 
-    if unknown := set(arguments.stages or ()) - STAGES.keys():
-        parser.error(f"unknown stage {unknown.pop()}; known: {', '.join(STAGES)}")
+    stages = STAGES | {"quantized": quantized}
+    if unknown := set(arguments.stages or ()) - stages.keys():
+        parser.error(f"unknown stage {unknown.pop()}; known: {', '.join(stages)}")
     size: dict[str, Any] = {"repeat": 5, "utterances": 200, "batches": (1, 4, 16)}
     if arguments.small:
         size = {"repeat": 1, "utterances": 3, "batches": (1, 2)}
@@ -55,12 +58,12 @@ def _measure(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
     print("; ".join(about.values()), flush=True)
     models = Models(bench)
     print(f"{time.monotonic() - began_s:6.1f} s: weights made", flush=True)
-    for name in arguments.stages or STAGES:
+    for name in arguments.stages or stages:
         if time.monotonic() - began_s > arguments.budget_s:
             bench.faults.append(f"{name}: no time left for it")
             continue
         known = len(bench.rows)
-        _try(name, STAGES[name], bench, models)
+        _try(name, stages[name], bench, models)
         for row in bench.rows[known:]:
             print(_line(row), flush=True)
         print(f"{time.monotonic() - began_s:6.1f} s: {name}", flush=True)
@@ -69,7 +72,7 @@ def _measure(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
     for fault in bench.faults:
         print(f"FAULT {fault}")
     print(f"goals missed: {', '.join(missed) or 'none'}" if bench.real else "no goals: not the real shapes on a GPU")
-    print("not measured: int8 and int4 (torchao), real weights, accuracy")
+    print(f"not measured: {', '.join([*bench.skipped, 'real weights', 'accuracy'])}")
     return int(arguments.check and bool(bench.faults or missed))
 
 
@@ -114,7 +117,7 @@ def _keep(file: Path | None, about: dict[str, str], bench: Any, taken_s: float) 
         {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
         for row in (asdict(row) | {"met": row.met} for row in bench.rows)
     ]
-    found = about | {"taken_s": round(taken_s, 1), "rows": rows, "faults": bench.faults}
+    found = about | {"taken_s": round(taken_s, 1), "rows": rows, "faults": bench.faults, "skipped": bench.skipped}
     partial = file.with_name(f"{file.name}.partial")
     partial.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     partial.replace(file)

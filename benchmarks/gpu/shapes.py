@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import WhisperConfig as HfWhisperConfig
 from transformers import WhisperForConditionalGeneration
 
@@ -91,11 +91,11 @@ class Words:
         return self._ids[piece]
 
 
-def language_model(shapes: Shapes, device: str, *, seed: int = 0) -> LTUAS:
+def language_model(shapes: Shapes, device: str, words: Words, *, seed: int = 0) -> LTUAS:
     """LTU-AS in float16 (float32 on a CPU) with adapters that are not merged yet, and without an end of answers."""
     config = shapes.ltu_as
     with torch.device("meta"):
-        model = LTUAS(config, Words(config.llama.vocab_size))  # type: ignore[arg-type]
+        model = LTUAS(config, words)  # type: ignore[arg-type]
     dtype_of = config.dtypes(device=device, llama="float16" if device != "cpu" else "float32")
     generator = torch.Generator(device).manual_seed(seed)
     tensors = {
@@ -182,12 +182,6 @@ def sounds(number: int, *, seconds: float = 5.0, seed: int = 0) -> list[NDArray[
         rhythm = 1.1 + np.sin(np.arange(len(samples)) / RATE_HZ * 2 * math.pi * random.uniform(1, 6))
         made.append((colour * rhythm * 2000).clip(-32_768, 32_767).astype(np.int16))
     return made
-
-
-def size_bytes(module: nn.Module) -> int:
-    """Memory of its weights, each counted once."""
-    held = {p.untyped_storage().data_ptr(): p.untyped_storage().nbytes() for p in module.parameters()}
-    return sum(held.values())
 
 
 def _random(name: str, shape: torch.Size, generator: torch.Generator, dtype: torch.dtype) -> Tensor:

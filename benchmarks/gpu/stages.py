@@ -3,11 +3,12 @@
 Goals are those of the project, for a card with the real shapes; elsewhere the rows show only that everything runs.
 """
 
+import gc
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,11 +17,12 @@ import torch
 from benchmarks.gpu import limits
 from benchmarks.gpu.limits import Ceilings, Timing, Work, timed
 from benchmarks.gpu.original import Original, as_it_was
-from benchmarks.gpu.shapes import REAL, SAID, Ears, Shapes, language_model, size_bytes, sounds, whisper
+from benchmarks.gpu.shapes import REAL, SAID, Ears, Shapes, Words, language_model, sounds, whisper
 from core.distribution import EmotionDistribution, js_divergence
 from core.ltu_as.decode import Decoding
-from core.ltu_as.features import encode_together, windows_of
+from core.ltu_as.features import EncodedSounds, encode_together, windows_of
 from core.ltu_as.model import LTUAS
+from core.ltu_as.quantization import held_bytes
 from core.ltu_as.readout import InvalidReading, readout
 from core.ltu_as.steps import StepLogits
 
@@ -68,6 +70,7 @@ class Bench:
     batches: tuple[int, ...]
     rows: list[Row] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     card: Ceilings = field(default_factory=lambda: Ceilings(bytes_s=math.inf, flop_s=math.inf))
     original_ms: dict[int, float] = field(default_factory=dict)
 
@@ -98,7 +101,9 @@ class Models:
     """What the stages share."""
 
     def __init__(self, bench: Bench) -> None:
-        self.ltu_as = language_model(bench.shapes, bench.device)
+        words = Words(bench.shapes.ltu_as.llama.vocab_size)
+        self._make = partial(language_model, bench.shapes, bench.device, words)
+        self.ltu_as = self._make()
         self.whisper = whisper(bench.shapes, bench.device)
         self._dictated = bench.shapes.dictated
         self._half = torch.float16 if bench.device != "cpu" else torch.float32
@@ -114,6 +119,13 @@ class Models:
         self.ltu_as.merge_lora()
         self.ltu_as.use_graphs()
         return self.ltu_as
+
+    def renew(self) -> None:
+        """LTU-AS with the same weights as at first, adapters by themselves; the one before is gone by then."""
+        self.__dict__.pop("ours", None)
+        del self.ltu_as
+        gc.collect()  # graphs, and the memory they hold, are in circles
+        self.ltu_as = self._make()
 
 
 def ceilings(bench: Bench, models: Models) -> None:  # noqa: ARG001
@@ -189,23 +201,27 @@ def _parts(bench: Bench, models: Models, how: str, *, graphs: bool) -> None:
             limits.tltr(config.whisper.d_model, config.feature_layers, config.audio.tokens, config.llama.hidden_size),
             note="in float32, limit in 16 bits",
         )
-        decoding = Decoding(max_new_tokens=AMBIGUOUS)
-        prefix, prompt_tokens = _prefix(model, heard, decoding)
-        bench.add(
-            f"{how}: prompt and four answers",
-            bench.timed(lambda: _prefix(model, heard, decoding)),
-            limits.llama(config.llama, prompt_tokens, 8),
-        )
-        step = torch.full((1,), 9, device=model.device)
-        prefix.append(step)
-        bench.add(
-            f"{how}: a token of the language model",
-            bench.timed(
-                lambda: (prefix.append(step), prefix.accept(torch.full_like(step, -1))), repeat=4 * bench.repeat
-            ),
-            limits.llama(config.llama, 1, 1),
-            **goal_of("step"),
-        )
+        answering(bench, model, how, heard, **goal_of("step"))
+
+
+def answering(bench: Bench, model: LTUAS, how: str, heard: EncodedSounds, *, spared: int = 0, **goal: Any) -> None:
+    """The passes of a language model that takes so many bytes less than one in 16 bits; a goal for its tokens."""
+    decoding, sizes = Decoding(max_new_tokens=AMBIGUOUS), model.config.llama
+    prefix, prompt_tokens = _prefix(model, heard, decoding)
+    prompt, token = limits.llama(sizes, prompt_tokens, 8), limits.llama(sizes, 1, 1)
+    bench.add(
+        f"{how}: prompt and four answers",
+        bench.timed(lambda: _prefix(model, heard, decoding)),
+        replace(prompt, size=prompt.size - spared),
+    )
+    step = torch.full((1,), 9, device=model.device)
+    prefix.append(step)
+    bench.add(
+        f"{how}: a token of the language model",
+        bench.timed(lambda: (prefix.append(step), prefix.accept(torch.full_like(step, -1))), repeat=4 * bench.repeat),
+        replace(token, size=token.size - spared),
+        **goal,
+    )
 
 
 def _prefix(model: LTUAS, heard: Any, decoding: Decoding) -> tuple[Any, int]:
@@ -335,8 +351,8 @@ def _eager(model: LTUAS) -> Iterator[None]:
 def _agreement(bench: Bench, name: str, one: list[StepLogits], other: list[StepLogits], *, goals: bool = False) -> None:
     alike = [a.tokens.tolist() == b.tokens.tolist() for a, b in zip(one, other, strict=True)]
     first = [float(np.abs(a.logits[0] - b.logits[0]).max()) for a, b in zip(one, other, strict=True)]
-    apart = [_apart(a, b) for a, b in zip(one, other, strict=True)]
-    same = [js for js, equal in zip(apart, alike, strict=True) if equal]
+    divergences = [apart(a, b) for a, b in zip(one, other, strict=True)]
+    same = [js for js, equal in zip(divergences, alike, strict=True) if equal]
     note = f"{sum(alike)} of {len(alike)} answers; logits of the first token differ by {max(first):.2g} at most"
     share = 100 * sum(alike) / len(alike)
     bench.put(
@@ -346,7 +362,7 @@ def _agreement(bench: Bench, name: str, one: list[StepLogits], other: list[StepL
         Row(
             name=f"{name}: JS divergence, most",
             unit="",
-            value=max(apart),
+            value=max(divergences),
             goal=("at most", 1e-3) if goals else None,
             note=f"where the tokens are the same {max(same, default=math.nan):.2g}",
         )
@@ -355,7 +371,8 @@ def _agreement(bench: Bench, name: str, one: list[StepLogits], other: list[StepL
         bench.faults.append(f"{name}: other tokens in float32")
 
 
-def _apart(one: StepLogits, other: StepLogits) -> float:
+def apart(one: StepLogits, other: StepLogits) -> float:
+    """Jensen-Shannon divergence of the readings of two answers; NaN if one gives none."""
     try:
         readings: list[EmotionDistribution] = [readout(steps, kind="softmax_mean") for steps in (one, other)]
     except InvalidReading:
@@ -402,7 +419,7 @@ def _memory(bench: Bench, models: Models, batch: int) -> None:
     config, (width, layers, _) = bench.shapes.ltu_as, bench.shapes.transcriber
     sizes = config.llama
     kept = 2 * 2 * sizes.num_hidden_layers * sizes.hidden_size * 185 + 2 * 2 * layers * 1500 * width
-    expected = (size_bytes(models.ours) + size_bytes(models.ears.model) + batch * kept) / 1e9
+    expected = (held_bytes(models.ours) + held_bytes(models.ears.model) + batch * kept) / 1e9
     used = torch.cuda.max_memory_allocated(bench.device) / 1e9
     row = Row(name=f"memory at a batch of {batch}", unit="GB", value=used, limit=expected, ratio=used / expected)
     held = torch.cuda.memory_reserved(bench.device) / 1e9

@@ -5,7 +5,7 @@ model says to silence and noise is what it says without hearing anything (contex
 and the temperature undoes over- or under-confidence. A model that gets to know a voice and a room has two of them, for
 a stream of which nothing was heard and for one that is wholly known; those of streams between lie between. All are
 fitted by `emotion-eval calibrate`, on speakers that the
-model was not trained on.
+model was not trained on; or, without any labelled speech, the prior alone (`--content-free`).
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from core.errors import ModelError
 from core.json_file import read_json
 from core.ltu_as.abstention import Abstention, Finite, Positive
 from core.ltu_as.readout import Kind, Pool, Scope
+from core.settings import Ensemble
 
 CALIBRATION_NAME = "calibration.json"
 FORMAT: Final = "emotion-monitor/calibration/1"
@@ -114,11 +115,12 @@ class Entry(Correction):
     readout: Kind
     pool: Pool = "mean"
     scope: Scope = "all"
+    ensemble: Ensemble = "off"
 
     @property
-    def way(self) -> tuple[str, str, str, str]:
-        """Prompt, read-out, pool and scope."""
-        return self.prompt, self.readout, self.pool, self.scope
+    def way(self) -> tuple[str, ...]:
+        """Prompt, read-out, pool, scope and ensemble."""
+        return self.prompt, self.readout, self.pool, self.scope, self.ensemble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,8 @@ class Calibration:
     Attributes:
         model_sha256: The weights it was fitted for; see `folder_sha256`.
         fitted_on: Which speakers and how many clips, in a few words.
+        labelled: Whether it was fitted on speech of which it is known what people heard. Otherwise it only takes off
+            what the model says without hearing anything, and what it corrects is still uncalibrated.
         entries: Corrections; what has none is uncalibrated.
         abstention: When there is no reading; None: only when the model cannot take the sound.
         neutral_odds: How much likelier neutral speech is than each other emotion where the model is meant to listen,
@@ -142,6 +146,7 @@ class Calibration:
     format: Literal["emotion-monitor/calibration/1"] = FORMAT
     model_sha256: str
     fitted_on: str
+    labelled: bool = True
     entries: tuple[Entry, ...] = ()
     abstention: Abstention | None = None
     neutral_odds: Odds = 1.0
@@ -183,9 +188,10 @@ class Calibration:
         partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
 
-    def entry(self, prompt: str, kind: str, pool: str, scope: str) -> Entry | None:
+    def entry(self, prompt: str, kind: str, pool: str, scope: str, ensemble: str = "off") -> Entry | None:
         """The correction of one way of asking and reading, if there is one."""
-        return next((entry for entry in self.entries if entry.way == (prompt, kind, pool, scope)), None)
+        way = prompt, kind, pool, scope, ensemble
+        return next((entry for entry in self.entries if entry.way == way), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from torch import Tensor
 
 from core.errors import ModelError, UsageError
 from core.json_file import read_json
-from core.ltu_as.checkpoint import INDEX_NAME, shards_of
 from core.ltu_as.config import (
     CONFIG_NAME,
     LTUAS_7B,
@@ -36,6 +35,7 @@ from core.ltu_as.config import (
 from core.ltu_as.model import LTUAS
 from core.ltu_as.sentencepiece import save_tokenizer
 from core.ltu_as.tensor_names import from_published, from_whisper
+from core.ltu_as.weight_files import INDEX_NAME, shards_of
 from core.stand_in import refuse_stand_in
 
 MANIFEST = "manifest.json"

@@ -1,6 +1,6 @@
 """How the next token is chosen, and the loop that writes an answer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -89,7 +89,12 @@ class Step:
 
 
 def write(
-    prompt_ids: Tensor, logits: Tensor, append: Callable[[Tensor], Tensor], decoding: Decoding, *, eos_id: int
+    prompt_ids: Tensor,
+    logits: Tensor,
+    append: Callable[[Tensor], Tensor],
+    decoding: Decoding,
+    *,
+    eos_ids: Sequence[int],
 ) -> Iterator[Step]:
     """Writes the answers of a batch, token by token, until each has ended or `max_new_tokens` is reached.
 
@@ -98,18 +103,18 @@ def write(
         logits: [B, V] after the prompt.
         append: Takes the tokens [B] just chosen, gives the logits [B, V] after them.
         decoding: How tokens are chosen.
-        eos_id: Ends an answer; what a row holds after it means nothing.
+        eos_ids: Each of them ends an answer; what a row holds after one means nothing.
     """
     processors = processors_of(decoding)
     generators = _generators(decoding, len(prompt_ids), logits.device)
     ended = torch.zeros(len(prompt_ids), dtype=torch.bool, device=logits.device)
-    ids = prompt_ids
+    ids, ends = prompt_ids, torch.tensor(eos_ids, device=logits.device)
     for remaining in reversed(range(decoding.max_new_tokens)):
         logits = logits.float()
         scores = processors(ids, logits)  # type: ignore[arg-type]
         tokens = _sample(scores, generators) if decoding.do_sample else scores.argmax(-1)
         yield Step(logits, scores, tokens)
-        ended |= tokens == eos_id
+        ended |= torch.isin(tokens, ends)
         if not remaining or bool(ended.all()):
             return
         ids = torch.cat([ids, tokens[:, None]], dim=1)

@@ -33,11 +33,13 @@ from core.ltu_as.lora import add_lora, merge_lora
 from core.ltu_as.passes import Buckets, GraphedPasses, Passes
 from core.ltu_as.prefix import Prefix, causal_mask, padded, positions
 from core.ltu_as.prompt import DRAFTS, render
+from core.ltu_as.quantization import Quantization, check_quantization, quantize
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.tltr import TLTR
 from core.ltu_as.tokenizer import TOKENIZER_NAME, Tokenizer
 from core.ltu_as.verbalizer import Verbalizer
 from core.ltu_as.verification import write_verified
+from core.ltu_as.wordings import prompt_of
 from core.model import SAMPLE_RATE_HZ
 
 Waveform = NDArray[np.int16] | NDArray[np.float32]
@@ -91,7 +93,13 @@ class LTUAS(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, folder: Path | str, *, device: str = "cpu", dtype: DtypeName = "float32", merge: bool = True
+        cls,
+        folder: Path | str,
+        *,
+        device: str = "cpu",
+        dtype: DtypeName = "float32",
+        merge: bool = True,
+        quantization: Quantization | None = None,
     ) -> Self:
         """Loads a model folder.
 
@@ -101,9 +109,10 @@ class LTUAS(nn.Module):
             device: Where to put it.
             dtype: Precision of the language model; see `LTUASConfig.dtypes` for the rest.
             merge: Merge LoRA into the weights.
+            quantization: See `quantize`; then only what is quantised is ever on a GPU.
 
         Raises:
-            UsageError: There is no such folder.
+            UsageError: There is no such folder, or the device cannot do with such weights.
             ModelError: A file is missing or damaged, or a tensor is missing, unexpected, mis-shaped or not finite.
         """
         folder = model_folder(folder)
@@ -114,11 +123,14 @@ class LTUAS(nn.Module):
             raise ModelError(msg, hint="does tokenizer.json belong to this model?")
         with torch.device("meta"):
             model = cls(config, tokenizer)
-        load_into(model, folder, device=device, dtype_of=config.dtypes(device=device, llama=dtype))
+        first = "cpu" if quantization else device  # a card that needs it has no room for the whole matrices
+        load_into(model, folder, device=first, dtype_of=config.dtypes(device=device, llama=dtype))
         rotary = model.llama.model.rotary_emb  # computed, not stored: on the meta device that came to nothing
-        model.llama.model.rotary_emb = type(rotary)(rotary.config).to(device)
+        model.llama.model.rotary_emb = type(rotary)(rotary.config).to(first)
         if merge:
             model.merge_lora()
+        if quantization:
+            model.quantize(quantization, device)
         return model.eval()
 
     def save_pretrained(self, folder: Path) -> None:
@@ -132,6 +144,21 @@ class LTUAS(nn.Module):
         """Merges the adapters into the weights; `config` then says so."""
         merge_lora(self.llama)
         self.config = self.config.merged()
+
+    def quantize(self, kind: Quantization, device: str) -> None:
+        """Moves the model to the device and quantises the language model's layers there; its head stays as it is.
+
+        Raises:
+            UsageError: torchao is not installed, or the GPU is too old.
+            ModelError: The layers are of a size that cannot be quantised.
+            ValueError: The adapters are not merged.
+        """
+        if self.config.lora is not None:
+            msg = "adapters have to be merged before the weights are quantised"
+            raise ValueError(msg)
+        check_quantization(kind, device)
+        quantize(self.llama.model.layers, kind, device)
+        self.to(device)
 
     def use_graphs(self, buckets: Buckets | None = None) -> None:
         """From now on reads in fixed shapes, on a GPU as CUDA graphs; what fits no shape is read as before.
@@ -297,7 +324,7 @@ class LTUAS(nn.Module):
         ids, keep = self._padded(prompt_ids)
         audio_embeddings = None if features is None else self.audio_embeddings(features, audio_keep)
         prefix, decoding = self._prefix(*self.splice(ids, keep, audio_embeddings, audio_keep), (), (), decoding)
-        steps = write(ids, prefix.logits, prefix.append, decoding, eos_id=self.tokenizer.eos_id)
+        steps = write(ids, prefix.logits, prefix.append, decoding, eos_ids=(self.tokenizer.eos_id,))
         logits, scores, tokens = _columns([(step.logits, step.scores, step.tokens) for step in steps])
         return [
             Generated(tokens=written, logits=logits[row, :n], scores=scores[row, :n])
@@ -355,7 +382,6 @@ class LTUAS(nn.Module):
         heard = self.hear(sounds) if sounds else None
         return self.answer(heard, transcripts=transcripts, prompt=prompt, decoding=decoding)
 
-    @torch.inference_mode()
     def answer(
         self,
         heard: EncodedSounds | None,
@@ -365,28 +391,50 @@ class LTUAS(nn.Module):
         decoding: Decoding = _GREEDY,
         verified: bool = False,
     ) -> list[StepLogits]:
-        """Raw logits of the emotion words' pieces at each token of the answer, and of the answers the prompt offers.
+        """`answer_each` to one prompt."""
+        asked = self.answer_each(heard, transcripts=transcripts, prompts=[prompt], decoding=decoding, verified=verified)
+        return [steps for (steps,) in asked]
 
-        A batch gives each utterance what it gives alone.
+    @torch.inference_mode()
+    def answer_each(
+        self,
+        heard: EncodedSounds | None,
+        *,
+        transcripts: Sequence[str | None],
+        prompts: Sequence[str],
+        decoding: Decoding = _GREEDY,
+        verified: bool = False,
+    ) -> list[tuple[StepLogits, ...]]:
+        """Of each sound the raw logits at each token of its answers, and of the answers that a prompt offers.
+
+        Logits are those of the emotion words' pieces. A batch, of all sounds and prompts, gives each what it gives
+        alone.
 
         Args:
             heard: The sounds; None to ask about the transcripts only.
             transcripts: What is said in each; None or white space counts as none.
-            prompt: A name in PROMPTS, or a question.
+            prompts: Each a name in PROMPTS or a question; several are members of one ensemble.
             decoding: How the answer is written; `max_new_tokens=1` does for read-outs of the answer position.
             verified: Whether a greedy answer is written as far as it goes at once, by checking `draft_of` the prompt.
 
         Raises:
             ModelError: Prompt and transcript are longer than the model's context.
+            ValueError: The prompts offer different words.
         """
-        started = time.perf_counter()
+        started, first = time.perf_counter(), prompts[0]
+        answers = tuple(self.verbalizer.answers(first).values())
+        if any(prompt_of(prompt) != prompt_of(first) for prompt in prompts):
+            msg = f"prompts that are asked together are ways to ask one: {', '.join(prompts)}"
+            raise ValueError(msg)
         verified = verified and decoding.max_new_tokens > 1 and not decoding.do_sample
-        draft = self.draft_of(prompt)[: decoding.max_new_tokens - 1] if verified else ()
-        audio_embeddings = None if heard is None else self._heard_embeddings(heard)
+        draft = self.draft_of(first)[: decoding.max_new_tokens - 1] if verified else ()
+        audio_embeddings = audio_keep = None
+        if heard is not None:
+            audio_embeddings = self._heard_embeddings(heard).repeat_interleave(len(prompts), dim=0)
+            audio_keep = heard.keep.repeat_interleave(len(prompts), dim=0)
         audio_ms, started = self._elapsed_ms(started), time.perf_counter()
-        ids, keep = self._padded([self.tokenizer.encode(render(prompt, transcript)) for transcript in transcripts])
-        answers = tuple(self.verbalizer.answers(prompt).values())
-        audio_keep = None if heard is None else heard.keep
+        rows = [(row, prompt) for row in range(len(transcripts)) for prompt in prompts]
+        ids, keep = self._padded([self.tokenizer.encode(render(prompt, transcripts[row])) for row, prompt in rows])
         spliced = self.splice(ids, keep, audio_embeddings, audio_keep)
         prefix, fitting = self._prefix(*spliced, answers, draft, decoding)
         pieces = torch.tensor(self.verbalizer.piece_ids, device=self.device)
@@ -394,7 +442,7 @@ class LTUAS(nn.Module):
         steps = (
             write_verified(ids, prefix, fitting, eos_id=eos_id)
             if verified
-            else write(ids, prefix.logits, prefix.append, fitting, eos_id=eos_id)
+            else write(ids, prefix.logits, prefix.append, fitting, eos_ids=(eos_id,))
         )
         logits, log_normalizer, minimum, tokens = _columns(
             [(s.logits[:, pieces], s.logits.logsumexp(-1), s.logits.amin(-1), s.tokens) for s in steps]
@@ -403,27 +451,28 @@ class LTUAS(nn.Module):
         llm_ms = self._elapsed_ms(started)
         features_ms = audio_ms + (heard.ms if heard else 0.0)
 
-        return [
+        found = [
             StepLogits(
                 piece_ids=np.array(self.verbalizer.piece_ids),
-                logits=logits[row, :n].numpy(),
-                log_normalizer=log_normalizer[row, :n].numpy(),
-                minimum=minimum[row, :n].numpy(),
+                logits=logits[n, :length].numpy(),
+                log_normalizer=log_normalizer[n, :length].numpy(),
+                minimum=minimum[n, :length].numpy(),
                 tokens=np.array(written, dtype=np.int64),
                 token_pieces=self.tokenizer.spellings(written),
                 text=self.tokenizer.decode(written),
-                answer_logprobs=tuple(logprobs[row].numpy() for logprobs in answer_logprobs),
+                answer_logprobs=tuple(logprobs[n].numpy() for logprobs in answer_logprobs),
                 prompt=prompt,
                 verbalizer=self.verbalizer,
                 feature_mean=heard.means[row].mean(0).numpy() if heard else None,
                 decoding=asdict(decoding) | ({"verified": True} if verified else {}),
                 transcript=transcripts[row],
                 truncated_s=heard.truncated_s[row] if heard else 0.0,
-                features_ms=features_ms / len(transcripts),
-                llm_ms=llm_ms / len(transcripts),
+                features_ms=features_ms / len(rows),
+                llm_ms=llm_ms / len(rows),
             )
-            for row, (written, n) in enumerate(self._answers(tokens))
+            for n, ((row, prompt), (written, length)) in enumerate(zip(rows, self._answers(tokens), strict=True))
         ]
+        return [tuple(found[n : n + len(prompts)]) for n in range(0, len(found), len(prompts))]
 
     def draft_of(self, prompt: str) -> tuple[int, ...]:
         """What answers to a prompt may look like, for `answer` to check.
@@ -431,8 +480,8 @@ class LTUAS(nn.Module):
         There is one for each of PROMPTS; to a question of the user's own, what is answered to silence is taken for one.
         """
         if prompt not in self._drafts:
-            if prompt in DRAFTS:
-                self._drafts[prompt] = self.tokenizer.pieces(DRAFTS[prompt], "bare")
+            if prompt_of(prompt) in DRAFTS:
+                self._drafts[prompt] = self.tokenizer.pieces(DRAFTS[prompt_of(prompt)], "bare")
             else:
                 (answer,) = self.answer(self.hear([_SILENCE]), transcripts=[None], prompt=prompt)
                 self._drafts[prompt] = tuple(answer.tokens.tolist())

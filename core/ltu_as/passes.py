@@ -17,6 +17,7 @@ from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMSNorm
 
 from core.ltu_as.graphs import Graphs
+from core.ltu_as.quantization import is_quantized
 
 _WITH_MASK = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
@@ -150,8 +151,8 @@ class Passes:
 class GraphedPasses(Passes):
     """The same in a few fixed shapes, as CUDA graphs where there is a GPU, with fewer and larger kernels.
 
-    Projections that read the same input are one matrix. Adapters have to be merged, and the weights must neither move
-    nor change their type any more. All prompts share one cache, so one is at work at a time.
+    Projections that read the same input are one matrix, unless they are quantised. Adapters have to be merged, and the
+    weights must neither move nor change their type any more. All prompts share one cache, so one is at work at a time.
 
     Args:
         llama: The language model, merged.
@@ -168,8 +169,13 @@ class GraphedPasses(Passes):
         self.most_width = buckets.widths[-1]
         self._at: tuple[int, int] = (0, 0)
         layers = [cast("LlamaDecoderLayer", layer) for layer in llama.model.layers]
-        self._qkv = [_joined(each.self_attn.q_proj, each.self_attn.k_proj, each.self_attn.v_proj) for each in layers]
-        self._gate_up = [_joined(each.mlp.gate_proj, each.mlp.up_proj) for each in layers]
+        self._joins = not any(
+            isinstance(part, nn.Linear) and is_quantized(part) for part in llama.model.layers.modules()
+        )
+        if self._joins:
+            projections = [(each.self_attn.q_proj, each.self_attn.k_proj, each.self_attn.v_proj) for each in layers]
+            self._qkv = [_joined(*three) for three in projections]
+            self._gate_up = [_joined(each.mlp.gate_proj, each.mlp.up_proj) for each in layers]
 
     def fitted(self, embeds: Tensor, keep: Tensor, extra: int, room: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002, D102
         batch, length, _ = embeds.shape
@@ -224,6 +230,8 @@ class GraphedPasses(Passes):
         return self.graphs.memory(self._shape(*self._at), embeds)
 
     def _heads(self, number: int, layer: LlamaDecoderLayer, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if not self._joins:
+            return super()._heads(number, layer, normed)
         joined = functional.linear(normed, self._qkv[number])
         by_head = joined.unflatten(-1, (3, -1, layer.self_attn.head_dim))  # type: ignore[no-untyped-call]
         query, key, value = by_head.permute(2, 0, 3, 1, 4)
@@ -235,6 +243,8 @@ class GraphedPasses(Passes):
         return rms.weight * normed.to(hidden.dtype)
 
     def _mlp(self, number: int, layer: LlamaDecoderLayer, normed: Tensor) -> Tensor:
+        if not self._joins:
+            return super()._mlp(number, layer, normed)
         gate, up = functional.linear(normed, self._gate_up[number]).chunk(2, dim=-1)
         return cast("Tensor", layer.mlp.down_proj(functional.silu(gate) * up))
 

@@ -46,7 +46,7 @@ class Prefix:
         embeds, keep = passes.fitted(embeds, keep, len(flat), room)
         batch, length, _ = embeds.shape
         mask = causal_mask(torch.cat([keep, keep.new_ones(batch, len(flat))], dim=1))
-        mask[:, :, length:, length:] &= _same_branch(branches, keep.device)
+        mask[:, :, length:, length:] &= same_branch(branches, keep.device)
         self._positions = keep.sum(1)
         self._slots = torch.full_like(self._positions, length)
         self._places = torch.arange(passes.capacity_of(length + len(flat), room), device=keep.device)
@@ -59,7 +59,7 @@ class Prefix:
         logits = self._logits(hidden[: self._rows, length - 1 :])
         self.logits = logits[:, 0]
         self.draft_logits = logits[:, 1 : 1 + len(draft)]
-        self.answer_logprobs = _answer_logprobs(torch.cat([logits[:, :1], logits[:, 1 + len(draft) :]], 1), answers)
+        self.answer_logprobs = answer_logprobs_of(torch.cat([logits[:, :1], logits[:, 1 + len(draft) :]], 1), answers)
 
     @property
     def most_width(self) -> int | None:
@@ -112,13 +112,19 @@ def causal_mask(keep: Tensor) -> Tensor:
     return (mask | (itself & sees_nothing))[:, None]
 
 
-def _same_branch(branches: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+def same_branch(branches: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """Boolean [F, F] of all tokens of the branches in a row: true where two are of the same one."""
     owner = torch.tensor([n for n, branch in enumerate(branches) for _ in branch], device=device)
     return owner[:, None] == owner[None, :]
 
 
-def _answer_logprobs(logits: Tensor, answers: Sequence[Sequence[int]]) -> list[Tensor]:
-    """Logits [B, 1 + F, V]: after the prompt, then after each piece of each answer but its last."""
+def answer_logprobs_of(logits: Tensor, answers: Sequence[Sequence[int]]) -> list[Tensor]:
+    """Log-probabilities [B, pieces] of each answer's pieces.
+
+    Args:
+        logits: [B, 1 + F, V], after the prompt, then after each piece of each answer but its last.
+        answers: Token ids of each.
+    """
     logprobs = []
     start = 1
     for answer in answers:

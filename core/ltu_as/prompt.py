@@ -2,17 +2,9 @@
 
 import re
 
-PROMPTS = {
-    "single": (
-        "You are an expert in identifying emotions from speech. Predict the emotion of the audio from the choices "
-        "[Happiness, Sadness, Neutral, Angry]. Respond with only one of the emotion labels."
-    ),
-    "ambiguous": (
-        "Provide the likelihood (in percentages) that this audio represents each of the following emotions: anger, "
-        "happiness, sadness, and neutral. Use logical reasoning to determine the percentages, but do not include this "
-        "reasoning in your response."
-    ),
-}
+from core.ltu_as.wordings import QUESTIONS, text_of
+
+PROMPTS = {name: question.asked() for name, question in QUESTIONS.items()}
 """The two questions of "Token-Level Logits Matter" (arXiv 2505.18484), verbatim."""
 
 DRAFTS = {
@@ -32,11 +24,12 @@ def render(prompt: str, transcript: str | None = None) -> str:
     """The prompt text: template `alpaca_short` of LTU-AS around a question and what was said.
 
     Args:
-        prompt: A name in PROMPTS, or a question of your own.
+        prompt: A name in PROMPTS, that of a member of an ensemble (see `core.ltu_as.wordings`), or a question of your
+            own.
         transcript: What was said; None, or nothing but white space, leaves the block out. (The original keeps the
             block for white space.) Template markers and special tokens in it lose their meaning.
     """
-    question = PROMPTS.get(prompt, prompt)
+    question = text_of(prompt)
     if transcript is None or not transcript.strip():
         return _WITHOUT.format(question=question)
     return _WITH_TRANSCRIPT.format(question=question, transcript=neutralise(transcript))

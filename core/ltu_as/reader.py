@@ -1,6 +1,6 @@
 """A model folder as an EmotionModel: waveforms in, readings out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,24 +11,22 @@ from numpy.typing import NDArray
 
 from core.anchor import Anchor
 from core.errors import EmotionMonitorError, ModelError
-from core.ltu_as.abstention import TOO_SHORT, Abstention, active_sound
 from core.ltu_as.anchoring import Anchoring
-from core.ltu_as.calibration import load_calibration
 from core.ltu_as.checkpoint import folder_sha256, stored_dtype
 from core.ltu_as.config import DtypeName
 from core.ltu_as.decode import Decoding
-from core.ltu_as.explanation import explain as explanation_of
-from core.ltu_as.features import MIN_SAMPLES, EncodedSounds
+from core.ltu_as.features import EncodedSounds
+from core.ltu_as.interpretation import Interpretation
 from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import compute_in_bfloat16, has_native_bfloat16
-from core.ltu_as.readout import NOT_FINITE, InvalidReading, Kind, Pool, Scope, check_options, is_finite, readout
+from core.ltu_as.quantization import check_quantization
+from core.ltu_as.readout import Kind, Pool, Scope, is_finite
 from core.ltu_as.steps import StepLogits
+from core.ltu_as.verbalizer import Verbalizer
+from core.ltu_as.wordings import text_of
 from core.model import SAMPLE_RATE_HZ, Reading
+from core.settings import Ensemble
 from core.wire.events import ModelStamp
-
-_AT_ANSWER_POSITION = ("seq_logprob", "first_piece")
-"""Read-outs that need no generated token."""
-_WRITTEN = Decoding()
 
 
 class LTUASReader:
@@ -41,9 +39,12 @@ class LTUASReader:
         folder: Model folder.
         device: `cpu`, `cuda` or `cuda:N`.
         dtype: Precision of the language model; None: as stored on a GPU, float32 on a CPU.
+        quantize: Bits of the language model's weights; off: `dtype`. A calibration, fitted for the weights as they are
+            stored, then corrects nothing; its thresholds hold.
         encoder_dtype: What the Whisper encoder and TLTR multiply in on a CPU; None: bfloat16 where the CPU has it.
         prompt: A name in PROMPTS; None: the folder's default.
         readout: How logits become a distribution; None: the folder's default.
+        ensemble: In which ways the prompt is asked; see `core.ltu_as.wordings.members`.
         pool: See `core.ltu_as.readout.readout`.
         scope: The same.
         decode: How answers are written; see `LTUAS.answer`.
@@ -67,9 +68,11 @@ class LTUASReader:
         *,
         device: str = "cpu",
         dtype: DtypeName | None = None,
+        quantize: Literal["off", "int8", "int4"] = "off",
         encoder_dtype: Literal["float32", "bfloat16"] | None = None,
         prompt: str | None = None,
         readout: Kind | None = None,
+        ensemble: Ensemble = "off",
         pool: Pool = "mean",
         scope: Scope = "all",
         decode: Literal["autoregressive", "verified"] = "autoregressive",
@@ -81,11 +84,15 @@ class LTUASReader:
         transcribe: bool = True,
         max_batch: int = 1,
     ) -> None:
+        if quantize != "off":
+            check_quantization(quantize, device)
         if dtype is None:
             dtype = "float32" if device == "cpu" else stored_dtype(folder)
         with ThreadPoolExecutor(max_workers=1) as thread:  # hashing gigabytes takes as long as loading them
             digest = thread.submit(folder_sha256, folder)
-            self._model = LTUAS.from_pretrained(folder, device=device, dtype=dtype)
+            self._model = LTUAS.from_pretrained(
+                folder, device=device, dtype=dtype, quantization=None if quantize == "off" else quantize
+            )
             sha256 = digest.result()
         config = self._model.config
         self._anchoring = Anchoring(self._model, config.anchor) if adapt and config.anchor else None
@@ -93,11 +100,20 @@ class LTUASReader:
             compute_in_bfloat16(self._model.whisper)
             compute_in_bfloat16(self._model.audio_encoder)
         self._prompt: str = prompt or config.defaults.prompt
-        self._kind: Kind = readout or config.defaults.readout
-        self._pool, self._scope = pool, scope
-        check_options(self._kind, pool, scope)
-        short = self._kind in _AT_ANSWER_POSITION or scope == "answer_position"
-        self._decoding = Decoding(max_new_tokens=1) if short else _WRITTEN
+        self._interpretation = Interpretation(
+            folder,
+            sha256=sha256,
+            d_model=config.whisper.d_model,
+            prompt=self._prompt,
+            kind=readout or config.defaults.readout,
+            ensemble=ensemble,
+            pool=pool,
+            scope=scope,
+            calibrate=calibrate and quantize == "off",
+            abstain=abstain,
+            neutral_odds=neutral_odds,
+        )
+        self._decoding = self._interpretation.decoding
         self._verified = decode == "verified"
         if graphs and device != "cpu":
             self._model.use_graphs()
@@ -113,26 +129,10 @@ class LTUASReader:
             )
             if graphs and device != "cpu":
                 self._transcriber.make_ready(max_batch)
-        loaded = None
-        if calibrate or abstain:
-            loaded = load_calibration(folder, model_sha256=sha256, d_model=config.whisper.d_model)
-        self._abstention = (loaded and abstain and loaded.calibration.abstention) or Abstention()
-        self._correction = None
-        if loaded and calibrate:
-            self._correction = loaded.calibration.entry(self._prompt, self._kind, pool, scope)
-        expected = loaded.calibration.neutral_odds if loaded and self._correction else 1.0
-        self._neutral_odds = expected if neutral_odds is None else neutral_odds
-        options: list[str] = [] if (pool, scope) == ("mean", "all") else [pool, scope]
-        options += [] if self._neutral_odds == expected else [f"neutral_odds={self._neutral_odds:g}"]
-        options += ["no transcript"] if config.transcriber is not None and not transcribe else []
-        options += ["verified"] if self._verified and not short else []
-        self._stamp = ModelStamp(
-            name=config.name,
-            sha256=sha256,
-            prompt=self._prompt,
-            readout="/".join([self._kind, *options]),
-            calibration=loaded.identifier if loaded and self._correction else None,
-        )
+        options = ["no transcript"] if config.transcriber is not None and not transcribe else []
+        options += [] if quantize == "off" else [quantize]
+        options += ["verified"] if self._verified and not self._interpretation.at_answer_position else []
+        self._stamp = self._interpretation.stamp(config.name, options)
         # The first pass is slow: not the user's first words. And it shows whether the model works at all.
         if not all(map(is_finite, self._warm_up(max_batch))):
             msg = f"{folder}: the model gives numbers that are not finite"
@@ -140,11 +140,13 @@ class LTUASReader:
 
     def _warm_up(self, max_batch: int) -> list[StepLogits]:
         """Reads silence in every shape that is captured: batches, with ever longer transcripts if there are any."""
-        shapes = self._model.shapes_of(self._prompt, max_batch)
+        asked = self._interpretation.members
+        longest = max(asked, key=lambda name: len(text_of(name)))
+        shapes = self._model.shapes_of(longest, max_batch * len(asked))
         steps = []
         for batch, said in shapes if self._transcriber else [shape for shape in shapes if shape[1] is None]:
             silence = self.hear([np.zeros(SAMPLE_RATE_HZ, np.int16)] * batch)
-            steps += self.steps(silence, transcripts=[said] * batch)
+            steps += self.steps(silence, transcripts=[said] * batch, prompt=longest)
         return steps
 
     @property
@@ -156,6 +158,23 @@ class LTUASReader:
     def model(self) -> LTUAS:
         """The network."""
         return self._model
+
+    @property
+    def adapts(self) -> bool:
+        """Whether it gets to know voices."""
+        return self._anchoring is not None
+
+    @property
+    def precision(self) -> Mapping[str, str]:
+        """What the language model, and what the encoder computes in."""
+        model = self._model
+        names = {"dtype": model.dtype, "encoder_dtype": model.whisper.conv1.weight.dtype}
+        return {name: str(dtype).removeprefix("torch.") for name, dtype in names.items()}
+
+    @property
+    def verbalizer(self) -> Verbalizer:
+        """The table from emotions to the pieces whose logits are kept."""
+        return self._model.verbalizer
 
     @property
     def device(self) -> str:
@@ -179,15 +198,12 @@ class LTUASReader:
         Where `explain` says so, the answer is written out; its time is part of `llm_ms`, the distribution is the same.
         """
         known = anchors or [None] * len(waveforms)
-        readings = [Reading(distribution=None, reason=self._unreadable(waveform)) for waveform in waveforms]
-        for decoding in dict.fromkeys((self._decoding, _WRITTEN)):
-            wanted = [_WRITTEN if written else self._decoding for written in explain or [False] * len(waveforms)]
-            rows = [n for n, one in enumerate(wanted) if one == decoding and readings[n].reason is None]
+
+        def some(rows: Sequence[int], decoding: Decoding) -> list[Reading]:
             heard = [waveforms[n] for n in rows]
-            read = self._read(heard, self.transcripts(heard), decoding, [known[n] for n in rows]) if heard else []
-            for n, reading in zip(rows, read, strict=True):
-                readings[n] = reading
-        return readings
+            return self._read(heard, self.transcripts(heard), decoding, [known[n] for n in rows])
+
+        return self._interpretation.readings(waveforms, explain, some)
 
     def hear(self, waveforms: Sequence[NDArray[np.int16]]) -> EncodedSounds:
         """What the encoder makes of sounds: `read_heard` and `steps` may then ask more than once.
@@ -228,6 +244,29 @@ class LTUASReader:
             verified=self._verified,
         )
 
+    def answers(
+        self,
+        waveforms: Sequence[NDArray[np.int16]] | None,
+        *,
+        transcripts: Sequence[str | None],
+        decoding: Decoding,
+        prompt: str | None = None,
+        anchors: Sequence[Anchor | None] = (),
+    ) -> list[StepLogits]:
+        """The kept logits of every sound, written in any way; without sounds, what is made of the words alone.
+
+        Raises:
+            AudioError: A sound has fewer than 201 samples.
+            ModelError: A transcript is longer than the model's context.
+        """
+        heard = self.hear(waveforms) if waveforms else None
+        return self._model.answer(
+            self.shifted(heard, anchors) if heard and anchors else heard,
+            transcripts=transcripts,
+            prompt=prompt or self._prompt,
+            decoding=decoding,
+        )
+
     def shifted(self, sounds: EncodedSounds, anchors: Sequence[Anchor | None]) -> EncodedSounds:
         """The same with what each stream sounds like taken off, if the model is made for it."""
         return self._anchoring.shifted(sounds, anchors) if self._anchoring else sounds
@@ -240,9 +279,6 @@ class LTUASReader:
     def transcribes(self) -> bool:
         """Whether the model has a transcriber."""
         return self._transcriber is not None
-
-    def _unreadable(self, waveform: NDArray[np.int16]) -> str | None:
-        return TOO_SHORT if len(waveform) < MIN_SAMPLES else self._abstention.before(active_sound(waveform))
 
     def _read(
         self,
@@ -266,41 +302,19 @@ class LTUASReader:
         decoding: Decoding,
         anchors: Sequence[Anchor | None],
     ) -> list[Reading]:
-        read = self._model.answer(
+        read = self._model.answer_each(
             self.shifted(sounds, anchors),
             transcripts=transcripts,
-            prompt=self._prompt,
+            prompts=self._interpretation.members,
             decoding=decoding,
             verified=self._verified,
         )
         readings = []
-        for row, (steps, anchor) in enumerate(zip(read, anchors, strict=True)):
+        for row, (asked, anchor) in enumerate(zip(read, anchors, strict=True)):
             heard = adaptation = None
             if self._anchoring and anchor:
                 heard, adaptation = self._anchoring.heard(sounds.means[row]), self._anchoring.adaptation(anchor)
             weight = adaptation.weight if adaptation else 0.0
-            reading = self._reading(steps, weight=weight, written=decoding == _WRITTEN)
+            reading = self._interpretation.reading(asked, decoding, weight=weight)
             readings.append(replace(reading, heard=heard, adaptation=adaptation))
         return readings
-
-    def _reading(self, steps: StepLogits, *, weight: float, written: bool) -> Reading:
-        distribution, reason = None, None
-        try:
-            distribution = readout(steps, kind=self._kind, pool=self._pool, scope=self._scope)
-        except InvalidReading as error:
-            reason = error.reason
-        else:
-            reason = self._abstention.after(steps)
-            if self._correction is not None:
-                distribution = self._correction.apply(distribution, weight)
-            distribution = distribution.expecting(self._neutral_odds)
-        return Reading(
-            distribution=None if reason else distribution,
-            reason=reason,
-            failed=reason == NOT_FINITE,
-            transcript=steps.transcript,
-            truncated_s=steps.truncated_s,
-            features_ms=steps.features_ms,
-            llm_ms=steps.llm_ms,
-            explanation=explanation_of(steps, written=written),
-        )

@@ -17,10 +17,10 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import ModelError
 from core.json_file import read_json
-from core.ltu_as.checkpoint import shards_of
 from core.ltu_as.dictation import Dictation
 from core.ltu_as.features import HALF_MINUTE_SAMPLES, INT16_SCALE, half_minute
 from core.ltu_as.graphs import Graphs
+from core.ltu_as.weight_files import shards_of
 from core.ltu_as.whisper_passes import WhisperPasses
 from core.model import SAMPLE_RATE_HZ
 

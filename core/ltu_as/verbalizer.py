@@ -5,13 +5,14 @@ the form of an answer's first word), so every word is kept in both. The pieces a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from core.distribution import EMOTIONS
 from core.errors import ModelError
-from core.ltu_as.tokenizer import Context, Tokenizer
+from core.ltu_as.tokenizer import Context
+from core.ltu_as.wordings import prompt_of
 
 CONTEXTS: tuple[Context, ...] = ("word_start", "bare")
 
@@ -33,6 +34,16 @@ EMOTION_WORD = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(EMOTION_OF)})(?![^\W\d_])
 """An emotion word that is not part of a longer word (no "anger" in "Hanger", no "sad" in "sadly")."""
 
 
+class Spelling(Protocol):
+    """What a tokenizer has to tell for a verbalizer to be made of it."""
+
+    def pieces(self, word: str, context: Context) -> tuple[int, ...]:
+        """Ids of a word after a space, or (bare) where an answer begins."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of these ids without outer white space."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verbalizer:
     """The pieces of every emotion word of one tokenizer.
@@ -51,7 +62,7 @@ class Verbalizer:
             raise ValueError(msg)
 
     @classmethod
-    def from_tokenizer(cls, tokenizer: Tokenizer, *, context: Context = "word_start") -> Self:
+    def from_tokenizer(cls, tokenizer: Spelling, *, context: Context = "word_start") -> Self:
         """Cuts every emotion word as `tokenizer` does, in both contexts.
 
         Raises:
@@ -94,7 +105,7 @@ class Verbalizer:
 
 def answer_words(prompt: str) -> dict[str, str]:
     """Emotion to the word that `prompt` offers for it, in the order of EMOTIONS."""
-    return {emotion: WORDS[emotion][0] for emotion in EMOTIONS} | OFFERED.get(prompt, {})
+    return {emotion: WORDS[emotion][0] for emotion in EMOTIONS} | OFFERED.get(prompt_of(prompt), {})
 
 
 def _all_words() -> list[str]:

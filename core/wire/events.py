@@ -150,6 +150,9 @@ class UtteranceEvent:
     """What the user calls the source, and then the level of the topic too; null: nothing."""
     batch: Integer | None = None
     """Utterances that the model read at once, this one included: the last digits may depend on it; null: not known."""
+    prompt_spread: float | None = None
+    """How much hangs on the way of asking: the generalised Jensen-Shannon divergence of what the model said to each way
+    in which it was asked, divided by ln 4 as `entropy` is: 0 is no difference; null where it was asked in one way."""
     schema: Literal["emotion-monitor/utterance/1"] = "emotion-monitor/utterance/1"
 
 

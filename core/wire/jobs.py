@@ -117,6 +117,7 @@ class ReadUtterance:
     batch: Integer | None
     heard: HeardFeatures | None
     adaptation: Adaptation | None
+    prompt_spread: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

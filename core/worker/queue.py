@@ -1,6 +1,7 @@
 """Utterances that wait for the inference process: bounded, fair, and every one accounted for."""
 
 from collections import OrderedDict, deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from core.settings import WorkerSettings
@@ -88,19 +89,24 @@ class UtteranceQueue:
             dropped.append(DroppedJob(victim, OVERLOAD))
         return dropped
 
-    def pop(self, now: float, max_batch: int) -> tuple[list[Job], list[DroppedJob]]:
+    def has_some(self, *, without: Collection[str]) -> bool:
+        """Whether anything waits of other streams than these."""
+        return any(stream not in without for stream in self._streams)
+
+    def pop(self, now: float, max_batch: int, *, without: Collection[str] = ()) -> tuple[list[Job], list[DroppedJob]]:
         """The next utterances to read, one stream after the other, and those that waited too long.
 
         Args:
             now: Monotonic time in seconds.
             max_batch: Most utterances to return.
+            without: Streams of which none is to be returned.
         """
         dropped = self._drop_late(now)
         batch: list[Job] = []
         most = min(max_batch, len(self._streams)) if self._one_each else max_batch
-        while self._streams and len(batch) < most:
-            over = (stream for stream, jobs in self._streams.items() if jobs[0].utterance.final)
-            stream = next(over, next(iter(self._streams)))
+        while len(batch) < most and (streams := [stream for stream in self._streams if stream not in without]):
+            over = (stream for stream in streams if self._streams[stream][0].utterance.final)
+            stream = next(over, streams[0])
             jobs = self._streams.pop(stream)
             batch.append(jobs.popleft())
             if jobs:

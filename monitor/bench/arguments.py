@@ -63,6 +63,12 @@ def add_measures(
     _add_seconds(streams, "of sound in each stream")
     end_to_end = add("end-to-end", _end_to_end, "last sample spoken to a subscriber of the embedded broker")
     _add_seconds(end_to_end, "of sound in each of two runs")
+    drift = add("drift", _drift, "how far quantised weights move readings, and what they save")
+    drift.add_argument(
+        "--quantize", nargs="+", choices=("int8", "int4"), default=("int8", "int4"), help="which (default both)"
+    )
+    drift.add_argument("--file", type=Path, action="append", metavar="FILE", help="read its utterances too; repeatable")
+    _add_repeat(drift, 24, "stretches of the sample speech, each read in noise too")
     original = add("compare-original", _original, "the authors' program on the same weights and sounds")
     original.add_argument("--checkout", type=Path, metavar="DIR", help="of the authors' repository")
     original.add_argument(
@@ -131,6 +137,12 @@ def _end_to_end(arguments: argparse.Namespace, settings: "Settings") -> "Outcome
     given = {name: getattr(arguments, name) for name in ("config", "model", "device", "mqtt")}
     flags = [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
     return measure(settings, flags, sound_s=arguments.seconds)
+
+
+def _drift(arguments: argparse.Namespace, settings: "Settings") -> "Outcome":
+    from monitor.bench.drift import measure
+
+    return measure(settings, weights=arguments.quantize, files=arguments.file or (), repeat=arguments.repeat)
 
 
 def _original(arguments: argparse.Namespace, settings: "Settings") -> "Outcome":

@@ -85,11 +85,15 @@ def text(disclosed: Disclosure, *, apart: bool = False) -> Content:
         leaves.append("Other programs on it can read along (MQTT on 127.0.0.1).")
     stores = [f"{words[0].upper()}{words[1:]}." for words in disclosed.stores] or ["Nothing."]
     stores.append("More only if you ask for it: a recording of readings (r), an export (e).")
+    kept = "how a voice sounds (it gets used to yours, in memory)"
+    never = f"Sound, but to {disclosed.hears_along}; and {kept}." if disclosed.hears_along else f"Sound, and {kept}."
+    if disclosed.voice_leaves:
+        never = f"Sound, and {kept}, but to {disclosed.hears_along}."
     parts = (
         ("What is listened to", [f"{' and '.join(disclosed.listens)}, until you pause (p) or quit (q)."]),
         ("What leaves this machine", leaves),
         ("What is stored", stores),
-        _never(disclosed),
+        ("What is never stored or sent", [never]),
         ("What it means", [MEANING]),
         ("Who must know", [TELL]),
     )
@@ -97,8 +101,3 @@ def text(disclosed: Disclosure, *, apart: bool = False) -> Content:
         Content("\n").join([Content.styled(title, "bold $accent"), *map(Content, texts)]) for title, texts in parts
     ]
     return Content("\n\n" if apart else "\n").join(blocks)
-
-
-def _never(disclosed: Disclosure) -> tuple[str, list[str]]:
-    sound = "Sound, and how a voice sounds (it gets used to yours, in memory)."
-    return ("What is never stored" if disclosed.sound_leaves else "What is never stored or sent", [sound])

@@ -54,6 +54,7 @@ UTTERANCE_COLUMNS: dict[str, str] = {
     "calibration": "which calibration corrected them; empty: none",
     "heard_before": "utterances of this voice and room that the model had heard; empty: it does not adapt",
     "adaptation_weight": "how much of what they sound like was taken off, 0 to 1",
+    "prompt_spread": "how much hangs on the way of asking, 0 to 1; empty: it was asked in one way",
     "transcript": "what was said, where the user turned that on",
     "id": "a UUID; repeats of an event share it",
 }
@@ -132,6 +133,7 @@ def _utterance(event: UtteranceEvent) -> list[Cell]:
         model.calibration,
         adaptation.utterances if adaptation else None,
         adaptation.weight if adaptation else None,
+        event.prompt_spread,
         event.transcript,
         event.id,
     ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from core.command_line import INTERRUPTED
 from core.errors import UsageError
 from core.settings import Settings
+from core.speech_llm.fetching import prepare
 from core.worker import InferenceWorker, WorkerStatus
 from monitor.jobs.serving import Serving
 from monitor.jobs.topics import JobTopics
@@ -28,9 +29,11 @@ def serve(settings: Settings) -> int:
         msg = f"mqtt.url = {settings.mqtt.url!r}: a worker takes jobs from a broker that others reach too"
         raise UsageError(msg, hint="--mqtt mqtts://USER@HOST")
     JobTopics(settings.mqtt.base, settings.remote.site)
+    address = broker_address(settings.mqtt)
+    prepare(settings.model, memory_mb=settings.worker.memory_mb)
     # Whether what was said may be told, each job says; here it is only made possible.
     settings = replace(settings, model=replace(settings.model, transcript=True))
-    return asyncio.run(_serve(settings, broker_address(settings.mqtt)))
+    return asyncio.run(_serve(settings, address))
 
 
 async def _serve(settings: Settings, address: BrokerAddress) -> int:

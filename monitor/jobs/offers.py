@@ -66,10 +66,16 @@ def chosen(fitting: list[Offer], *, stay: str | None = None) -> Offer | None:
 
 
 def _fits(stamp: ModelStamp, wanted: ModelSettings, sha256: str) -> bool:
-    """Whether a model is the one of this name, and is read as asked; a folder's model has the name in its config."""
+    """Whether a model is the one of this name, and is read as asked."""
     return (
-        stamp.name in {wanted.name, PurePath(wanted.name).name}
+        stamp.name in _names(wanted.name)
         and stamp.sha256.startswith(sha256)
         and wanted.prompt in {"auto", stamp.prompt}
         and wanted.readout in {"auto", stamp.readout, stamp.readout.partition("/")[0]}
     )
+
+
+def _names(name: str) -> set[str]:
+    """What events call a model of this name: a folder's last part, OWNER/NAME of the hub, openai:NAME of a server."""
+    last = PurePath(name).name
+    return {name, last, name.removeprefix("hf:").partition("@")[0], f"openai:{last}"}

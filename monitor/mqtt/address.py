@@ -1,6 +1,5 @@
 """Where the broker is, how to log in, and what is too insecure to do unasked."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -8,9 +7,10 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from core.errors import UsageError
+from core.secret_file import read_secret
 from core.settings import ENV_PREFIX, MqttSettings
+from core.this_machine import is_this_machine
 from monitor.mqtt.tls import Tls
-from monitor.secret_file import read_secret
 
 PASSWORD_VARIABLE = f"{ENV_PREFIX}MQTT__PASSWORD"
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -64,7 +64,7 @@ def broker_address(
     )
     if address.tls is None:
         _refuse_files_without_tls(settings, key)
-    if not _is_this_machine(address.host):
+    if not is_this_machine(address.host):
         _refuse_unless_named(address, settings, key)
     return address
 
@@ -94,14 +94,6 @@ def _refuse_unless_named(address: BrokerAddress, settings: MqttSettings, key: st
             "or allow it with --mqtt-insecure anonymous or mqtt.insecure"
         )
         raise UsageError(msg, hint=hint)
-
-
-def _is_this_machine(host: str) -> bool:
-    """Whether a name is sure to mean this machine, without asking a resolver, which others may answer for."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".") == "localhost"
 
 
 def _split(url: str, key: str) -> SplitResult:

@@ -12,6 +12,7 @@ from pathlib import Path
 from core.command_line import INTERRUPTED
 from core.errors import UsageError
 from core.settings import Settings
+from core.speech_llm.fetching import prepare
 from core.worker import InferenceWorker
 from monitor.read.files import Chosen, choose
 from monitor.read.hearing import read_files
@@ -46,6 +47,7 @@ def read(paths: Sequence[Path], out: Path, settings: Settings, *, kind: str | No
     wanted = kind_of(out, kind)
     path = out.with_name(f"{out.name}.journal")
     _refuse_others(wanted, out, path)
+    prepare(settings.model, memory_mb=settings.worker.memory_mb)
     with Journal(path, settings) as journal:
         files = {file: size for file, size in _sizes(chosen.files).items() if not _is_read(journal, file)}
         reading = _Reading(journal, settings, files, of=len(chosen.files))

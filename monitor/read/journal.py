@@ -25,7 +25,8 @@ except ImportError:  # Windows has other locks; there, nobody is refused
     fcntl = None  # type: ignore[assignment]
 
 SCHEMA = "emotion-monitor/read/1"
-NOT_OF_READINGS = {"model": {"explain"}, "segmenter": {"interim_every_s"}, "vad": set[str]()}
+_OF_SERVERS = ("server_token_file", "server_ca_file", "server_insecure", "server_timeout_s")
+NOT_OF_READINGS = {"model": {"explain", *_OF_SERVERS}, "segmenter": {"interim_every_s"}, "vad": set[str]()}
 """Sections of the settings that readings depend on, and what in them they do not depend on."""
 
 _FILE_READ = TypeAdapter(FileRead)

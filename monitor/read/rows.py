@@ -18,6 +18,7 @@ class Row:
 
     `heard_before` counts the utterances of this file that the model had heard, and `adaptation_weight` says how much
     of what they sound like was taken off; both are None where it does not adapt.
+    `prompt_spread` is how much hangs on the way of asking; None where it was asked in one way.
     """
 
     start_s: float
@@ -27,6 +28,7 @@ class Row:
     distribution: EmotionDistribution | None = None
     heard_before: int | None = None
     adaptation_weight: float | None = None
+    prompt_spread: float | None = None
     truncated_s: float = 0.0
     transcript: str | None = None
 
@@ -63,6 +65,7 @@ def row_of(utterance: Utterance, reading: Reading, *, transcript: bool) -> Row:
         distribution=reading.distribution,
         heard_before=adaptation.utterances if adaptation else None,
         adaptation_weight=adaptation.weight if adaptation else None,
+        prompt_spread=reading.prompt_spread,
         truncated_s=reading.truncated_s,
         transcript=reading.transcript if transcript else None,
     )

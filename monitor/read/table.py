@@ -28,7 +28,7 @@ HEADER, TABLE = "db.yaml", "utterances"
 
 _NEEDS = {"csv": (), "parquet": ("pandas", "pyarrow", "audformat"), "audformat": ("pandas", "audformat")}
 _ROWS_AT_ONCE = 20_000
-_NUMBERS = (*EMOTIONS, "entropy", "margin", "adaptation_weight", "truncated_s")
+_NUMBERS = (*EMOTIONS, "entropy", "margin", "adaptation_weight", "prompt_spread", "truncated_s")
 
 
 class TableError(EmotionMonitorError):
@@ -110,7 +110,7 @@ def _write_audformat(out: Path, rows: Iterator[dict[str, Any]]) -> None:
     usage = audformat.define.Usage.OTHER
     database = audformat.Database(out.stem, usage=usage, description="What emotion-monitor heard.")
     share = audformat.Scheme("float", minimum=0)
-    schemes = dict.fromkeys((*EMOTIONS, "entropy", "margin", "adaptation_weight"), share) | {
+    schemes = dict.fromkeys((*EMOTIONS, "entropy", "margin", "adaptation_weight", "prompt_spread"), share) | {
         "dominant": audformat.Scheme("str", labels=list(EMOTIONS)),
         "status": audformat.Scheme("str", labels=list(get_args(Status))),
         "truncated_s": audformat.Scheme("float", minimum=0),

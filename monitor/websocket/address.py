@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from core.errors import UsageError
+from core.secret_file import read_secret
 from core.settings import ENV_PREFIX, WebSocketSettings
 from core.user_path import user_path
-from monitor.secret_file import read_secret
 
 TOKEN_VARIABLE = f"{ENV_PREFIX}WEBSOCKET__TOKEN"
 DEFAULT_PORT = 8765

@@ -8,11 +8,13 @@ from pathlib import Path
 from core.errors import UsageError
 from core.ltu_as.abstention import Abstention, active_sound
 from core.ltu_as.calibration import CALIBRATION_NAME, Calibration
-from core.ltu_as.checkpoint import folder_sha256
-from core.ltu_as.config import CONFIG_NAME, LTUASConfig
+from core.ltu_as.config import CONFIG_NAME, Defaults, LTUASConfig
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.readout import Kind
-from offline_eval.calibration.hearing import Listener, Sound, content_free, disturbed, marked, recorded
+from core.ltu_as.wordings import members
+from core.settings import Ensemble
+from core.speech_llm.folder import is_hugging_face
+from offline_eval.calibration.hearing import Sound, content_free, disturbed, listener_of, marked, recorded
 from offline_eval.calibration.states import read_in_states
 from offline_eval.calibration.thresholds import Heard, fit_abstention, fit_outlier
 from offline_eval.calibration.worth import Fitted, HeldOut, Refused, fit_readout, refused
@@ -27,7 +29,8 @@ READOUTS: tuple[Kind, ...] = (
 _CLEAN, _DISTURBED = "dev speech", "dev speech, disturbed"
 _NOISE = "content-free, to fit"
 _ORDINARY = "ordinary speech"
-_FIT_SEED, _UNSEEN_SEED = 1, 2
+FIT_SEED, _UNSEEN_SEED = 1, 2
+"""Of the sounds without content that a correction is made of, and of those that thresholds are tried on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class Job:
         training_clips: At most so many clips of the train speakers say what training speech is like.
         device: Where the model runs.
         neutral_odds: Written into the calibration, see there; nothing here is fitted or judged with it.
+        ensembles: In which ways the prompts are asked, a correction for each.
     """
 
     model: Path
@@ -63,6 +67,7 @@ class Job:
     training_clips: int = 1000
     device: str = "cpu"
     neutral_odds: float = 1.0
+    ensembles: tuple[Ensemble, ...] = ("off",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +99,11 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         ModelError: The folder cannot be used.
         AudioError: A clip cannot be decoded.
     """
-    defaults = LTUASConfig.from_json(job.model / CONFIG_NAME).defaults
+    defaults = Defaults() if is_hugging_face(job.model) else LTUASConfig.from_json(job.model / CONFIG_NAME).defaults
     prompts = tuple(dict.fromkeys((*PROMPTS, defaults.prompt)))
     kinds = tuple(dict.fromkeys((*READOUTS, defaults.readout)))
+    ways = ways_of(prompts, job.ensembles)
+    asked = questions_of(ways)
     material = _material(job)
     clips, ordinary, training = material.dev, material.ordinary, material.training
     unseen = {f"content-free: {kind}": sounds for kind, sounds in content_free(job.seed, _UNSEEN_SEED).items()}
@@ -106,16 +113,20 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         **({_CLEAN: recorded(clips)} if job.left_out else {}),
         _DISTURBED: disturbed(clips, job.seed),
         **({_ORDINARY: recorded(ordinary)} if ordinary else {}),
-        _NOISE: [sound for made in content_free(job.seed, _FIT_SEED).values() for sound in made],
+        _NOISE: [sound for made in content_free(job.seed, FIT_SEED).values() for sound in made],
         **unseen,
     }
-    listener = Listener(job.model, device=job.device)
+    listener = listener_of(job.model, device=job.device)
     progress(f"hearing {sum(map(len, sounds.values()))} sounds")
     spoken: dict[str, Sequence[Recording]] = {_CLEAN: clips, _DISTURBED: clips}
     if ordinary:
         spoken[_ORDINARY] = ordinary
     heard = {
-        name: [*map(Heard, (active_sound(one()) for one in some), listener.read(some, prompts))]
+        name: [
+            *map(
+                Heard, (active_sound(one()) for one in some), listener.read(some, asked if name == _NOISE else prompts)
+            )
+        ]
         for name, some in sounds.items()
     }
     outlier = None
@@ -125,13 +136,16 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
     held_out: HeldOut = "corpus" if job.left_out else "speaker"
     labelled = [clip for _, some in material.labelled for clip in some]
     readers = [
-        (listener if model == job.model else Listener(model, device=job.device), some)
+        (listener if model == job.model else listener_of(model, device=job.device), some)
         for model, some in material.labelled
     ]
     progress(f"hearing {len(labelled)} clips that corrections are fitted on")
-    states = read_in_states(readers, prompts, heard[_NOISE], held_out=held_out, seed=job.seed, progress=progress)
+    states = read_in_states(readers, asked, heard[_NOISE], held_out=held_out, seed=job.seed, progress=progress)
     if not job.left_out:
-        heard[_CLEAN] = [*map(Heard, (active_sound(one()) for one in recorded(clips)), states[0].steps)]
+        alone = (
+            {prompt: steps[prompt] for prompt in prompts} for steps in states[0].steps
+        )  # thresholds know no others
+        heard[_CLEAN] = [*map(Heard, (active_sound(one()) for one in recorded(clips)), alone)]
 
     progress("fitting")
 
@@ -150,10 +164,12 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         return ((one, thresholds(speaker)) for one, speaker in zip(heard[name], speakers, strict=True))
 
     fitted = [
-        fit_readout(p, kind, labelled, states, heard[_NOISE], held_out=held_out) for p in prompts for kind in kinds
+        fit_readout(prompt, kind, labelled, states, heard[_NOISE], ensemble=ensemble, held_out=held_out)
+        for prompt, ensemble in ways
+        for kind in kinds
     ]
     calibration = Calibration(
-        model_sha256=folder_sha256(job.model),
+        model_sha256=listener.reader.stamp.sha256,
         fitted_on=_fitted_on(labelled, held_out),
         entries=tuple(row.entry for row in fitted if row.entry),
         abstention=thresholds(),
@@ -169,6 +185,17 @@ def calibrate(job: Job, *, progress: Callable[[str], None]) -> Outcome:
         fitted=fitted,
         refused=[refused(name, prompt, judged(name)) for prompt in prompts for name in (*spoken, *unseen)],
     )
+
+
+def ways_of(prompts: Sequence[str], ensembles: Sequence[Ensemble]) -> list[tuple[str, Ensemble]]:
+    """Each prompt in each ensemble that there is of it; without one in any case."""
+    found = [(prompt, ensemble) for prompt in prompts for ensemble in dict.fromkeys(("off", *ensembles))]
+    return [(prompt, ensemble) for prompt, ensemble in found if ensemble == "off" or prompt in PROMPTS]
+
+
+def questions_of(ways: Sequence[tuple[str, Ensemble]]) -> tuple[str, ...]:
+    """Everything that must be asked for them, each once."""
+    return tuple(dict.fromkeys(name for prompt, ensemble in ways for name in members(prompt, ensemble)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

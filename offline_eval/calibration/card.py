@@ -65,7 +65,7 @@ def _plot(path: Path, shown: Sequence[Fitted]) -> None:
                     quality.confidence, quality.accuracy, area, color=drawn.get_color(), marker=marker, label=label
                 )
         axes.set(
-            title=f"{row.prompt} prompt, {row.readout}",
+            title=f"{row.asked} prompt, {row.readout}",
             xlabel="probability of the likeliest emotion",
             ylabel="share of clips that carry that label",
             xlim=(0.2, 1),

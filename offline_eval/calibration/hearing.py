@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from core.anchor import Anchor
 from core.errors import UsageError
+from core.ltu_as import interpretation
 from core.ltu_as.config import Defaults
+from core.ltu_as.decode import Decoding
 from core.ltu_as.features import EncodedSounds
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.readout import Kind
@@ -16,6 +18,8 @@ from core.ltu_as.steps import StepLogits
 from core.model import SAMPLE_RATE_HZ
 from core.sound.audio import read_audio
 from core.sound.mono import pcm16
+from core.speech_llm.folder import is_hugging_face
+from core.speech_llm.reader import SpeechLLMReader
 from offline_eval.datasets.files import Row, existing, read_table
 from offline_eval.labels.clips import Recording
 from offline_eval.sounds.augment import augment, generator_for
@@ -104,6 +108,67 @@ class Listener:
             AudioError: A sound cannot be decoded, or is shorter than 201 samples.
         """
         return np.array([heard.means[0].mean(0).numpy() for heard in self.hear(sounds)], np.float64)
+
+
+class SpeechListener:
+    """The same of a speech LLM, which hears anew whenever it is asked, and gets to know no voices.
+
+    Args:
+        model: The folder.
+        device: Where it runs.
+
+    Raises:
+        ModelError: The folder cannot be used.
+    """
+
+    def __init__(self, model: Path, *, device: str) -> None:
+        self.reader = SpeechLLMReader(model, device=device, calibrate=False, abstain=False)
+        """Reads as it does by default."""
+
+    @property
+    def defaults(self) -> Defaults:
+        """How it reads by default."""
+        return Defaults()
+
+    def read(self, sounds: Sequence[Sound], prompts: Sequence[str]) -> Iterator[Mapping[str, StepLogits]]:
+        """What the model makes of each sound with each prompt.
+
+        Raises:
+            AudioError: A sound cannot be decoded.
+        """
+        for some in self._loaded(sounds):
+            answers = [self._asked(some, prompt, interpretation.WRITTEN) for prompt in prompts]
+            yield from (dict(zip(prompts, one, strict=True)) for one in zip(*answers, strict=True))
+
+    def feature_means(self, sounds: Sequence[Sound]) -> NDArray[np.float64]:
+        """[N, hidden_size]: the mean features of each sound.
+
+        Raises:
+            AudioError: A sound cannot be decoded.
+        """
+        begun = Decoding(max_new_tokens=1)
+        steps = [one for some in self._loaded(sounds) for one in self._asked(some, self.defaults.prompt, begun)]
+        return np.array([one.feature_mean for one in steps], np.float64)
+
+    def _asked(self, sounds: Sequence[NDArray[np.int16]], prompt: str, decoding: Decoding) -> list[StepLogits]:
+        return self.reader.answers(sounds, transcripts=[None] * len(sounds), decoding=decoding, prompt=prompt)
+
+    @staticmethod
+    def _loaded(sounds: Sequence[Sound]) -> Iterator[list[NDArray[np.int16]]]:
+        for start in range(0, len(sounds), AT_ONCE):
+            yield [sound() for sound in sounds[start : start + AT_ONCE]]
+
+
+AnyListener = Listener | SpeechListener
+
+
+def listener_of(model: Path, *, device: str) -> AnyListener:
+    """The listener of a model folder of either kind.
+
+    Raises:
+        ModelError: The folder cannot be used.
+    """
+    return (SpeechListener if is_hugging_face(model) else Listener)(model, device=device)
 
 
 def recorded(clips: Sequence[Recording]) -> list[Sound]:

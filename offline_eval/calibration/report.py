@@ -37,7 +37,7 @@ def corrections(rows: Sequence[Fitted]) -> Iterator[str]:
     for row in rows:
         if row.entry is None:
             cells = ["not calibrated: too often invalid", *[""] * 6]
-            yield f"| {' | '.join([row.prompt, row.readout, str(row.clips), *cells])} |"
+            yield f"| {' | '.join([row.asked, row.readout, str(row.clips), *cells])} |"
         for heard, worth in row.worth.items():
             cells = [
                 str(heard),
@@ -45,7 +45,7 @@ def corrections(rows: Sequence[Fitted]) -> Iterator[str]:
                 f"{row.entry.prior_strength if row.entry else 0:.2f}",
                 *(f"{v:.3f}" for v in (worth.before.nll, worth.after.nll, worth.before.ece, worth.after.ece)),
             ]
-            yield f"| {' | '.join([row.prompt, row.readout, str(row.clips), *cells])} |"
+            yield f"| {' | '.join([row.asked, row.readout, str(row.clips), *cells])} |"
 
 
 def expectation(calibration: Calibration) -> str:

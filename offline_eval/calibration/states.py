@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from offline_eval.calibration.hearing import Listener, recorded
+from offline_eval.calibration.hearing import AnyListener, Listener, recorded
 from offline_eval.calibration.streams import Stream, anchors_after
 from offline_eval.calibration.thresholds import Heard
 from offline_eval.calibration.worth import HeldOut, State, fit_readout
@@ -15,7 +15,7 @@ HEARD = 20
 
 
 def read_in_states(
-    parts: Sequence[tuple[Listener, Sequence[Clip]]],
+    parts: Sequence[tuple[AnyListener, Sequence[Clip]]],
     prompts: Sequence[str],
     noise: Sequence[Heard],
     *,
@@ -31,9 +31,23 @@ def read_in_states(
         AudioError: A clip cannot be decoded.
     """
     clips = [clip for _, some in parts for clip in some]
-    if any(listener.pseudo_utterances is None for listener, _ in parts):
+    known = [(one, some) for one, some in parts if isinstance(one, Listener) and one.pseudo_utterances is not None]
+    if len(known) < len(parts):
         steps = [one for listener, some in parts for one in listener.read(recorded(some), prompts)]
         return [State(heard=0, steps=steps, weights=np.zeros(len(clips)))]
+    return _read_twice(known, clips, prompts, noise, held_out=held_out, seed=seed, progress=progress)
+
+
+def _read_twice(
+    parts: Sequence[tuple[Listener, Sequence[Clip]]],
+    clips: Sequence[Clip],
+    prompts: Sequence[str],
+    noise: Sequence[Heard],
+    *,
+    held_out: HeldOut,
+    seed: int,
+    progress: Callable[[str], None],
+) -> list[State]:
     sounds = [[*listener.hear(recorded(some))] for listener, some in parts]
     steps = [one for (listener, _), some in zip(parts, sounds, strict=True) for one in listener.steps(some, prompts)]
     first = State(heard=0, steps=steps, weights=np.zeros(len(clips)))

@@ -18,6 +18,13 @@ _STEPS = 36
 _DIGITS = 6
 
 
+def prior_of(content_free_log_probs: Values) -> LogProbabilities:
+    """The mean probability [4] of readings [M, 4] of sounds without content, as logarithms; uniform where M is 0."""
+    log_prior = log_of(np.exp(content_free_log_probs).mean(axis=0)) if len(content_free_log_probs) else np.zeros(4)
+    log_prior = corrected(log_prior, log_prior, temperature=1, prior_strength=0)
+    return LogProbabilities(**dict(zip(EMOTIONS, map(_rounded, log_prior), strict=True)))
+
+
 def fit_temperature_and_prior(
     log_probs: Values, targets: Values, content_free_log_probs: Values, weights: Values | None = None
 ) -> Correction:
@@ -29,11 +36,11 @@ def fit_temperature_and_prior(
     Args:
         log_probs: [N, 4] readings of labelled speech.
         targets: [N, 4] distributions.
-        content_free_log_probs: [M, 4] readings of sounds without content; the prior is their mean probability.
+        content_free_log_probs: [M, 4] readings of sounds without content; see `prior_of`.
         weights: [N] of the clips; all alike by default.
     """
-    log_prior = log_of(np.exp(content_free_log_probs).mean(axis=0)) if len(content_free_log_probs) else np.zeros(4)
-    log_prior = corrected(log_prior, log_prior, temperature=1, prior_strength=0)
+    prior = prior_of(content_free_log_probs)
+    log_prior = np.array(tuple(prior))
 
     def loss(log_temperature: float, strength: float) -> float:
         log_q = corrected(log_probs, log_prior, temperature=np.exp(log_temperature), prior_strength=strength)
@@ -47,7 +54,7 @@ def fit_temperature_and_prior(
     strength = min((0.0, between, 1.0), key=lambda s: round(loss(log_temperature(s), s), _DIGITS))
     return Correction(
         temperature=_rounded(np.exp(log_temperature(strength))),
-        prior=LogProbabilities(**dict(zip(EMOTIONS, map(_rounded, log_prior), strict=True))),
+        prior=prior,
         prior_strength=_rounded(strength),
     )
 

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from core.ltu_as.abstention import Abstention
 from core.ltu_as.calibration import Correction, Entry, log_of
-from core.ltu_as.readout import InvalidReading, Kind, readout
+from core.ltu_as.ensemble import read_members
+from core.ltu_as.readout import InvalidReading, Kind
 from core.ltu_as.steps import StepLogits
+from core.ltu_as.wordings import members
+from core.settings import Ensemble
 from offline_eval.calibration.temperature import fit_adapted_temperature, fit_temperature_and_prior
 from offline_eval.calibration.thresholds import Heard, reason_not_to_read
 from offline_eval.labels.clips import Clip, targets_of
@@ -86,6 +89,7 @@ class Fitted:
     Attributes:
         prompt: The prompt.
         readout: The read-out.
+        ensemble: In which ways the prompt was asked.
         clips: How many had a distribution.
         entry: Fitted on all of them; None where the read-out is too often invalid.
         worth: What that does, by the utterances that were heard of a stream before; empty where there is no entry.
@@ -94,8 +98,14 @@ class Fitted:
     prompt: str
     readout: Kind
     clips: int
+    ensemble: Ensemble = "off"
     entry: Entry | None = None
     worth: Mapping[int, Worth] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> str:
+        """The prompt, and the ensemble if there is one."""
+        return self.prompt if self.ensemble == "off" else f"{self.prompt}, {self.ensemble}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +125,7 @@ def fit_readout(
     states: Sequence[State],
     noise: Sequence[Heard],
     *,
+    ensemble: Ensemble = "off",
     held_out: HeldOut = "speaker",
 ) -> Fitted:
     """Fits one read-out on clips of at least two speakers, and scores the fit by leaving one speaker out at a time.
@@ -127,16 +138,17 @@ def fit_readout(
         clips: Labelled.
         states: Their readings when nothing was heard before and, of a model that gets to know voices, another.
         noise: Sounds without content.
+        ensemble: In which ways the prompt was asked.
         held_out: Whose clips are left out.
     """
-    of_state = [_log_probs(state.steps, prompt, kind) for state in states]
+    of_state = [log_probs_of(state.steps, prompt, kind, ensemble) for state in states]
     valid = np.all([_complete(log_p) for log_p in of_state], axis=0)
     heard = [clip for clip, has in zip(clips, valid, strict=True) if has]
     if valid.mean() < LEAST_VALID or len({getattr(clip, held_out) for clip in heard}) < 2:  # noqa: PLR2004
-        return Fitted(prompt=prompt, readout=kind, clips=len(heard))
+        return Fitted(prompt=prompt, readout=kind, ensemble=ensemble, clips=len(heard))
     targets, weights = targets_of(heard), _weights(heard)
     of_state, known = [log_p[valid] for log_p in of_state], [state.weights[valid] for state in states]
-    content_free = _log_probs([one.steps for one in noise], prompt, kind)
+    content_free = log_probs_of([one.steps for one in noise], prompt, kind, ensemble)
     content_free = content_free[_complete(content_free)]
 
     def fit(rows: Rows) -> Correction:
@@ -154,8 +166,14 @@ def fit_readout(
     return Fitted(
         prompt=prompt,
         readout=kind,
+        ensemble=ensemble,
         clips=len(heard),
-        entry=Entry(prompt=prompt, readout=kind, **{name: getattr(correction, name) for name in _CORRECTION}),
+        entry=Entry(
+            prompt=prompt,
+            readout=kind,
+            ensemble=ensemble,
+            **{name: getattr(correction, name) for name in _CORRECTION},
+        ),
         worth={
             state.heard: Worth(
                 temperature=float(correction.temperature_at(state.heard > 0)),
@@ -174,22 +192,25 @@ def refused(name: str, prompt: str, judged: Iterable[tuple[Heard, Abstention]]) 
     return Refused(sounds=name, prompt=prompt, number=len(reasons), reasons=counts)
 
 
+def log_probs_of(
+    sounds: Sequence[Mapping[str, StepLogits]], prompt: str, kind: Kind, ensemble: Ensemble = "off"
+) -> Values:
+    """[N, 4]: log-probabilities of sounds, given each prompt's and member's logits; NaN where a reading is invalid."""
+    rows, asked = np.full((len(sounds), 4), np.nan), members(prompt, ensemble)
+    for row, steps in zip(rows, sounds, strict=True):
+        try:
+            heard, _ = read_members([steps[name] for name in asked], kind=kind, pool="mean", scope="all")
+        except InvalidReading:
+            continue
+        row[:] = log_of(tuple(heard))
+    return rows
+
+
 def _each(clips: Sequence[Clip], held_out: HeldOut) -> Iterator[Rows]:
     """For each speaker, or corpus, which of the clips [N] are theirs."""
     owners = np.array([getattr(clip, held_out) for clip in clips])
     for owner in np.unique(owners):
         yield owners == owner
-
-
-def _log_probs(sounds: Sequence[Mapping[str, StepLogits]], prompt: str, kind: Kind) -> Values:
-    """[N, 4]; NaN where the reading is invalid."""
-    rows = np.full((len(sounds), 4), np.nan)
-    for row, steps in zip(rows, sounds, strict=True):
-        try:
-            row[:] = log_of(tuple(readout(steps[prompt], kind=kind)))
-        except InvalidReading:
-            continue
-    return rows
 
 
 def _complete(log_p: Values) -> Rows:

@@ -16,18 +16,19 @@ def compare_folders(arguments: argparse.Namespace) -> int:
         raise UsageError(msg, hint="give either two folders, or --data and what belongs to it")
     if len(arguments.runs) != _RUNS:
         msg = f"two folders of runs can be compared, not {len(arguments.runs)}"
-        raise UsageError(msg, hint="emotion-eval compare RUN RUN")
+        raise UsageError(msg, hint="emotion-eval compare RUN RUN; of more, `emotion-eval report` makes a table")
     try:
-        from offline_eval.report.against import compare_runs, duel_as_json, duel_as_markdown
+        from offline_eval.report.against import compare_runs, contest_as_json, document_of
+        from offline_eval.report.markdown import as_markdown
 
-        duel = compare_runs(*arguments.runs, seed=arguments.seed)
+        contest = compare_runs(*arguments.runs, seed=arguments.seed)
     except ModuleNotFoundError as error:
         msg = f"comparing needs {error.name}, which is not installed"
         raise UsageError(msg, hint="pip install 'emotion-monitor[train]'") from error
-    report = duel_as_markdown(duel)
+    report = as_markdown(document_of(contest))
     print(report, end="")
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "compare.md").write_text(report, encoding="utf-8")
-        (arguments.out / "compare.json").write_text(duel_as_json(duel), encoding="utf-8")
+        (arguments.out / "compare.json").write_text(contest_as_json(contest), encoding="utf-8")
     return 0

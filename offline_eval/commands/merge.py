@@ -28,6 +28,6 @@ def run(arguments: argparse.Namespace) -> int:
     folder, notes = merge(arguments.shards, arguments.out)
     for note in notes:
         print(note, file=sys.stderr)
-    asked = ", ".join(folder.record.configuration(question).name for question in folder.record.questions)
+    asked = ", ".join(question.name for question in folder.record.questions)
     print(f"{folder.path}: {len(folder.items)} utterances, answers to {asked}")
     return 0

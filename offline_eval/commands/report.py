@@ -7,6 +7,7 @@ from typing import Any
 from core.command_line import whole_number
 from core.errors import UsageError
 from offline_eval.commands.arguments import add_data, add_neutral_odds
+from offline_eval.commands.report_models import report_models
 from offline_eval.commands.report_ordinary import report_ordinary
 
 _DRAWS = 2_000
@@ -14,11 +15,12 @@ _DRAWS = 2_000
 
 def add_to(commands: Any) -> None:
     """Adds the command."""
-    text = "write report.html, report.md and report.json into the folder of a run, or say what a model hears in speech"
+    text = "write report.html, report.md and report.json about a run, or several, or say what a model hears in speech"
     parser = commands.add_parser(
         "report",
         help=text,
-        description="Write report.html, report.md and report.json into the folder of a run; or, given a model, say how "
+        description="Write report.html, report.md and report.json into the folder of a run; given several runs, of "
+        "different models for one, hold them against each other on the utterances of all; or, given a model, say how "
         "much of some ordinary speech it hears as what, and how surely, by length.",
     )
     parser.set_defaults(command=run)
@@ -27,7 +29,8 @@ def add_to(commands: Any) -> None:
         nargs="+",
         type=Path,
         metavar="DIR",
-        help="folder of the run; with --model: sound files, folders of them, or tables whose unlabelled dev speakers "
+        help="folder of the run, or of several, of which the first is held against each other one; with --model: sound "
+        "files, folders of them, or tables whose unlabelled dev speakers "
         "are heard",
     )
     parser.add_argument(
@@ -45,7 +48,11 @@ def add_to(commands: Any) -> None:
         "kept (default %(default)s)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="with --model: write ordinary.md and ordinary.json into this folder"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write the report on several runs into this folder instead of printing it; with --model: write "
+        "ordinary.md and ordinary.json there",
     )
     parser.add_argument(
         "--view",
@@ -68,9 +75,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes the files, and names them; or prints what a model hears."""
     if arguments.model:
         return report_ordinary(arguments)
-    if len(arguments.folders) > 1 or arguments.adapt or arguments.out or arguments.data:
-        msg = "a report on a run is of one folder, and lies in it"
-        raise UsageError(msg, hint="for a report on ordinary speech, add --model")
+    if arguments.adapt or arguments.data:
+        msg = "--adapt and --data belong to a report on ordinary speech"
+        raise UsageError(msg, hint="for such a report, add --model")
+    if len(arguments.folders) > 1:
+        return report_models(arguments)
+    if arguments.out:
+        msg = "a report on one run lies in its folder"
+        raise UsageError(msg, hint="leave --out out; for a report on ordinary speech, add --model")
     try:
         from offline_eval.report.write import write_report
 

@@ -19,17 +19,18 @@ def report_ordinary(arguments: argparse.Namespace) -> int:
         ModelError: The model cannot be used.
         AudioError: A file cannot be decoded.
     """
-    from core.ltu_as.folder import resolve_model
     from core.ltu_as.reader import LTUASReader
     from core.settings import ModelSettings, Settings
+    from core.speech_llm.folder import is_hugging_face, model_path
+    from core.speech_llm.reader import SpeechLLMReader
     from offline_eval.ordinary.listen import listen
     from offline_eval.ordinary.report import as_json, as_markdown
     from offline_eval.ordinary.shares import by_length, heard_beside
 
     recordings = {str(path): _recordings(path) for path in arguments.folders}
-    folder = resolve_model(arguments.model)
+    folder = model_path(arguments.model)
     beside = _regression(arguments, folder) if arguments.data else None
-    reader = LTUASReader(folder, neutral_odds=arguments.neutral_odds)
+    reader = (SpeechLLMReader if is_hugging_face(folder) else LTUASReader)(folder, neutral_odds=arguments.neutral_odds)
     settings = Settings(model=ModelSettings(adapt=arguments.adapt))
     findings = {}
     for name, files in recordings.items():

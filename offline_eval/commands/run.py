@@ -5,16 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from core.command_line import whole_number
+from core.command_line import above_0, whole_number
 from core.errors import UsageError
 from core.ltu_as.folder import EMBEDDED
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.readout import Kind, Pool, Scope
+from core.settings import Ensemble
 from offline_eval.commands.arguments import names, some_of
 from offline_eval.commands.policy import add_policy, policy_of
 from offline_eval.commands.progress import answers_bar
 from offline_eval.runs.presets import PRESETS
-from offline_eval.runs.views import INPUTS, LEVELS, View, all_views
+from offline_eval.runs.views import INPUTS, LEVELS, Samples, View, all_views
 
 if TYPE_CHECKING:
     from offline_eval.runs.folder import RunFolder
@@ -25,13 +26,17 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "readout": get_args(Kind),
     "pool": get_args(Pool),
     "scope": get_args(Scope),
+    "ensemble": get_args(Ensemble),
 }
+_TEMPERATURE = 0.7
+"""That of self-consistency in the literature; at the authors' own 0.1, samples are nearly alike."""
 _USUAL: dict[str, tuple[str, ...]] = {
     "prompt": tuple(PROMPTS),
     "level": LEVELS,
     "readout": ("paper_linear", "seq_logprob"),
     "pool": ("mean",),
     "scope": ("all",),
+    "ensemble": ("off",),
 }
 
 
@@ -48,7 +53,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--dataset", required=True, metavar="NAME", help="a corpus; see `emotion-eval datasets`")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where its files are")
     parser.add_argument(
-        "--model", default=EMBEDDED, metavar="NAME|DIR", help="a model, or tiny: random weights (default %(default)s)"
+        "--model",
+        default=EMBEDDED,
+        metavar="NAME|DIR",
+        help="a model, hf:OWNER/NAME from the Hugging Face hub, or tiny: random weights (default %(default)s)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default .cache/run/DATASET-MODEL)")
     parser.add_argument(
@@ -73,6 +81,22 @@ def _add_views(parser: argparse.ArgumentParser) -> None:
     for name, choices in _CHOICES.items():
         text = f"{', '.join(choices)} (default {','.join(_USUAL[name])})"
         group.add_argument(f"--{name}", type=some_of(choices), metavar="A,B", help=text)
+    group.add_argument(
+        "--samples",
+        type=whole_number(2),
+        metavar="N",
+        help="at the text level also draw N texts, and take the mean of the distributions of those that are valid",
+    )
+    group.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="N", help="of the samples (default %(default)s)"
+    )
+    group.add_argument(
+        "--temperature",
+        type=above_0,
+        default=_TEMPERATURE,
+        metavar="T",
+        help="of the samples (default %(default)s)",
+    )
     group.add_argument(
         "--input",
         type=some_of(INPUTS),
@@ -178,9 +202,10 @@ def _views(arguments: argparse.Namespace) -> tuple[View, ...]:
     chosen = {name: getattr(arguments, name) for name in _CHOICES}
     wanted = [view for name in arguments.preset or () for view in PRESETS[name].views]
     views = [replace(view, input=given) for given in arguments.input for view in wanted]
-    if not views or any(chosen.values()):
+    samples = arguments.samples and Samples(arguments.samples, arguments.seed, arguments.temperature)
+    if not views or samples or any(chosen.values()):
         plural: dict[str, Any] = {f"{name}s": values or _USUAL[name] for name, values in chosen.items()}
-        views += all_views(inputs=arguments.input, **plural)
+        views += all_views(inputs=arguments.input, samples=samples, **plural)
     return tuple(dict.fromkeys(views))
 
 

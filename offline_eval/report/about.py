@@ -1,6 +1,7 @@
 """What was evaluated, and what it came to, in sentences."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from offline_eval.report.differences import verdict
 from offline_eval.report.document import Block, Facts, Listing, Paragraph, Section
 from offline_eval.report.findings import Findings
 from offline_eval.report.words import AGREEMENT, SHORT, interval, number, share
-from offline_eval.runs.folder import Question
+from offline_eval.runs.summary import apart_in_words
 from offline_eval.scoring.reference_points import VOTE_PRIOR
 from offline_eval.scoring.resampling import Estimate
 
@@ -46,7 +47,14 @@ def evaluated(findings: Findings) -> Section:
     blocks: list[Block] = [Facts(tuple(facts))]
     if record.policy_lines or record.notes:
         blocks += [Paragraph("Labels:"), Listing((*record.policy_lines, *record.notes))]
-    blocks += [Paragraph("Asked:"), Listing(tuple(_asked(question, findings) for question in record.questions))]
+    blocks += [Paragraph("Asked:"), Listing(tuple(_asked(findings)))]
+    apart = [f"{one.view.name}: {apart_in_words(one)}" for one in findings.readings if one.spread is not None]
+    if apart:
+        text = (
+            "Several answers to the same utterance, and how far they are apart (Jensen-Shannon divergence of all of "
+            "them, over ln 4; 0: they say the same):"
+        )
+        blocks += [Paragraph(text), Listing(tuple(apart))]
     return Section(anchor="evaluated", title="What was evaluated", blocks=tuple(blocks))
 
 
@@ -139,7 +147,13 @@ def _truncated(findings: Findings) -> str:
     return f"{share(cut, known)} recordings are longer than what the model hears, their ends are not heard"
 
 
-def _asked(question: Question, findings: Findings) -> str:
-    missing = " (not all answers are there: left out)" if question in findings.unread else ""
+def _asked(findings: Findings) -> Iterator[str]:
+    """A line for each question, however often answers to it were drawn."""
     given = {"audio": "the recording", "silence": "as much silence", "transcript": "the words without the sound"}
-    return f"{question.prompt}, given {given[question.input]}{missing}: “{question.text}”"
+    drawn = Counter((one.prompt, one.input, one.text) for one in findings.record.questions if one.draw)
+    unread = {(one.prompt, one.input, one.text) for one in findings.unread}
+    for question in dict.fromkeys((one.prompt, one.input, one.text) for one in findings.record.questions):
+        prompt, heard, text = question
+        often = f", {drawn[question]} of the answers drawn" if drawn[question] else ""
+        missing = " (not all answers are there: left out)" if question in unread else ""
+        yield f"{prompt}, given {given[heard]}{often}{missing}: “{text}”"

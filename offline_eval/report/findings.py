@@ -138,7 +138,7 @@ def gather(folder: RunFolder, *, judged: str | None = None, draws: int = DRAWS, 
     """
     answered = answered_questions(folder)
     readings = read_views(folder, readable(folder.record, answered))
-    view = _judged(readings, judged)
+    view = judged_view(readings, judged)
     return findings_of(
         folder.record, folder.items, readings, judged=view, heard=_heard(folder, answered), draws=draws, seed=seed
     )
@@ -159,7 +159,7 @@ def findings_of(
     constants = constant_outputs(rated)
     evaluation = evaluate(rated, [*(one.output for one in readings), *constants], draws=draws, seed=seed)
     references = [*(one.name for one in constants), *(one.name for one in _without_sound(judged, readings))]
-    asked = {(one.view.prompt, one.view.input) for one in readings}
+    asked = {asked for one in readings for asked in one.view.asked}
     return Findings(
         record=record,
         rated=tuple(rated),
@@ -171,8 +171,8 @@ def findings_of(
         people=leave_one_out(rated, draws=draws, seed=seed),
         judged=judged,
         differences=evaluation.paired(judged.name, references),
-        unread=tuple(question for question in record.questions if (question.prompt, question.input) not in asked),
-        warnings=_warnings(record, rated),
+        unread=tuple(question for question in record.questions if question.asked not in asked),
+        warnings=warnings_of(record, rated),
     )
 
 
@@ -191,13 +191,26 @@ def answered_questions(folder: RunFolder) -> list[Question]:
 
 def readable(record: RunRecord, answered: Sequence[Question]) -> tuple[View, ...]:
     """The views that a run asked for, then those of the paper's tables, as far as answers are there."""
-    there = {(question.prompt, question.input) for question in answered}
+    there = {question.asked for question in answered}
     wanted = (*record.views, *(view for preset in PRESETS.values() for view in preset.views))
-    return tuple(dict.fromkeys(view for view in wanted if (view.prompt, view.input) in there))
+    return tuple(dict.fromkeys(view for view in wanted if there.issuperset(view.asked)))
 
 
-def _judged(readings: Sequence[Readings], name: str | None) -> View:
-    """The view of a name; else the usual read-out of the recordings, or the first view that reads anything."""
+def warnings_of(record: RunRecord, rated: Sequence[RatedUtterance]) -> tuple[str, ...]:
+    """What to know before believing any number of a run on these utterances."""
+    model: Mapping[str, object] = record.model
+    found = [note] if (note := contamination(record.dataset, str(model["name"]))) else []
+    if model["name"] == EMBEDDED and any(one.utterance.corpus in _LEARNED_FROM for one in rated):
+        found.append(_LEARNED)
+    return tuple(found)
+
+
+def judged_view(readings: Sequence[Readings], name: str | None) -> View:
+    """The view of a name; else the usual read-out of the recordings, or the first view that reads anything.
+
+    Raises:
+        UsageError: There is no view of that name.
+    """
     views = {one.view.name: one.view for one in readings}
     if name is not None:
         if name not in views:
@@ -225,11 +238,3 @@ def _heard(folder: RunFolder, answered: Sequence[Question]) -> tuple[Heard, ...]
         return ()
     steps = (answer.steps for answer in folder.answers(question))
     return tuple(Heard(one.truncated_s, one.transcript) if one else Heard(None, None) for one in steps)
-
-
-def _warnings(record: RunRecord, rated: Sequence[RatedUtterance]) -> tuple[str, ...]:
-    model: Mapping[str, object] = record.model
-    found = [note] if (note := contamination(record.dataset, str(model["name"]))) else []
-    if model["name"] == EMBEDDED and any(one.utterance.corpus in _LEARNED_FROM for one in rated):
-        found.append(_LEARNED)
-    return tuple(found)

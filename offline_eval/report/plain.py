@@ -53,7 +53,9 @@ def _plain(findings: Findings) -> dict[str, Any]:
         "truncated": {"known": known, "truncated": cut},
         "unread": [asdict(question) for question in findings.unread],
         "views": {
-            one.view.name: asdict(one.view) | {"level": one.view.level, "invalid": one.invalid}
+            one.view.name: asdict(one.view)
+            | {"level": one.view.level, "invalid": one.invalid}
+            | {"spread": one.spread, "invalid_samples": one.invalid_samples}
             for one in findings.readings
         },
         "constants": [one.name for one in findings.constants],

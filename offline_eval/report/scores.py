@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from offline_eval.report.document import Block, Cell, Fold, Group, Listing, Paragraph, Row, Section, Table
@@ -10,6 +11,7 @@ from offline_eval.report.words import (
     AGREEMENT,
     HEADLINE,
     NOTHING,
+    SOFT_LABELS,
     arrow,
     column,
     estimated,
@@ -41,6 +43,28 @@ def headline(findings: Findings) -> Section:
         groups.append(Group("People", (_people(findings.people),)))
     table = replace(table, groups=tuple(groups))
     return Section(anchor="headline", title="Headline", blocks=(table, Listing(tuple(_explained(findings)))))
+
+
+def soft_labels(findings: Findings) -> Section:
+    """Every view and every reference against all that the annotators said, by the protocol of VoxEmo."""
+    table = score_table(
+        "Soft labels, with 95 % intervals", findings.evaluation, grouped(findings), measures=SOFT_LABELS
+    )
+    groups = list(table.groups)
+    chance = (Cell(number(findings.evaluation.levels[name].chance)) for name in SOFT_LABELS)
+    groups[-1] = Group(CONSTANT, (*groups[-1].rows, Row(_CHANCE, (_NO_CELL, *chance))))
+    protocol = (
+        "The protocol of VoxEmo (arXiv 2603.08936), on the four emotions of this report: what was read against all "
+        "votes, no label. Whether entropies go together is told by both correlations."
+    )
+    any_annotator = (
+        "Any annotator: the likeliest emotion is right where at least one annotator heard it, also where votes are "
+        "tied. Where people disagree, much is right by that: look at chance."
+    )
+    texts = (protocol, any_annotator, legend(SOFT_LABELS))
+    return Section(
+        anchor="soft-labels", title="Soft labels", blocks=(replace(table, groups=tuple(groups)), Listing(texts))
+    )
 
 
 def penalised(findings: Findings) -> Section:
@@ -110,24 +134,40 @@ def grouped(findings: Findings) -> dict[str, list[str]]:
     return {title: names for title, names in groups.items() if names}
 
 
-def score_table(caption: str, evaluation: Evaluation, groups: Mapping[str, Sequence[str]]) -> Table:
-    """Systems by group, on few measures."""
+def score_table(
+    caption: str,
+    evaluation: Evaluation,
+    groups: Mapping[str, Sequence[str]],
+    *,
+    measures: Sequence[str] = HEADLINE,
+    labels: Mapping[str, str] = MappingProxyType({}),
+    remarks: Mapping[str, str] = MappingProxyType({}),
+) -> Table:
+    """Systems by group, on few measures.
+
+    A row is called as its system is, unless `labels` calls it otherwise; below the number of scored utterances stands
+    how many have no valid reading, unless `remarks` says something else.
+    """
     rows = {
-        title: tuple(_row(name, evaluation.systems[name].scored) for name in names) for title, names in groups.items()
+        title: tuple(
+            _row(labels.get(name, name), evaluation.systems[name].scored, remarks.get(name, ""), measures=measures)
+            for name in names
+        )
+        for title, names in groups.items()
     }
     return Table(
         caption=caption,
         corner="reading",
-        columns=("scored", *map(column, HEADLINE)),
+        columns=("scored", *map(column, measures)),
         groups=tuple(Group(title, some) for title, some in rows.items()),
     )
 
 
-def _row(name: str, scores: Scores, remark: str = "") -> Row:
-    if scores.n_invalid:
+def _row(name: str, scores: Scores, remark: str = "", *, measures: Sequence[str] = HEADLINE) -> Row:
+    if scores.n_invalid and not remark:
         remark = f"({scores.n_invalid:,} invalid)"
     return Row(
-        name, (Cell(f"{scores.n_scored:,}", remark), *(estimated(scores.estimates[measure]) for measure in HEADLINE))
+        name, (Cell(f"{scores.n_scored:,}", remark), *(estimated(scores.estimates[measure]) for measure in measures))
     )
 
 

@@ -24,17 +24,24 @@ HEADLINE = (
 )
 """The measures of the table that is read first."""
 
+SOFT_LABELS = ("js_bits", "cosine", "entropy_pearson", "entropy_spearman", "any_annotator_accuracy")
+"""The soft-label protocol of VoxEmo (arXiv 2603.08936): how far from what the annotators said, all of them."""
+
 SHORT = {
     "kl": "KL",
     "kl_smoothed": "KL smoothed",
     "bd_log_mean": "BD",
     "paper_r2": "paper_r2",
     "js": "JS",
+    "js_bits": "JS, bits",
+    "cosine": "cosine",
     "brier": "Brier",
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "macro_f1_union": "macro-F1, labels that occur",
+    "entropy_pearson": "entropy r",
     "entropy_spearman": "entropy rho",
+    "any_annotator_accuracy": "accuracy, any annotator",
     "skill": "skill",
     "ece": "ECE",
 }

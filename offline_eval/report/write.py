@@ -61,6 +61,7 @@ def document_of(findings: Findings, *, transcripts: bool = False) -> Document:
                 anchor=headline.anchor, title=headline.title, blocks=(*headline.blocks, pictures.overview(findings))
             ),
             paper(findings),
+            scores.soft_labels(findings),
             scores.penalised(findings),
             scores.everything(findings),
             _differences(findings),

@@ -33,7 +33,7 @@ class Configuration:
     """What answers depend on.
 
     Attributes:
-        prompt: A name in PROMPTS.
+        prompt: A name in PROMPTS, or that of a member of an ensemble.
         question: Its text.
         input: What the model is given.
         model: Name, hash, device and precision, as plain values.
@@ -51,11 +51,6 @@ class Configuration:
     decoding: Mapping[str, Any]
     batch: int
     items_sha256: str
-
-    @property
-    def name(self) -> str:
-        """Of its folder, such as `single-audio`."""
-        return f"{self.prompt}-{self.input}"
 
     @property
     def sha256(self) -> str:

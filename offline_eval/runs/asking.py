@@ -1,9 +1,10 @@
 """The model at work: questions about utterances in, answers out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,11 +17,15 @@ from core.ltu_as.decode import Decoding
 from core.ltu_as.features import MIN_SAMPLES
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.steps import StepLogits
+from core.ltu_as.verbalizer import Verbalizer
 from core.sound.audio import read_audio
+from core.speech_llm.folder import is_hugging_face
+from core.speech_llm.reader import SpeechLLMReader
+from core.wire.events import ModelStamp
 from offline_eval.labels.annotation import AnnotatedUtterance
 from offline_eval.runs.adapting import anchors_before
 from offline_eval.runs.answers_store import Answer
-from offline_eval.runs.views import Input
+from offline_eval.runs.views import Asked, Input
 
 NO_SOUND = "no sound file"
 NOT_DECODED = "sound cannot be decoded"
@@ -28,6 +33,58 @@ NO_TRANSCRIPT = "no transcript"
 TOO_LONG = "transcript too long"
 
 Sound = NDArray[np.int16]
+
+
+class Reader(Protocol):
+    """A reader of model folders of any kind, as far as it is asked here."""
+
+    @property
+    def stamp(self) -> ModelStamp:
+        """Name and hash."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+
+    @property
+    def precision(self) -> Mapping[str, str]:
+        """What it computes in."""
+
+    @property
+    def verbalizer(self) -> Verbalizer:
+        """The table from emotions to the pieces whose logits are kept."""
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether it makes transcripts."""
+
+    @property
+    def adapts(self) -> bool:
+        """Whether it gets to know voices."""
+
+    def transcripts(self, waveforms: Sequence[Sound]) -> list[str | None]:
+        """What it hears said in each sound."""
+
+    def answers(
+        self,
+        waveforms: Sequence[Sound] | None,
+        *,
+        transcripts: Sequence[str | None],
+        decoding: Decoding,
+        prompt: str | None,
+        anchors: Sequence[Anchor | None],
+    ) -> list[StepLogits]:
+        """Answers about sounds, or about transcripts only."""
+
+
+def open_reader(folder: Path, *, device: str) -> Reader:
+    """The reader of a folder, that neither corrects anything nor keeps silent.
+
+    Raises:
+        ModelError: The folder cannot be used.
+    """
+    reader = SpeechLLMReader if is_hugging_face(folder) else LTUASReader
+    return reader(folder, device=device, calibrate=False, abstain=False)
 
 
 class Respondent:
@@ -54,9 +111,9 @@ class Respondent:
         batch: int,
         stream: Sequence[AnnotatedUtterance] = (),
     ) -> None:
-        self._reader = LTUASReader(folder, device=device, calibrate=False, abstain=False)
+        self._reader = open_reader(folder, device=device)
         self._decoding, self._batch = decoding, batch
-        if stream and self._reader.model.config.anchor is None:
+        if stream and not self._reader.adapts:
             msg = f"{self._reader.stamp.name} does not get to know voices"
             raise UsageError(msg, hint="leave --adapt out")
         self.known_before = anchors_before(stream, LTUASReader(folder, device=device)) if stream else {}
@@ -65,13 +122,11 @@ class Respondent:
     @property
     def facts(self) -> Mapping[str, Any]:
         """Name, hash, device and precision: what the same question's answer depends on."""
-        model = self._reader.model
         return {
             "name": self._reader.stamp.name,
             "sha256": self._reader.stamp.sha256,
-            "device": model.device.type,
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "encoder_dtype": str(model.whisper.conv1.weight.dtype).removeprefix("torch."),
+            "device": self._reader.device.partition(":")[0],
+            **self._reader.precision,
             "transcribes": self._reader.transcribes,
             **({"adapts": True} if self.known_before else {}),
         }
@@ -79,22 +134,23 @@ class Respondent:
     @property
     def verbalizer(self) -> Mapping[str, Any]:
         """Table of the pieces whose logits are kept, as plain values."""
-        return self._reader.model.verbalizer.as_dict()
+        return self._reader.verbalizer.as_dict()
 
     def hear(self, utterances: Sequence[AnnotatedUtterance]) -> "Heard":
         """Utterances to ask about; their sound is read, and transcribed, when a question first needs it."""
         return Heard(utterances, self._reader)
 
-    def ask(self, prompt: str, given: Input, heard: "Heard") -> list[Answer]:
+    def ask(self, asked: Asked, heard: "Heard") -> list[Answer]:
         """One answer for each utterance, in order."""
-        sounds, words, reasons = heard.given(given)
+        sounds, words, reasons = heard.given(asked.input)
+        decoding = replace(self._decoding, **asked.draw.decoding) if asked.draw else self._decoding
         able = [n for n, reason in enumerate(reasons) if reason is None]
         answers = [Answer(utterance.utterance_id, None, reasons[n]) for n, utterance in enumerate(heard.utterances)]
         for start in range(0, len(able), self._batch):
             rows = able[start : start + self._batch]
-            known = [self.known_before.get(answers[n].utterance_id) if given == "audio" else None for n in rows]
+            known = [self.known_before.get(answers[n].utterance_id) if asked.input == "audio" else None for n in rows]
             made_of = [sounds[n] for n in rows], [words[n] for n in rows], known
-            for row, made in zip(rows, self._ask(*made_of, prompt), strict=True):
+            for row, made in zip(rows, self._ask(*made_of, asked.prompt, decoding), strict=True):
                 steps, reason = (None, made) if isinstance(made, str) else (made, None)
                 answers[row] = Answer(answers[row].utterance_id, steps, reason)
         return answers
@@ -105,11 +161,13 @@ class Respondent:
         words: Sequence[str | None],
         known: Sequence[Anchor | None],
         prompt: str,
+        decoding: Decoding,
     ) -> Sequence[StepLogits | str]:
         given = [sound for sound in sounds if sound is not None]  # all of them, or none
         try:
-            heard = self._reader.shifted(self._reader.hear(given), known) if given else None
-            return self._reader.model.answer(heard, transcripts=words, prompt=prompt, decoding=self._decoding)
+            return self._reader.answers(
+                given or None, transcripts=words, decoding=decoding, prompt=prompt, anchors=known
+            )
         except torch.OutOfMemoryError as error:
             msg = f"out of memory with {len(sounds)} utterances at once"
             raise ModelError(msg, hint="give a smaller --batch") from error
@@ -117,13 +175,13 @@ class Respondent:
             if len(sounds) == 1:
                 return [TOO_LONG]
             alone = zip(sounds, words, known, strict=True)
-            return [self._ask([sound], [said], [anchor], prompt)[0] for sound, said, anchor in alone]
+            return [self._ask([sound], [said], [anchor], prompt, decoding)[0] for sound, said, anchor in alone]
 
 
 class Heard:
     """Some utterances, and what can be given of each to the model."""
 
-    def __init__(self, utterances: Sequence[AnnotatedUtterance], reader: LTUASReader) -> None:
+    def __init__(self, utterances: Sequence[AnnotatedUtterance], reader: Reader) -> None:
         self.utterances = utterances
         self._reader = reader
 

@@ -12,7 +12,7 @@ from core.errors import UsageError
 from offline_eval.labels.rated import RatedUtterance
 from offline_eval.runs.answers_store import BLOCK, Answer, Configuration, block_path, holds, read_block
 from offline_eval.runs.items import Item, read_items, write_items
-from offline_eval.runs.views import Input, View
+from offline_eval.runs.views import Asked, Draw, Input, View
 
 FILE = "run.json"
 _NOT_A_RUN = "is this a folder made by `emotion-eval run --out`?"
@@ -20,13 +20,28 @@ _SAME = ("dataset", "limit", "policy", "model", "verbalizer", "decoding", "batch
 """What may not change within a folder: its answers would not belong together."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Question:
-    """What the model is asked of every utterance: a prompt by name, its text, and what it is given to hear."""
+    """What the model is asked of every utterance: a prompt by name, its text, and what it is given to hear.
+
+    `draw` says how the answer is drawn, where that is not as in the whole run.
+    """
 
     prompt: str
     text: str
     input: Input
+    draw: Draw | None = None
+
+    @property
+    def asked(self) -> Asked:
+        """The question without its text."""
+        return Asked(self.prompt, self.input, self.draw)
+
+    @property
+    def name(self) -> str:
+        """Of the folder of its answers, such as `single-audio`."""
+        drawn = f"-{self.draw.temperature:g}-{self.draw.seed}" if self.draw else ""
+        return f"{self.prompt}-{self.input}{drawn}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +103,7 @@ class RunRecord:
             input=question.input,
             model=self.model,
             verbalizer=self.verbalizer,
-            decoding=self.decoding,
+            decoding={**self.decoding, **(question.draw.decoding if question.draw else {})},
             batch=self.batch,
             items_sha256=self.items_sha256,
         )
@@ -145,7 +160,7 @@ class RunFolder:
             earlier = read_record(path)
             earlier.require_same(record, path)
             questions = dict.fromkeys((*earlier.questions, *record.questions))
-            ordered = sorted(questions, key=lambda question: (question.prompt, question.input))
+            ordered = sorted(questions, key=lambda question: question.name)
             record = replace(record, questions=tuple(ordered), root=earlier.root, versions=earlier.versions)
         elif path.exists() and (not path.is_dir() or _foreign(path)):
             msg = f"{path}: not empty, and not the folder of a run"
@@ -176,7 +191,7 @@ class RunFolder:
 
     def block_path(self, question: Question, block: int) -> Path:
         """The file of the answers to a question for one block of utterances."""
-        return block_path(self.path / "answers" / self.record.configuration(question).name, block)
+        return block_path(self.path / "answers" / question.name, block)
 
     def missing(self, question: Question) -> list[int]:
         """Blocks whose answers are not there yet."""
@@ -190,8 +205,7 @@ class RunFolder:
             UsageError: Some are missing, broken, or those of other utterances.
         """
         if missing := self.missing(question):
-            name = self.record.configuration(question).name
-            msg = f"{self.path}: {name} lacks {len(missing)} of {self.record.blocks} blocks of answers"
+            msg = f"{self.path}: {question.name} lacks {len(missing)} of {self.record.blocks} blocks of answers"
             raise UsageError(msg, hint="run the same command again, run the other shards, or merge them")
         for n in range(self.record.blocks):
             path = self.block_path(question, n)

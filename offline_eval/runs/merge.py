@@ -29,7 +29,7 @@ def merge(shards: Sequence[Path], out: Path) -> tuple[RunFolder, list[str]]:
     for other in folders[1:]:
         first.record.require_same(other.record, first.path)
     questions = sorted(
-        {question for folder in folders for question in folder.record.questions}, key=lambda q: (q.prompt, q.input)
+        {question for folder in folders for question in folder.record.questions}, key=lambda question: question.name
     )
     blocks = itertools.product(questions, range(first.record.blocks))
     sources = {block: _source(folders, *block) for block in blocks}  # all of them, before anything is written
@@ -49,7 +49,7 @@ def _source(folders: Sequence[RunFolder], question: Question, block: int) -> Pat
     paths = [folder.block_path(question, block) for folder in folders]
     found = [path for path in paths if holds(path, configuration)]
     if not found:
-        msg = f"block {block} of {configuration.name} is in none of the folders"
+        msg = f"block {block} of {question.name} is in none of the folders"
         raise UsageError(msg, hint="has every shard of the run been finished?")
     content = found[0].read_bytes()
     for other in found[1:]:

@@ -11,8 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from core.errors import UsageError
-from core.ltu_as.folder import resolve_model
-from core.ltu_as.prompt import PROMPTS
+from core.ltu_as.wordings import text_of
+from core.speech_llm.fetching import fetch
+from core.speech_llm.folder import model_path
+from core.speech_llm.hub_name import is_hub_name
+from core.speech_llm.server_address import is_server_name
 from offline_eval.labels.annotation import AnnotatedCorpus
 from offline_eval.runs.answers_store import BLOCK, write_block
 from offline_eval.runs.folder import FILE as RUN_FILE
@@ -128,11 +131,20 @@ def carry_out(job: RunJob, progress: Progress) -> RunFolder:
 def model_folder(name: str) -> Iterator[Path]:
     """The folder of a model; that of `tiny` is made for the time being, always with the same weights.
 
+    One of the Hugging Face hub (`hf:OWNER/NAME`) is fetched if it is not here.
+
     Raises:
         UsageError: No such model.
+        ModelError: It cannot be fetched.
     """
+    if is_server_name(name):
+        msg = f"{name}: a server gives no logits to keep"
+        raise UsageError(msg, hint="take the model itself: hf:OWNER/NAME, or its folder")
+    if is_hub_name(name):
+        yield fetch(name)
+        return
     if name != TINY:
-        yield resolve_model(name)
+        yield model_path(name)
         return
     from core.ltu_as.tiny import save_tiny
 
@@ -143,8 +155,9 @@ def model_folder(name: str) -> Iterator[Path]:
 
 def questions_of(views: Sequence[View]) -> tuple[Question, ...]:
     """What must be asked so that these views can be had, in a fixed order."""
-    pairs = sorted({(view.prompt, view.input) for view in views})
-    return tuple(Question(prompt=prompt, text=PROMPTS[prompt], input=given) for prompt, given in pairs)
+    asked = {one for view in views for one in view.asked}
+    questions = (Question(one.prompt, text_of(one.prompt), one.input, one.draw) for one in asked)
+    return tuple(sorted(questions, key=lambda question: question.name))
 
 
 def _earlier(job: RunJob) -> RunRecord | None:
@@ -224,7 +237,7 @@ def _answer(
         heard = respondent.hear([folder.items[row].rated.utterance for row in _block(folder, n)])
         for question in questions:
             if n in missing[question]:
-                answers = respondent.ask(question.prompt, question.input, heard)
+                answers = respondent.ask(question.asked, heard)
                 write_block(folder.block_path(question, n), folder.record.configuration(question), answers)
                 answered(len(answers))
 

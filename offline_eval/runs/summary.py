@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from offline_eval.labels.rated import RatedUtterance
 from offline_eval.runs.outputs import Readings
 from offline_eval.runs.run import TINY
@@ -38,7 +40,25 @@ def summary(rated: Sequence[RatedUtterance], readings: Sequence[Readings]) -> st
         for one in readings
         if one.invalid
     ]
-    return "\n".join([*lines, *(["", "Invalid, and left out of the measures:", "", *why] if why else [])])
+    apart = [f"- {one.view.name}: {apart_in_words(one)}" for one in readings if one.spread is not None]
+    return "\n".join(
+        [
+            *lines,
+            *(["", "Invalid, and left out of the measures:", "", *why] if why else []),
+            *(["", "Several answers to the same utterance:", "", *apart] if apart else []),
+        ]
+    )
+
+
+def apart_in_words(readings: Readings) -> str:
+    """How far apart the answers to the same utterance are, and what of drawn texts is invalid."""
+    said = f"mean spread {readings.spread or 0.0:.3f}"
+    if (samples := readings.view.samples) is None:
+        return said
+    read = int(np.isfinite(readings.output.probabilities).all(1).sum())
+    drawn = f"{sum(readings.invalid_samples.values()):,} of {read * samples.number:,} texts invalid"
+    why = ", ".join(f"{number} {reason}" for reason, number in readings.invalid_samples.items())
+    return f"{said}; {drawn}" + (f" ({why}), left out of their utterances' means" if why else "")
 
 
 def contamination(dataset: str, model: str) -> str | None:

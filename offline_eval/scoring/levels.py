@@ -38,6 +38,7 @@ def chances(sample: Sample) -> dict[str, float]:
         "paper_r2": correlation.chance(classes),
         "accuracy": 1 / classes,
         "uar": 1 / classes,
+        "any_annotator_accuracy": ambiguity.any_annotator_chance(sample.human),
         "top2_accuracy": 2 / classes,
         "top2_set_accuracy": 1 / math.comb(classes, 2),
         "minority_recall": ambiguity.minority_chance(sample.human),

@@ -95,6 +95,7 @@ def test_jensen_shannon_is_symmetric_bounded_and_zero_for_equals(p, q):
 
 def test_jensen_shannon_of_opposites_is_the_logarithm_of_two():
     assert js_divergence((1, 0, 0, 0), (0, 1, 0, 0)) == pytest.approx(math.log(2))
+    assert js_divergence((5e-324, 1, 0, 0), (0, 1, 0, 0)) == 0, "half of the least there is, is nothing"
 
 
 @given(distributions, distributions)

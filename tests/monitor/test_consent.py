@@ -65,6 +65,16 @@ def test_every_place_where_readings_go_is_named(tmp_path):
     assert not told.nearby
 
 
+def test_a_model_server_that_is_sent_the_sound_is_named(tmp_path):
+    told = disclosure(settings(tmp_path, model={"name": "openai:https://gpu.example/m"}), MICROPHONE)
+    assert told.leaves == ("the sound of utterances, to the model server https://gpu.example:443",)
+    assert "sound to the model server https://gpu.example:443 only" in told.one_line()
+    here = disclosure(settings(tmp_path, model={"name": "openai:http://127.0.0.1:8000/m"}), MICROPHONE)
+    assert here.leaves == ()
+    assert "never sound" not in here.one_line()
+    assert here.terms > disclosure(settings(tmp_path), MICROPHONE).terms
+
+
 def test_words_that_were_said_are_named_where_they_are_kept(tmp_path):
     told = disclosure(
         settings(tmp_path, model={"transcript": True}, output={"sinks": [f"jsonl:{tmp_path / 'x'}"]}), MICROPHONE
@@ -75,9 +85,10 @@ def test_words_that_were_said_are_named_where_they_are_kept(tmp_path):
 def test_sound_that_others_read_is_named_first_and_not_denied(tmp_path):
     remote, mqtt = {"broker": "mqtts://me@gpu.example"}, {"url": "mqtts://me@broker.example"}
     told = disclosure(settings(tmp_path, remote=remote, mqtt=mqtt), MICROPHONE)
-    assert told.leaves[0].startswith("the sound of what is said, and how the voice sounds")
-    assert "mqtts://gpu.example:8883" in told.leaves[0]
-    assert told.one_line().endswith("never sound. Those who can be heard must be told")
+    workers = "the workers at mqtts://gpu.example:8883"
+    assert told.leaves[0] == f"the sound of utterances, and how a voice sounds, to {workers}"
+    assert f"how a voice sounds and sound to {workers} only" in told.one_line()
+    assert told.terms > disclosure(settings(tmp_path, mqtt=mqtt), MICROPHONE).terms
 
 
 @pytest.mark.parametrize("sources", [["file:talk.wav"], ["stdin"], ["ws://127.0.0.1:8765"], []])

@@ -63,3 +63,19 @@ async def test_a_model_that_has_been_at_work_all_the_time_reads_nothing_early():
     assert not take.done()
     await intake.put(waiting := job("a"), may_wait=False)
     assert (await take).jobs == [waiting]
+
+
+async def test_where_several_take_at_once_none_gets_a_stream_that_another_has():
+    intake = Intake(WorkerSettings(), one_each=True)
+    first, second, other = job("a"), job("a"), job("b")
+    for one in (first, second, other):
+        await intake.put(one, may_wait=False)
+    assert [(await taken(intake, streams=2)).jobs for _ in range(2)] == [[first], [other]]
+    waiting = asyncio.create_task(taken(intake, streams=2))
+    intake.done(other)
+    await intake.all_done()
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    intake.done(first)
+    await intake.all_done()
+    assert (await waiting).jobs == [second]

@@ -10,6 +10,7 @@ import pytest
 from core.errors import UsageError
 from core.ltu_as.folder import resolve_model
 from core.settings import ModelSettings, MqttSettings, OutputSettings, RecordSettings, Settings, WebSocketSettings
+from core.speech_llm.server_address import server_address
 from core.worker.models import load_model
 from monitor.consent import disclosure
 from monitor.mqtt.address import broker_address
@@ -31,6 +32,10 @@ def listen(**files: str) -> Any:
     return listen_address("wss://127.0.0.1", WebSocketSettings(**files), {})
 
 
+def model_server(**files: str) -> Any:
+    return server_address(ModelSettings(name="openai:https://127.0.0.1/m", **files), {})
+
+
 def outbox(path: str) -> Any:
     settings = MqttSettings(url="mqtt://localhost", outbox=path)
     return outbox_path(settings, broker_address(settings, {}))
@@ -42,6 +47,8 @@ USES: dict[str, Callable[[str], Any]] = {
     "websocket.cert_file": lambda path: listen(cert_file=path),
     "websocket.key_file": lambda path: listen(cert_file=__file__, key_file=path),
     "model.name": resolve_model,
+    "model.server_token_file": lambda path: model_server(server_token_file=path),
+    "model.server_ca_file": lambda path: model_server(server_ca_file=path),
     "mqtt.password_file": lambda path: broker(password_file=path),
     "mqtt.ca_file": lambda path: broker(ca_file=path),
     "mqtt.cert_file": lambda path: broker(cert_file=path),

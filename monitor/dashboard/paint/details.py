@@ -89,6 +89,8 @@ def facts(known: Account, width: int) -> Content:
         f"read-out {stamp.readout}",
         f"calibration {stamp.calibration}" if stamp.calibration else "uncalibrated",
     ]
+    if said.prompt_spread is not None:
+        second.append(f"prompt spread {said.prompt_spread:.2f}")
     if adaptation := said.adaptation:
         second.append(f"{adaptation.utterances} of this voice heard before, weight {adaptation.weight:.2f}")
     return lines(*_wrapped(first, width), *_wrapped(second, width))

@@ -6,15 +6,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.errors import ModelError
-from core.ltu_as.checkpoint import (
-    INDEX_NAME,
-    WEIGHTS_NAME,
-    folder_sha256,
-    stored_dtype,
-)
+from core.ltu_as.checkpoint import folder_sha256, stored_dtype
 from core.ltu_as.model import LTUAS
 from core.ltu_as.tensor_names import from_hf_whisper, from_published, from_whisper
 from core.ltu_as.tiny import save_tiny, tiny_model
+from core.ltu_as.weight_files import INDEX_NAME, WEIGHTS_NAME
 
 A_TENSOR = "llama.model.layers.1.mlp.up_proj.weight"
 

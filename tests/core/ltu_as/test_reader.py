@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 from typing import get_args
 
 import numpy as np
@@ -14,14 +15,17 @@ from core.distribution import EMOTIONS, js_divergence
 from core.errors import ModelError, UsageError
 from core.ltu_as.abstention import Abstention, Outlier, active_sound, answer_mass
 from core.ltu_as.calibration import Calibration, Entry, LogProbabilities
-from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
+from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.decode import Decoding
+from core.ltu_as.ensemble import pooled, spread
 from core.ltu_as.explanation import explain
 from core.ltu_as.model import LTUAS
 from core.ltu_as.precision import has_native_bfloat16
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.readout import Kind, readout
 from core.ltu_as.tiny import save_tiny
+from core.ltu_as.weight_files import WEIGHTS_NAME
+from core.ltu_as.wordings import members
 from core.model import EmotionModel
 
 RATE = 16_000
@@ -342,3 +346,37 @@ def test_a_readout_that_says_nothing_is_null_and_the_others_stand(reader):
     assert explanation.readouts["seq_logprob"] is not None
     broken = dataclasses.replace(steps, log_normalizer=np.full_like(steps.log_normalizer, np.nan))
     assert explain(broken, written=False) is None
+
+
+@pytest.mark.parametrize("ensemble", ["orders", "paraphrases"])
+def test_an_ensemble_reads_as_its_members_asked_one_by_one(folder, reader, ensemble):
+    sounds = [noise(RATE), noise(2 * RATE, seed=1)]
+    asked = LTUASReader(folder, ensemble=ensemble)
+    heard = asked.hear(sounds)
+    alone = [
+        [readout(steps, kind="seq_logprob") for steps in asked.steps(heard, transcripts=[None, None], prompt=name)]
+        for name in members("single", ensemble)
+    ]
+    for reading, each in zip(asked.read(sounds), zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(list(reading.distribution), list(pooled(each)), atol=1e-5)
+        assert reading.prompt_spread == pytest.approx(spread(each), abs=1e-5)
+        assert reading.prompt_spread > 0
+        assert reading.explanation.prompt == "single"
+    assert asked.stamp == dataclasses.replace(reader.stamp, readout=f"seq_logprob/{ensemble}")
+    assert reader.read(sounds)[0].prompt_spread is None
+
+
+def test_an_ensemble_is_calibrated_only_by_an_entry_of_its_own(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    prior = LogProbabilities(anger=-1.0, happiness=-2.0, sadness=-1.5, neutral=-1.2)
+    plain = Entry(prompt="single", readout="seq_logprob", temperature=2.0, prior=prior, prior_strength=0.0)
+    own = dataclasses.replace(plain, ensemble="orders", temperature=0.5)
+    calibration = Calibration(model_sha256=folder_sha256(folder), fitted_on="nothing", entries=(plain, own))
+    calibration.to_json(tmp_path / "calibration.json")
+    (raw,) = LTUASReader(folder, ensemble="orders").read([noise(RATE)])
+    with_own = LTUASReader(tmp_path, ensemble="orders")
+    (corrected,) = with_own.read([noise(RATE)])
+    assert list(corrected.distribution) == pytest.approx(list(own.apply(raw.distribution)), abs=1e-6)
+    assert corrected.prompt_spread == pytest.approx(raw.prompt_spread, abs=1e-6), "of what the members say, uncorrected"
+    assert with_own.stamp.calibration == LTUASReader(tmp_path).stamp.calibration is not None
+    assert LTUASReader(tmp_path, ensemble="paraphrases").stamp.calibration is None

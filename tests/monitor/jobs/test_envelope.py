@@ -16,7 +16,15 @@ from core.anchor import Anchor, Heard
 from core.distribution import EmotionDistribution
 from core.model import Explanation, Reading
 from core.wire.events import Adaptation, ModelStamp, TokenStep
-from core.wire.jobs import MAX_SAMPLES, JobError, decode_job
+from core.wire.jobs import (
+    MAX_SAMPLES,
+    AnchorState,
+    ExplainedAnswer,
+    HeardFeatures,
+    JobError,
+    ReadUtterance,
+    decode_job,
+)
 from core.wire.json_schema import json_schemas
 from monitor.jobs.envelope import Result, new_segment, pack_job, pack_result, unpack_job, unpack_result, uuid7
 
@@ -145,6 +153,7 @@ readings = st.builds(
     llm_ms=st.floats(0, 1e6),
     explanation=st.sampled_from([None, EXPLAINED]),
     batch=st.none() | st.integers(1, 64),
+    prompt_spread=st.none() | st.floats(0, 1),
     adaptation=st.none() | st.builds(Adaptation, utterances=st.integers(0, 9), weight=st.floats(0, 1)),
 )
 
@@ -157,6 +166,15 @@ def test_a_reading_comes_out_as_it_went_in_and_knows_its_model(reading):
     result = unpack_result(data)
     assert result.id == given_id
     assert result.reading == dataclasses.replace(reading, model=STAMP)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [(ReadUtterance, Reading), (HeardFeatures, Heard), (ExplainedAnswer, Explanation), (AnchorState, Anchor)],
+)
+def test_no_part_of_what_one_process_would_know_is_left_behind(sent, kept):
+    fields = {field.name for field in dataclasses.fields(kept)} - {"model"}  # which the result itself has
+    assert {field.name for field in dataclasses.fields(sent)} == fields
 
 
 def test_what_an_anchor_is_made_of_comes_back_to_the_last_bit():

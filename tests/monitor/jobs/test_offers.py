@@ -42,6 +42,18 @@ def test_only_workers_with_the_model_that_is_wanted_are_asked(wanted, sha256, fi
     assert bool(known(offer("w")).fitting(ModelSettings(**wanted), 1.0, sha256=sha256)) is fits
 
 
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("hf:Qwen/Qwen2-Audio@main", "Qwen/Qwen2-Audio"),
+        ("openai:https://gpu.example/qwen", "openai:qwen"),
+        ("a/b", "b"),
+    ],
+)
+def test_a_model_of_the_hub_or_of_a_server_is_called_as_events_call_it(name, called):
+    assert known(offer("w", replace(MINI, name=called))).fitting(ModelSettings(name=name), 1.0)
+
+
 def test_any_part_of_what_makes_a_reading_makes_another_identity():
     parts = {"name": "x", "sha256": "x", "prompt": "x", "readout": "x", "calibration": None}
     assert len({model_identity(MINI), *(model_identity(replace(MINI, **{k: v})) for k, v in parts.items())}) == 6

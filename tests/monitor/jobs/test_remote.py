@@ -57,7 +57,9 @@ async def test_several_workers_share_what_is_asked_and_each_says_who_it_is(mosqu
         await until(lambda: set(remote.health.remote.workers) == {one.name, two.name}, "two workers")
         readings = await remote.read([SPEECH[:n] for n in range(800, 880, 10)])
         assert all(reading.distribution for reading in readings)
-        assert [one._desk.answered, two._desk.answered] == [4, 4]
+        assert one._desk.answered + two._desk.answered == 8
+        assert one._desk.answered
+        assert two._desk.answered
         told = remote.health
         assert (told.state, told.model, told.remote.owned, told.remote.answered) == ("ready", "fake", 8, 8)
         assert told.remote.resent == told.remote.duplicates == 0

@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.ltu_as import reader
+from core.ltu_as import interpretation
 from core.ltu_as.abstention import REASONS
 from core.ltu_as.calibration import Calibration
 from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.decode import Decoding
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.tiny import save_tiny
+from core.speech_llm.reader import SpeechLLMReader
 from offline_eval.calibration import hearing
 from offline_eval.sounds.content_free import content_free_by_kind
 from tests.offline_eval.command import emotion_eval
+from tests.tiny_speech_llms import save_qwen2_5_omni
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +30,7 @@ def few(monkeypatch):
 
     monkeypatch.setattr(hearing, "content_free_by_kind", one_of_each)
     monkeypatch.setattr(hearing, "ROUNDS", 1)
-    monkeypatch.setattr(reader, "_WRITTEN", Decoding(max_new_tokens=8))
+    monkeypatch.setattr(interpretation, "WRITTEN", Decoding(max_new_tokens=8))
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +180,25 @@ def test_ordinary_speech_of_dev_speakers_takes_part_in_what_is_refused(model, ta
         writer.writeheader()
         writer.writerows(rows)
         writer.writerows(row | {"label": "unlabelled", "speaker": f"other_{row['speaker']}"} for row in rows)
-    arguments = ("--training-clips", 0, "--out", tmp_path / "c.json")
+    arguments = ("--training-clips", 0, "--out", tmp_path / "c.json", "--ensemble", "orders")
     assert emotion_eval("calibrate", "--model", model, "--data", path, *arguments) == 0
-    assert "| ordinary speech | single |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| ordinary speech | single |" in printed
+    assert "| single, orders | seq_logprob | 16 |" in printed, "and an ensemble is corrected too"
+    calibration = Calibration.from_json(tmp_path / "c.json")
+    assert calibration.labelled
+    assert calibration.entry("single", "seq_logprob", "mean", "all", "orders") is not None
+    assert set(calibration.abstention.min_answer_mass) <= {"single", "ambiguous"}
+
+
+def test_a_speech_llm_is_calibrated_as_ltu_as_is(table, tmp_path):
+    folder, made = tmp_path / "omni", tmp_path / "made.json"
+    folder.mkdir()
+    save_qwen2_5_omni(folder)
+    arguments = ("--data", table, "--training-clips", 4, "--out", made)
+    assert emotion_eval("calibrate", "--model", folder, *arguments) == 0
+    made.replace(folder / "calibration.json")
+    reader = SpeechLLMReader(folder)
+    assert reader.stamp.calibration is not None
+    (reading,) = reader.read([np.zeros(16_000, np.int16)])
+    assert reading.reason == "too quiet"

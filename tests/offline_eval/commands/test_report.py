@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
-from offline_eval.report.against import compare_runs, duel_as_json, duel_as_markdown, system
+from core.ltu_as.tiny import save_tiny
+from offline_eval.report.against import compare_runs, contest_as_json, document_of, system
 from offline_eval.report.findings import gather
+from offline_eval.report.markdown import as_markdown
 from offline_eval.runs.folder import RunFolder
 from offline_eval.runs.outputs import read_views
 from offline_eval.scoring.evaluation import evaluate
@@ -88,14 +90,13 @@ def test_a_question_whose_answers_are_not_all_there_is_left_out_and_named(part, 
 
 def test_two_runs_are_compared_on_the_utterances_of_both_in_every_way_both_allow(whole, part):
     duel = compare_runs(whole.path, part.path, draws=40)
-    assert duel.n_common == len(part.items)
+    assert len(duel.rated) == len(part.items)
     assert {(view.prompt, view.input) for view in duel.views} == {("single", "audio")}
     assert duel.names == ("whole", "part")
     rows = [whole.items.index(item) for item in part.items]
-    for readings in read_views(whole, duel.views):
-        alone = evaluate(
-            part.rated, [replace(readings.output, probabilities=readings.output.probabilities[rows])], draws=0
-        )
+    for readings, others in zip(read_views(whole, duel.views), read_views(part, duel.views), strict=True):
+        read = readings.output.probabilities[rows] + 0 * others.output.probabilities  # only where both are valid
+        alone = evaluate(part.rated, [replace(readings.output, probabilities=read)], draws=0)
         found = duel.evaluation.systems[system("whole", readings.view)].scored
         assert found.n_scored == alone.systems[readings.view.name].scored.n_scored
         assert found.estimates["kl"].value == pytest.approx(
@@ -158,8 +159,79 @@ def test_runs_and_systems_trained_in_folds_are_not_mixed(arguments, said, capsys
 
 def test_both_forms_of_a_comparison_have_the_same_numbers(whole, part):
     duel = compare_runs(whole.path, part.path, draws=20)
-    content = json.loads(duel_as_json(duel))
-    text = duel_as_markdown(duel)
+    content = json.loads(contest_as_json(duel))
+    text = as_markdown(document_of(duel))
     for one in content["differences"]:
         if one["estimate"]["value"] is not None:
             assert f"{one['estimate']['value']:+.3f}".replace("-0.000", "0.000").replace("+0.000", "0.000") in text
+
+
+def test_scores_of_a_comparison_differ_by_the_difference_that_is_tested(whole, part):
+    contest = compare_runs(whole.path, part.path, draws=0)
+    systems = contest.evaluation.systems
+    for one in contest.differences:
+        first, other = systems[one.first].scored, systems[one.other].scored
+        assert (first.n_scored, other.n_scored) == (one.n_common, one.n_common)
+        apart = first.estimates[one.measure].value - other.estimates[one.measure].value
+        assert one.estimate.value == pytest.approx(apart, nan_ok=True)
+
+
+@pytest.fixture(scope="module")
+def models(rated, whole, tmp_path_factory) -> list[Path]:
+    """Runs of three models, the third of which has read other utterances, too few to be told apart."""
+    folder = tmp_path_factory.mktemp("models")
+    some = views(prompts=["single"], inputs=["audio"], levels=["token"])
+    paths = [whole.path]
+    for seed, those in ((1, rated[4:]), (2, rated[:20])):
+        save_tiny(folder / f"weights-{seed}", seed)
+        config = folder / f"weights-{seed}" / "config.json"
+        config.write_text(config.read_text().replace('"tiny"', f'"tiny-{seed}"'))
+        paths.append(folder / f"run-{seed}")
+        carried_out(those, paths[-1], weights=folder / f"weights-{seed}", views=some)
+    return paths
+
+
+def test_a_report_on_several_models_has_a_row_for_each_on_the_utterances_of_all(models, tmp_path, capsys):
+    assert emotion_eval("report", *map(str, models), "--draws", "20", "--out", str(tmp_path / "out")) == 0
+    assert {Path(line).name for line in capsys.readouterr().out.splitlines()} == FILES
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert content["names"] == ["tiny", "tiny-1", "tiny-2"]
+    assert content["n_common"] == 16
+    view = "token single seq_logprob"
+    assert {name: scores[view]["n_scored"] for name, scores in content["scores"].items()} == dict.fromkeys(
+        content["names"], 16
+    )
+    assert len({scores[view]["measures"]["kl"]["value"] for scores in content["scores"].values()}) == 3
+    assert {(one["first"], one["other"]) for one in content["differences"]} == {
+        (f"tiny: {view}", f"tiny-1: {view}"),
+        (f"tiny: {view}", f"tiny-2: {view}"),
+    }
+    assert "uniform" in content["constants"]
+    rows = [line.split(" | ")[0] for line in (tmp_path / "out" / "report.md").read_text().splitlines()]
+    tables = 2
+    assert {rows.count(f"| {name}") for name in content["names"]} == {tables * len(content["views"])}
+
+
+def test_the_first_of_two_runs_and_the_first_of_three_differ_from_the_second_alike(models):
+    both, all_three = compare_runs(*models[:2], draws=5), compare_runs(*models, draws=5)
+    assert len(both.rated) == 20
+    assert len(all_three.rated) == 16
+    assert [(one.first, one.other, one.measure) for one in both.differences] == [
+        (one.first, one.other, one.measure) for one in all_three.differences if one.other.startswith("tiny-1: ")
+    ]
+
+
+def test_what_does_not_belong_to_a_report_on_several_runs_is_one_line(models, whole, capsys):
+    two = [str(path) for path in models[:2]]
+    for options, said in (
+        (["--transcripts"], "belongs to a report on one run"),
+        (["--draws", "1", "--view", "token"], "there is no view 'token' (there are token"),
+        (["--adapt"], "belong to a report on ordinary speech"),
+        (["--draws", "1", "--out", str(whole.path)], "is the folder of a run"),
+        ([two[0]], "are the same run"),
+    ):
+        assert emotion_eval("report", *two, *options) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
+    assert emotion_eval("report", str(whole.path), "--out", "elsewhere") == 2
+    assert "lies in its folder" in capsys.readouterr().err

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ def synthetic(tmp_path_factory) -> list[str]:
         (("--shard", "0/2"), "is not a shard"),
         (("--prompt", "singel"), "did you mean single?"),
         (("--speakers", "nobody"), "no speaker 'nobody' in the data"),
+        (("--samples", "1"), "is not a whole number from 2 up"),
+        (("--samples", "2", "--temperature", "nan"), "is not a number above 0"),
         (("--readout", "seq_logprob", "--pool", "first", "--level", "token"), "first_piece"),
     ],
 )
@@ -126,3 +129,26 @@ def test_a_deterministic_run_reads_one_by_one_and_its_record_says_so(synthetic, 
     finally:
         torch.use_deterministic_algorithms(mode=False)
     assert read_record(tmp_path / "run").batch == 1
+
+
+def test_prompts_in_several_orders_and_several_drawn_texts_are_rows_beside_the_usual_ones(
+    synthetic, tmp_path: Path, capsys
+):
+    out = ["--out", str(tmp_path / "run"), "--input", "audio", "--limit", "2", "--prompt", "single"]
+    several = ("--ensemble", "off,orders", "--samples", "2", "--seed", "7", "--readout", "seq_logprob")
+    assert emotion_eval(*synthetic, *out, *several) == 0
+    assert [view.name for view in read_record(tmp_path / "run").views] == [
+        "text single",
+        "text single 2 samples seed 7 temperature 0.7",
+        "token single seq_logprob",
+        "token single seq_logprob orders",
+    ]
+    printed = capsys.readouterr().out
+    assert "Several answers to the same utterance:" in printed
+    assert emotion_eval("report", str(tmp_path / "run"), "--draws", "2") == 0
+    said = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))["views"]
+    assert said["token single seq_logprob"]["spread"] is None
+    assert said["token single seq_logprob orders"]["spread"] > 0
+    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "token single seq_logprob orders: mean spread 0." in report
+    assert "single, given the recording, 2 of the answers drawn:" in report

@@ -13,7 +13,7 @@ from offline_eval.report.findings import Findings
 from offline_eval.report.markdown import as_markdown
 from offline_eval.report.page import as_page
 from offline_eval.report.plain import as_json
-from offline_eval.report.words import HEADLINE, interval, number
+from offline_eval.report.words import HEADLINE, SOFT_LABELS, interval, number
 from offline_eval.report.write import document_of
 from offline_eval.runs.presets import PRESETS
 from offline_eval.scoring.evaluation import evaluate
@@ -103,6 +103,16 @@ def test_the_headline_has_the_numbers_of_an_evaluation_in_page_and_markdown(find
         assert f" | {' | '.join(expected)} |" in next(
             line for line in markdown.splitlines() if line.startswith(f"| {name} |")
         )
+
+
+def test_soft_labels_are_scored_for_every_view_and_reference_beside_chance(findings, page):
+    (rows,) = (rows for caption, rows in Page(page).rows.items() if caption.startswith("Soft labels"))
+    shown = {row[0]: row[1:] for row in rows}
+    for name, system in findings.evaluation.systems.items():
+        estimates = [system.scored.estimates[measure] for measure in SOFT_LABELS]
+        assert shown[name][1:] == [f"{number(one.value)} {interval(one)}".strip() for one in estimates]
+    heard = np.mean([np.mean([share > 0 for share in one.human]) for one in findings.rated])
+    assert shown["chance"][-1] == number(heard)
 
 
 def test_json_has_every_measure_unrounded_and_null_where_there_is_no_number(findings):

@@ -6,11 +6,12 @@ import torch
 
 from core.distribution import js_divergence
 from core.ltu_as import LTUAS, read_text
-from core.ltu_as.checkpoint import WEIGHTS_NAME, folder_sha256
+from core.ltu_as.checkpoint import folder_sha256
 from core.ltu_as.folder import EMBEDDED, resolve_model
 from core.ltu_as.prompt import PROMPTS
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import CONTEXTS
+from core.ltu_as.weight_files import WEIGHTS_NAME
 from core.settings import ModelSettings, Settings
 from core.sound.audio import read_audio
 from offline_eval.datasets.kinds import open_dataset

@@ -13,10 +13,10 @@ from core.anchor import Anchor
 from core.distribution import EMOTIONS
 from core.errors import AudioError, ModelError, UsageError
 from core.ltu_as import LTUAS, readout
-from core.ltu_as.checkpoint import WEIGHTS_NAME
 from core.ltu_as.config import AnchorConfig
 from core.ltu_as.reader import LTUASReader
 from core.ltu_as.verbalizer import EMOTION_OF
+from core.ltu_as.weight_files import WEIGHTS_NAME
 from offline_eval.datasets.kinds import open_dataset
 from offline_eval.labels.clips import in_split
 from offline_eval.sounds.augment import Augmentation

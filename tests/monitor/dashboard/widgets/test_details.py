@@ -201,6 +201,16 @@ def test_an_account_of_a_forgotten_utterance_still_has_what_the_table_has():
     assert "mixed" in details.heard(known, 80).plain
 
 
+def test_how_far_apart_ways_of_asking_were_is_said_where_there_were_several():
+    script = Script()
+    script.talk()
+    state = scenes_state(script)
+    known = details.account(state, state.history[-1])
+    assert "prompt spread" not in details.facts(known, 80).plain
+    several = replace(known, reading=replace(known.reading, prompt_spread=0.13))
+    assert "prompt spread 0.13" in details.facts(several, 80).plain
+
+
 def scenes_state(script: Script):
     from monitor.dashboard import DashboardState
 

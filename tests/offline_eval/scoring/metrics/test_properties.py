@@ -24,6 +24,7 @@ TO_ONE = [
         "macro_f1_labelled",
         "weighted_f1",
         "uar",
+        "any_annotator_accuracy",
         "top2_accuracy",
         "top2_set_accuracy",
         "minority_recall",
@@ -98,7 +99,16 @@ def test_reading_exactly_what_people_heard_is_the_best_there_is(seed):
         assert found["kl"] == pytest.approx(0, abs=1e-6)
         perfect = {name: found[name] for name in ("js", "tv", "brier", "bd_complement", "bd_mean_log", "soft_ece")}
         assert perfect == pytest.approx(dict.fromkeys(perfect, 0), abs=1e-6)
-        ones = ("bc", "cosine", "r2_flat", "accuracy", "entropy_pearson", "entropy_spearman", "top2_set_accuracy")
+        ones = (
+            "bc",
+            "cosine",
+            "r2_flat",
+            "accuracy",
+            "any_annotator_accuracy",
+            "entropy_pearson",
+            "entropy_spearman",
+            "top2_set_accuracy",
+        )
         assert {name: found[name] for name in ones} == pytest.approx(dict.fromkeys(ones, 1), abs=1e-6)
         assert found["auroc_not_unanimous"] == 1
         assert found["minority_recall"] == 1
@@ -142,3 +152,19 @@ def test_uniform_readings_track_no_disagreement():
 
 def test_every_measure_has_a_title_of_its_own():
     assert len({measure.title for measure in MEASURES}) == len(MEASURES) == len(MEASURE)
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS)
+def test_what_any_annotator_heard_is_right_wherever_the_label_is_and_for_ties_too(seed):
+    sample = drawn(seed)
+    found, labelled = values_of(sample), sample.rows(sample.label >= 0)
+    assert values_of(labelled)["any_annotator_accuracy"] >= found["accuracy"] - 1e-12
+    heard = [human[np.argmax(model)] > 0 for human, model in zip(sample.human, sample.model, strict=True)]
+    assert found["any_annotator_accuracy"] == pytest.approx(np.mean(heard))
+    unanimous = sample.rows(sample.unanimous)
+    if len(unanimous):
+        alone = values_of(unanimous)
+        assert alone["any_annotator_accuracy"] == pytest.approx(alone["accuracy"])
+    certain = values_of(sample.read_as(np.eye(4)[sample.human.argmax(1)]))
+    assert certain["any_annotator_accuracy"] == 1

@@ -1,7 +1,7 @@
 import pytest
 
 from core.errors import UsageError
-from monitor.secret_file import read_secret
+from core.secret_file import read_secret
 
 
 def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path):
