@@ -9,11 +9,12 @@ Ray is an extra, imported here only.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import pickle
 import socket
-import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from offline_eval.runs.asking import Respondent
 
 ATTEMPTS = 4
-"""Actors that a block may end before it is given up; the ends of whole nodes count, too."""
+"""How often a block is begun before it is given up; that a whole node ended counts, too.
+
+Ray's own bound (max_task_retries) counts every call to an actor that is about to be restarted, and is used up by one
+end of a node. So Ray tries for ever, as Ray Data would have it, and we count.
+"""
 
 _REACH_S = 10.0
 _STORE_BYTES = 256 * 2**20
@@ -123,19 +128,14 @@ class RayPool:
         data.DataContext.get_current().enable_progress_bars = False  # ours counts answers
         rows = [{"work": pickle.dumps(block)} for block in work]
         with _ray_errors():
-            done = data.from_items(rows, override_num_blocks=len(rows))
-            with warnings.catch_warnings():  # Ray Data has no other name for bounds yet; without them it tries for ever
-                warnings.filterwarnings("ignore", message=".*ray_remote_args", category=DeprecationWarning)
-                done = done.map_batches(
-                    _Actor,
-                    fn_constructor_args=(self._place, self._respondent, self._model),
-                    batch_size=1,
-                    batch_format="pyarrow",
-                    compute=data.ActorPoolStrategy(size=min(self._actors, len(rows)), max_tasks_in_flight_per_actor=1),
-                    max_restarts=-1,
-                    max_task_retries=ATTEMPTS - 1,
-                    **self._place.reserved,
-                )
+            done = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+                _Actor,
+                fn_constructor_args=(self._place, self._respondent, self._model, _counter()),
+                batch_size=1,
+                batch_format="pyarrow",
+                compute=data.ActorPoolStrategy(size=min(self._actors, len(rows)), max_tasks_in_flight_per_actor=1),
+                **self._place.reserved,
+            )
             for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
                 for content in batch["answers"]:
                     yield from pickle.loads(content.as_py())  # noqa: S301 - of our own actors; Ray itself does no other
@@ -215,9 +215,12 @@ def check_options(address: str | None, device: str) -> None:
 class _Actor:
     """The model on some node; Ray Data calls it with a block at a time."""
 
-    def __init__(self, place: Place, respondent: Callable[[Path], "Respondent"], model: Model) -> None:
+    def __init__(
+        self, place: Place, respondent: Callable[[Path], "Respondent"], model: Model, times_begun: Callable[[int], int]
+    ) -> None:
         self._respondent = place.open(respondent)
         self._same = model_of(self._respondent) == model
+        self._times_begun = times_begun
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         if not self._same:
@@ -226,12 +229,44 @@ class _Actor:
         return pa.table({"answers": [pickle.dumps(self._answers(pickle.loads(row.as_py()))) for row in batch["work"]]})  # noqa: S301
 
     def _answers(self, work: Work) -> list[BlockAnswers]:
+        if self._times_begun(work.block) > ATTEMPTS:
+            first = work.items[0].rated.utterance.utterance_id
+            msg = f"block {work.block} (from {first} on) has ended {ATTEMPTS} processes or their nodes"
+            raise WorkerError(msg, hint="is there enough memory? The same command goes on from what is answered")
         for item in work.items:
             path = item.rated.utterance.path
             if item.duration_s is not None and path is not None and not path.is_file():
                 msg = f"{path}: not on {socket.gethostname()}"
                 raise UsageError(msg, hint="the sound must be under the same path on every node")
         return list(answers_to(work, self._respondent))
+
+
+class _Counter:
+    """How often each block was begun."""
+
+    def __init__(self) -> None:
+        self._begun = Counter[int]()
+
+    def begin(self, block: int) -> int:
+        self._begun[block] += 1
+        return self._begun[block]
+
+
+def _counter() -> Callable[[int], int]:
+    """A counter that ends with the run, for it is on the same node, and that actors on any node can ask."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
+    return functools.partial(_begin, ray.remote(**options)(_Counter).remote())
+
+
+def _begin(counter: Any, block: int) -> int:
+    import ray
+
+    times: int = ray.get(counter.begin.remote(block))
+    return times
 
 
 def _describe(place: Place, respondent: Callable[[Path], "Respondent"]) -> Model:
