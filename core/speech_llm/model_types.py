@@ -27,7 +27,7 @@ def family_of(config: dict[str, Any], said: str) -> Family:
     if not family.hears(config):
         msg = f"{said}: there is no audio in this {family.title}"
         raise ModelError(msg, hint="others of its kind hear")
-    if config.get("quantization_config"):
+    if config.get("quantization_config") is not None:
         msg = f"{said}: the weights are quantised, which is not supported"
         raise ModelError(msg, hint="take the model that they were made of")
     return family

@@ -14,6 +14,7 @@ from core.speech_llm.spelling import AnswerSpelling
 log = logging.getLogger(__name__)
 
 _MARK = "\N{WHITE SQUARE}question\N{WHITE SQUARE}"
+_THINKS = "<think>"
 _WITH_TRANSCRIPT = '{question}\n\nWhat is said: "{transcript}"'
 
 
@@ -32,7 +33,8 @@ class Prompts:
         eos_ids: What ends an answer, as far as the tokenizer knows.
 
     Raises:
-        ModelError: The chat template has no place for sound, or the tokenizer no token for it.
+        ModelError: The chat template has no place for sound, or begins no answer but a thought; or the tokenizer has no
+            token for sound.
     """
 
     def __init__(self, folder: Path, family: Family, tokenizer: Any) -> None:
@@ -43,7 +45,11 @@ class Prompts:
         if self._template is None:
             msg = f"{folder}: the chat template has no place for sound ({family.placeholder})"
             raise ModelError(msg, hint="get chat_template.jinja, or chat_template.json, from where the model is from")
-        self.spelling = AnswerSpelling(tokenizer, self._render(_MARK, sound=False).rpartition(_MARK)[2])
+        opening = self._render(_MARK, sound=False).rpartition(_MARK)[2]
+        if opening.rstrip().endswith(_THINKS):
+            msg = f"{folder}: the model thinks aloud first, so that its answer has no place to be read at"
+            raise ModelError(msg, hint="take one that answers at once, often called Instruct")
+        self.spelling = AnswerSpelling(tokenizer, opening)
         ids = self.spelling.ids(family.placeholder)
         if len(ids) != 1:
             msg = f"{folder}: the tokenizer has no token {family.placeholder}"

@@ -208,12 +208,12 @@ def _finished(arguments: argparse.Namespace) -> "list[System]":
     named = [("", arguments.model)] if arguments.model else arguments.left_out
     if not named:
         return []
-    from core.ltu_as.folder import resolve_model
+    from core.speech_llm.folder import model_path
     from offline_eval.comparison.finished_model import FinishedModel, Listening
 
     odds = arguments.neutral_odds
     models = {
-        corpus: Listening(resolve_model(model), calibrate=bool(arguments.model), neutral_odds=odds)
+        corpus: Listening(model_path(model), calibrate=bool(arguments.model), neutral_odds=odds)
         for corpus, model in named
     }
     return [FinishedModel(models, stream, arguments.seed) for stream in arguments.heard]

@@ -9,6 +9,7 @@ from core.errors import UsageError
 from core.ltu_as.folder import EMBEDDED
 from core.speech_llm.fetching import fetch
 from core.speech_llm.folder import called, is_hugging_face, model_path
+from core.speech_llm.model_types import family_of
 from tests.hub_server import Hub, tiny_repository, use
 
 
@@ -37,6 +38,10 @@ def test_a_snapshot_of_the_hub_is_called_as_its_repository_and_another_folder_as
         assert called(fetch("hf:acme/tiny-audio")) == "acme/tiny-audio"
     assert called(tmp_path) == tmp_path.name
     assert called(Path("/")) == ""
+
+
+def test_a_quantisation_of_null_is_none():
+    assert family_of({"model_type": "qwen2_audio", "quantization_config": None}, "x").title == "Qwen2-Audio"
 
 
 def test_knowing_the_families_needs_no_torch():

@@ -214,6 +214,14 @@ def test_a_template_without_a_place_of_sound_is_told(folder_of, tmp_path):
         SpeechLLMReader(folder)
 
 
+def test_a_model_that_thinks_before_it_answers_is_told(folder_of, tmp_path):
+    folder = shutil.copytree(folder_of("audioflamingo3"), tmp_path / "flamingo")
+    own = (folder / "chat_template.jinja").read_text()
+    (folder / "chat_template.jinja").write_text(own + "{{ '<think>\n' }}")
+    with pytest.raises(ModelError, match="the model thinks aloud first"):
+        SpeechLLMReader(folder)
+
+
 @pytest.mark.parametrize(("model_type", "title"), [("gemma3n", "Gemma 3n"), ("gemma4", "Gemma 4")])
 def test_a_gemma_without_an_ear_is_told(folder_of, tmp_path, model_type, title):
     folder = shutil.copytree(folder_of(model_type), tmp_path / "gemma")
