@@ -35,7 +35,7 @@ from benchmarks.fleet.sizing import (
     live_cost,
     traffic,
 )
-from benchmarks.fleet.speech import Talk
+from benchmarks.fleet.speech import Heard, Talk
 
 MEASURED = Path(__file__).parent / "results" / "epyc-2-shared-cores"
 WARM_S = 20.0
@@ -59,7 +59,7 @@ class Row:
     busy: float
     """Share of the time in which they read at all."""
     batch: float
-    wait_ms: tuple[float, float, float]
+    wait_ms: Sequence[float]
     """p50, p95, p99."""
     lost_share: float
     expired_share: float
@@ -114,7 +114,7 @@ def main(words: Sequence[str] | None = None) -> None:
                 used=round(jobs_per_s / enough.workers / times.best_per_s(max_batch), 2),
                 busy=round(outcome.utilisation, 2),
                 batch=round(outcome.batch, 1),
-                wait_ms=tuple(round(outcome.wait_s(percent) * 1000) for percent in (50, 95, 99)),
+                wait_ms=[round(outcome.wait_s(percent) * 1000) for percent in (50, 95, 99)],
                 lost_share=round(outcome.lost_share, 5),
                 expired_share=round(outcome.expired_share, 5),
                 cost_per_1000_h=round(
@@ -129,7 +129,7 @@ def main(words: Sequence[str] | None = None) -> None:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
 
 
-def _enough(heard: list, fleet: Fleet, most_wait_s: float, seed: int) -> tuple[Fleet, Outcome]:
+def _enough(heard: Sequence[Heard], fleet: Fleet, most_wait_s: float, seed: int) -> tuple[Fleet, Outcome]:
     """One more worker at a time, until it is enough."""
     while True:
         outcome = _outcome(heard, fleet, seed)
@@ -138,7 +138,7 @@ def _enough(heard: list, fleet: Fleet, most_wait_s: float, seed: int) -> tuple[F
         fleet = replace(fleet, workers=fleet.workers + 1)
 
 
-def _outcome(heard: list, fleet: Fleet, seed: int) -> Outcome:
+def _outcome(heard: Sequence[Heard], fleet: Fleet, seed: int) -> Outcome:
     return simulate(heard, fleet, np.random.default_rng(seed), since_s=WARM_S)
 
 
@@ -149,10 +149,10 @@ def _model(name: str) -> tuple[BatchTimes, float]:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    columns = ("mics", "sites", "jobs/s", "msgs/s", "(offers)", "MB/s", "broker", "workers", "used", "busy", "batch")
-    columns += ("p50/95/99 ms", "lost", "1,000 h")
+    columns = ["mics", "sites", "jobs/s", "msgs/s", "(offers)", "MB/s", "broker", "workers", "used", "busy", "batch"]
+    columns += ["p50/95/99 ms", "lost", "1,000 h"]
     cells = [
-        (
+        [
             f"{row.microphones}",
             f"{row.sites}",
             f"{row.jobs_per_s:.1f}",
@@ -167,7 +167,7 @@ def _table(rows: Sequence[Row]) -> str:
             "/".join(f"{wait_ms:.0f}" for wait_ms in row.wait_ms),
             f"{row.lost_share:.2%}",
             f"{row.cost_per_1000_h:.2f}",
-        )
+        ]
         for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
