@@ -36,6 +36,7 @@ from benchmarks.fleet.sizing import (
     traffic,
 )
 from benchmarks.fleet.speech import Heard, Talk
+from core.settings import RemoteSettings
 
 MEASURED = Path(__file__).parent / "results" / "epyc-2-shared-cores"
 WARM_S = 20.0
@@ -77,6 +78,7 @@ def main(words: Sequence[str] | None = None) -> None:
         times=times,
         max_batch=max_batch,
         dispatch=arguments.dispatch,
+        resend_s=arguments.resend_s,
         uptime_s=arguments.uptime_s,
         down_s=arguments.down_s,
         noticed_s=arguments.noticed_s,
@@ -187,6 +189,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--interim-every-s", type=float, default=Talk().interim_every_s, help="0: no interim versions")
     parser.add_argument("--dispatch", choices=get_args(Dispatch), default="in turn", help="how a broker gives jobs")
     parser.add_argument("--flac", action="store_true", help="remote.codec = flac")
+    parser.add_argument("--resend-s", type=float, default=RemoteSettings().resend_s, help="remote.resend_s")
     parser.add_argument("--uptime-s", type=float, default=math.inf, help="mean time until a worker is gone")
     parser.add_argument("--down-s", type=float, default=60.0, help="time until it is back")
     parser.add_argument("--noticed-s", type=float, default=0.0, help="time until the broker knows that it is gone")
