@@ -126,9 +126,7 @@ def main(words: Sequence[str] | None = None) -> None:
         )
     print(f"{times.source}\nup to {max_batch} at once; {talk.per_s:.3f} utterances/s and microphone, ", end="")
     print(f"each with {talk.interims:.2f} interim versions; given {fleet.dispatch}; {arguments.seconds:g} s simulated")
-    print(
-        f"1,000 h: of speech, at {arguments.price:g} for a worker and hour; without --price that is an example, no offer"
-    )
+    print(f"1,000 h: of speech, at {arguments.price:g} for a worker and hour; an example without --price")
     print(_table(rows))
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
