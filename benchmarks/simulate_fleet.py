@@ -35,7 +35,8 @@ from benchmarks.fleet.sizing import (
     live_cost,
     traffic,
 )
-from benchmarks.fleet.speech import Talk
+from benchmarks.fleet.speech import Heard, Talk
+from core.settings import RemoteSettings
 
 MEASURED = Path(__file__).parent / "results" / "epyc-2-shared-cores"
 WARM_S = 20.0
@@ -59,7 +60,7 @@ class Row:
     busy: float
     """Share of the time in which they read at all."""
     batch: float
-    wait_ms: tuple[float, float, float]
+    wait_ms: Sequence[float]
     """p50, p95, p99."""
     lost_share: float
     expired_share: float
@@ -77,6 +78,7 @@ def main(words: Sequence[str] | None = None) -> None:
         times=times,
         max_batch=max_batch,
         dispatch=arguments.dispatch,
+        resend_s=arguments.resend_s,
         uptime_s=arguments.uptime_s,
         down_s=arguments.down_s,
         noticed_s=arguments.noticed_s,
@@ -114,7 +116,7 @@ def main(words: Sequence[str] | None = None) -> None:
                 used=round(jobs_per_s / enough.workers / times.best_per_s(max_batch), 2),
                 busy=round(outcome.utilisation, 2),
                 batch=round(outcome.batch, 1),
-                wait_ms=tuple(round(outcome.wait_s(percent) * 1000) for percent in (50, 95, 99)),
+                wait_ms=[round(outcome.wait_s(percent) * 1000) for percent in (50, 95, 99)],
                 lost_share=round(outcome.lost_share, 5),
                 expired_share=round(outcome.expired_share, 5),
                 cost_per_1000_h=round(
@@ -124,12 +126,13 @@ def main(words: Sequence[str] | None = None) -> None:
         )
     print(f"{times.source}\nup to {max_batch} at once; {talk.per_s:.3f} utterances/s and microphone, ", end="")
     print(f"each with {talk.interims:.2f} interim versions; given {fleet.dispatch}; {arguments.seconds:g} s simulated")
+    print(f"1,000 h: of speech, at {arguments.price:g} for a worker and hour; an example without --price")
     print(_table(rows))
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
 
 
-def _enough(heard: list, fleet: Fleet, most_wait_s: float, seed: int) -> tuple[Fleet, Outcome]:
+def _enough(heard: Sequence[Heard], fleet: Fleet, most_wait_s: float, seed: int) -> tuple[Fleet, Outcome]:
     """One more worker at a time, until it is enough."""
     while True:
         outcome = _outcome(heard, fleet, seed)
@@ -138,7 +141,7 @@ def _enough(heard: list, fleet: Fleet, most_wait_s: float, seed: int) -> tuple[F
         fleet = replace(fleet, workers=fleet.workers + 1)
 
 
-def _outcome(heard: list, fleet: Fleet, seed: int) -> Outcome:
+def _outcome(heard: Sequence[Heard], fleet: Fleet, seed: int) -> Outcome:
     return simulate(heard, fleet, np.random.default_rng(seed), since_s=WARM_S)
 
 
@@ -149,10 +152,10 @@ def _model(name: str) -> tuple[BatchTimes, float]:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    columns = ("mics", "sites", "jobs/s", "msgs/s", "(offers)", "MB/s", "broker", "workers", "used", "busy", "batch")
-    columns += ("p50/95/99 ms", "lost", "1,000 h")
+    columns = ["mics", "sites", "jobs/s", "msgs/s", "(offers)", "MB/s", "broker", "workers", "used", "busy", "batch"]
+    columns += ["p50/95/99 ms", "lost", "1,000 h"]
     cells = [
-        (
+        [
             f"{row.microphones}",
             f"{row.sites}",
             f"{row.jobs_per_s:.1f}",
@@ -167,7 +170,7 @@ def _table(rows: Sequence[Row]) -> str:
             "/".join(f"{wait_ms:.0f}" for wait_ms in row.wait_ms),
             f"{row.lost_share:.2%}",
             f"{row.cost_per_1000_h:.2f}",
-        )
+        ]
         for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
@@ -187,6 +190,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--interim-every-s", type=float, default=Talk().interim_every_s, help="0: no interim versions")
     parser.add_argument("--dispatch", choices=get_args(Dispatch), default="in turn", help="how a broker gives jobs")
     parser.add_argument("--flac", action="store_true", help="remote.codec = flac")
+    parser.add_argument("--resend-s", type=float, default=RemoteSettings().resend_s, help="remote.resend_s")
     parser.add_argument("--uptime-s", type=float, default=math.inf, help="mean time until a worker is gone")
     parser.add_argument("--down-s", type=float, default=60.0, help="time until it is back")
     parser.add_argument("--noticed-s", type=float, default=0.0, help="time until the broker knows that it is gone")

@@ -226,7 +226,7 @@ def _run(load: Load, sentences: Sequence[NDArray[np.int16]], seconds: float, fol
 def _handed_on_s(event: dict[str, Any]) -> float:
     """When an utterance was over and known to be."""
     began_s = datetime.fromisoformat(event["started_at"]).timestamp()
-    return began_s + event["end_s"] - event["start_s"] + event["latency_ms"]["hangover"] / 1000
+    return began_s + float(event["end_s"]) - float(event["start_s"]) + float(event["latency_ms"]["hangover"]) / 1000
 
 
 @contextmanager
@@ -239,8 +239,8 @@ def _edges(
         for number, (sound, path) in enumerate(zip(sounds, events, strict=True)):
             wav = Path(home) / f"{number}.wav"
             soundfile.write(wav, sound, SAMPLE_RATE_HZ)
-            words = ("run", "--worker", url, "--model", "fake", "--mqtt", "off", "--yes", "--headless")
-            words += ("--source", f"file:{wav}", "--sink", f"jsonl:{path}")
+            words = ["run", "--worker", url, "--model", "fake", "--mqtt", "off", "--yes", "--headless"]
+            words += ["--source", f"file:{wav}", "--sink", f"jsonl:{path}"]
             ours = {
                 "EMOTION_MONITOR_OUTPUT__JSONL_EVENTS": "utterance",
                 "EMOTION_MONITOR_MQTT__NODE": f"edge{number}",
@@ -276,7 +276,7 @@ def _plan(
     room_s = seconds - 2.0
     while True:
         silence_s = CUT.hangover_s + 0.2 + chance.exponential(SILENCE_S)
-        sentence = sentences[chance.integers(len(sentences))]
+        sentence = sentences[int(chance.integers(len(sentences)))]
         room_s -= silence_s + len(sentence) / SAMPLE_RATE_HZ
         if room_s < 0:
             return

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.settings import SegmenterSettings
 
@@ -63,16 +64,16 @@ class Talk:
         all_of_them = np.sum(numbers)
         return float(self.interim_every_s * np.sum(numbers * (numbers + 1) / 2) / all_of_them) if all_of_them else 0.0
 
-    def lengths_s(self, chance: np.random.Generator, number: int) -> np.ndarray:
+    def lengths_s(self, chance: np.random.Generator, number: int) -> NDArray[np.float64]:
         """Lengths of utterances, float64 [number]."""
         shape = self.length_variation**-2
         return np.clip(chance.gamma(shape, self.length_s / shape, number), self.shortest_s, self.longest_s)
 
-    def _interims(self, lengths_s: np.ndarray) -> np.ndarray:
+    def _interims(self, lengths_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """How many versions come before the last one; one that would coincide with it does not come."""
         if not self.interim_every_s:
             return np.zeros(len(lengths_s))
-        return np.maximum(np.ceil(lengths_s / self.interim_every_s) - 1, 0)
+        return np.ceil(lengths_s / self.interim_every_s).clip(1) - 1
 
     def heard(self, chance: np.random.Generator, *, microphones: int, seconds: float) -> list[Heard]:
         """All that is to be read within `seconds`, in the order of time; each microphone begins at another point."""

@@ -115,6 +115,20 @@ def test_a_fleet_with_too_much_to_do_drops_and_lets_expire_and_never_works_more_
     assert outcome.answered <= 120 + fleet.deadline_s + 1
 
 
+def test_asking_again_before_an_answer_can_be_there_makes_the_fleet_late():
+    talk = Talk(length_s=4.0, silence_s=2.4, interim_every_s=0)
+    means_s = {}
+    for resend_s in (3.0, 6.0, math.inf):
+        fleet = Fleet(workers=4, times=BatchTimes(source="", seconds={1: 1.7}), resend_s=resend_s)
+        outcomes = []
+        for seed in range(20):
+            chance = np.random.default_rng(seed)
+            outcomes.append(simulate(talk.heard(chance, microphones=12, seconds=90.0), fleet, chance))
+        means_s[resend_s] = np.mean([outcome.sojourns_s.mean() for outcome in outcomes])
+    assert means_s[3.0] > 1.3 * means_s[6.0]
+    assert means_s[6.0] < 1.1 * means_s[math.inf]
+
+
 def test_more_at_once_are_read_in_batches_that_take_what_was_measured():
     times = BatchTimes(source="", seconds={1: 1.0, 3: 2.0})
     assert [times.mean_s(size) for size in (1, 2, 3)] == [1.0, 1.5, 2.0]
