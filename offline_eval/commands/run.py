@@ -148,7 +148,9 @@ def _add_asking(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("where it is asked", "See docs/scaling-corpora.md; the answers are those of one process.")
+    group = parser.add_argument_group(
+        "where it is asked", "See docs/scaling-corpora.md; the answers are those of one process."
+    )
     group.add_argument(
         "--engine",
         choices=("here", "ray"),
