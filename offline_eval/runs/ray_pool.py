@@ -318,11 +318,13 @@ def _keep_quiet() -> None:
 
 @contextmanager
 def _ray_errors() -> Iterator[None]:
-    """Errors of Ray in a line."""
-    from ray.exceptions import RayError
+    """Errors of Ray in a line; what is wrong in our own code keeps its traceback."""
+    from ray.exceptions import RayError, RayTaskError
 
     try:
         yield
+    except RayTaskError:
+        raise
     except (RayError, ConnectionError) as error:
         lines = [line for line in str(error).splitlines() if line.strip()]
         msg = f"Ray could not go on: {type(error).__name__}: {lines[0] if lines else 'no reason given'}"

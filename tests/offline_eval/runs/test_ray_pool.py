@@ -122,7 +122,7 @@ with ray_pool(partial(model_folder, "tiny"), address={cluster.address!r}) as (po
     carried_out(rated_tones(Path({str(tones)!r}), {NUMBER}), Path({str(out)!r}), views=only, engine=pool)
 """
     process = subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-    wait_until(lambda: list(out.rglob("block-*.parquet")) or process.poll() is not None)
+    wait_until(lambda: list(out.rglob("block-*.parquet")) or process.poll() is not None, "a first block")
     process.send_signal(signal.SIGKILL)
     process.wait()
     begun = RunFolder.open(out)
@@ -184,4 +184,4 @@ def test_the_command_starts_a_cluster_of_its_own(tmp_path: Path, capsys):
     assert emotion_eval(*command, "--out", tmp_path / "ray", "--engine", "ray", "--actors", "2") == 0
     assert capsys.readouterr().out.replace(str(tmp_path / "ray"), "") == printed
     assert contents(tmp_path / "ray") == contents(tmp_path / "one")
-    wait_until(lambda: not actors())
+    wait_until(lambda: not actors(), "the end of the pool")
