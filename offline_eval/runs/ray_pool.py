@@ -14,6 +14,7 @@ import logging
 import os
 import pickle
 import socket
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -112,7 +113,7 @@ class RayPool:
         self._respondent = respondent
         described = ray.remote(max_retries=ATTEMPTS - 1, **self._place.reserved)(_describe)
         with _ray_errors():
-            self._model = ray.get(described.remote(self._place, respondent))
+            self._model = _unpacked(ray.get(described.remote(self._place, respondent)))
         return self._model
 
     def answers(self, work: Sequence[Work]) -> Iterator[BlockAnswers]:
@@ -125,6 +126,8 @@ class RayPool:
         """
         from ray import data
 
+        if not work:
+            return
         data.DataContext.get_current().enable_progress_bars = False  # ours counts answers
         rows = [{"work": pickle.dumps(block)} for block in work]
         with _ray_errors():
@@ -138,7 +141,7 @@ class RayPool:
             )
             for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
                 for content in batch["answers"]:
-                    yield from pickle.loads(content.as_py())  # noqa: S301 - of our own actors; Ray itself does no other
+                    yield from _unpacked(content.as_py())
 
 
 @contextmanager
@@ -171,26 +174,28 @@ def ray_pool(
 
     _keep_quiet()
     address = address or os.environ.get("RAY_ADDRESS")
-    own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
+    own: dict[str, Any] = {"address": "local", "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     if address is not None:
         _reach(address)
         own = {"address": address}
-    with _ray_errors():
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **own)
-    try:
-        there = ray.cluster_resources()
-        gpus, cpus = int(there.get("GPU", 0)), int(there.get("CPU", 0))
-        if device == "auto":
-            device = "cuda" if gpus else "cpu"
-        if device == "cuda" and not gpus and actors is None:
-            msg = "the Ray cluster has no GPU"
-            raise UsageError(msg, hint="use --device cpu; or --actors N, which waits for nodes that have")
-        threads = threads or 1
-        room = gpus if device == "cuda" else cpus // threads
-        place = Place(weights, Path.cwd(), threads, int(device == "cuda"), deterministic)
-        yield RayPool(actors or max(1, room), place), device
-    finally:
-        ray.shutdown()
+    with contextlib.redirect_stdout(sys.stderr):  # Ray prints what has ended where our results belong
+        with _ray_errors():
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **own)
+        try:
+            there = ray.cluster_resources()
+            gpus, cpus = int(there.get("GPU", 0)), int(there.get("CPU", 0))
+            if device == "auto":
+                device = "cuda" if gpus else "cpu"
+            threads = threads or 1
+            actors = actors or (gpus if device == "cuda" else cpus // threads)
+            if not actors:
+                msg = f"the Ray cluster has {gpus} GPUs and {cpus} CPUs: no room for an actor"
+                raise UsageError(
+                    msg, hint="--device cpu, fewer --threads; or --actors N, which waits for nodes to come"
+                )
+            yield RayPool(actors, Place(weights, Path.cwd(), threads, int(device == "cuda"), deterministic)), device
+        finally:
+            ray.shutdown()
 
 
 def check_options(address: str | None, device: str) -> None:
@@ -223,12 +228,13 @@ class _Actor:
         self._times_begun = times_begun
 
     def __call__(self, batch: pa.Table) -> pa.Table:
+        answers = [_packed(functools.partial(self._answers, pickle.loads(row.as_py()))) for row in batch["work"]]  # noqa: S301
+        return pa.table({"answers": answers})
+
+    def _answers(self, work: Work) -> list[BlockAnswers]:
         if not self._same:
             msg = f"{socket.gethostname()} computes otherwise than the node that was asked first"
             raise ModelError(msg, hint="results would not be those of one process: take nodes of one kind")
-        return pa.table({"answers": [pickle.dumps(self._answers(pickle.loads(row.as_py()))) for row in batch["work"]]})  # noqa: S301
-
-    def _answers(self, work: Work) -> list[BlockAnswers]:
         if self._times_begun(work.block) > ATTEMPTS:
             first = work.items[0].rated.utterance.utterance_id
             msg = f"block {work.block} (from {first} on) has ended {ATTEMPTS} processes or their nodes"
@@ -269,8 +275,23 @@ def _begin(counter: Any, block: int) -> int:
     return times
 
 
-def _describe(place: Place, respondent: Callable[[Path], "Respondent"]) -> Model:
-    return model_of(place.open(respondent))
+def _describe(place: Place, respondent: Callable[[Path], "Respondent"]) -> bytes:
+    return _packed(lambda: model_of(place.open(respondent)))
+
+
+def _packed(make: Callable[[], Any]) -> bytes:
+    """What is made, or why it cannot be: of an error that Ray brings, the hint and the kind are lost on the way."""
+    try:
+        return pickle.dumps(make())
+    except EmotionMonitorError as error:
+        return pickle.dumps(error)
+
+
+def _unpacked(content: bytes) -> Any:
+    made = pickle.loads(content)  # noqa: S301 - from our own actors; Ray's are pickles, too
+    if isinstance(made, EmotionMonitorError):
+        raise made
+    return made
 
 
 def _reach(address: str) -> None:
@@ -297,26 +318,15 @@ def _keep_quiet() -> None:
 
 @contextmanager
 def _ray_errors() -> Iterator[None]:
-    """Errors of actors as they were raised there, others of Ray in a line."""
-    from ray.exceptions import RayError
+    """Errors of Ray in a line; what is wrong in our own code keeps its traceback."""
+    from ray.exceptions import RayError, RayTaskError
 
     try:
         yield
+    except RayTaskError:
+        raise
     except (RayError, ConnectionError) as error:
-        if (ours := _ours(error)) is not None:
-            raise ours from error
         lines = [line for line in str(error).splitlines() if line.strip()]
         msg = f"Ray could not go on: {type(error).__name__}: {lines[0] if lines else 'no reason given'}"
         hint = "what is answered is kept: the same command goes on from there"
         raise WorkerError(msg, hint=hint) from error
-
-
-def _ours(error: BaseException | Any) -> EmotionMonitorError | None:
-    """The error of ours that Ray has wrapped, if it is one."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, EmotionMonitorError):
-            return error
-        error = getattr(error, "cause", None) or error.__cause__
-    return None

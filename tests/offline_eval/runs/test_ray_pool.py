@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from offline_eval.runs.run import model_folder
 from offline_eval.synthetic.tree import write_tree
 from tests.offline_eval.command import emotion_eval
 from tests.offline_eval.rated_tones import carried_out, contents, rated_tones, views
-from tests.patience import PATIENCE_S
+from tests.patience import wait_until
 from tests.program import REPOSITORY
 
 pytestmark = pytest.mark.ray
@@ -62,15 +61,15 @@ def pool(cluster) -> Iterator[RayPool]:
 
 
 def actors() -> list[psutil.Process]:
-    """Those of the pool, wherever on this machine."""
-    return [process for process in psutil.process_iter() if "MapWorker" in _title(process)]
+    """Those of the pools of these tests: whoever else has a Ray cluster on this machine has another home."""
+    return [process for process in psutil.process_iter() if _is_actor(process)]
 
 
-def _title(process: psutil.Process) -> str:
+def _is_actor(process: psutil.Process) -> bool:
     try:
-        return " ".join(process.cmdline())
+        return "MapWorker" in " ".join(process.cmdline()) and process.environ().get("HOME") == os.environ["HOME"]
     except psutil.Error:
-        return ""
+        return False
 
 
 class Disturbed:
@@ -123,11 +122,7 @@ with ray_pool(partial(model_folder, "tiny"), address={cluster.address!r}) as (po
     carried_out(rated_tones(Path({str(tones)!r}), {NUMBER}), Path({str(out)!r}), views=only, engine=pool)
 """
     process = subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-    patient_until_s = time.monotonic() + PATIENCE_S
-    while not list(out.rglob("block-*.parquet")):
-        assert process.poll() is None
-        assert time.monotonic() < patient_until_s
-        time.sleep(0.02)
+    wait_until(lambda: list(out.rglob("block-*.parquet")) or process.poll() is not None, "a first block")
     process.send_signal(signal.SIGKILL)
     process.wait()
     begun = RunFolder.open(out)
@@ -189,4 +184,4 @@ def test_the_command_starts_a_cluster_of_its_own(tmp_path: Path, capsys):
     assert emotion_eval(*command, "--out", tmp_path / "ray", "--engine", "ray", "--actors", "2") == 0
     assert capsys.readouterr().out.replace(str(tmp_path / "ray"), "") == printed
     assert contents(tmp_path / "ray") == contents(tmp_path / "one")
-    assert not actors()
+    wait_until(lambda: not actors(), "the end of the pool")

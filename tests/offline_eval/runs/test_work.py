@@ -19,7 +19,7 @@ from core.ltu_as.verbalizer import Verbalizer
 from offline_eval.runs.answers_store import Answer
 from offline_eval.runs.folder import RunFolder
 from offline_eval.runs.items import items_of
-from offline_eval.runs.ray_pool import ATTEMPTS, Place, _Actor, ray_pool
+from offline_eval.runs.ray_pool import ATTEMPTS, Place, _Actor, _unpacked, ray_pool
 from offline_eval.runs.run import Shard
 from offline_eval.runs.work import Model, Work, answers_to, model_of
 from tests.offline_eval.command import emotion_eval
@@ -114,15 +114,16 @@ def once(_: int) -> int:
     return 1
 
 
-def rows(*works: Work) -> pa.Table:
-    return pa.table({"work": [pickle.dumps(work) for work in works]})
+def answered(actor: _Actor, work: Work):
+    """What comes back of a block that is sent to an actor."""
+    (content,) = actor(pa.table({"work": [pickle.dumps(work)]}))["answers"].to_pylist()
+    return _unpacked(content)
 
 
 def test_an_actor_answers_as_one_process_does(rated, whole: RunFolder, place: Place):
     work = Work(2, tuple(items_of(rated)[64:96]), whole.record.questions)
-    made = _Actor(place, lambda _: Silent(), model_of(Silent()), once)(rows(work))
-    (content,) = made["answers"].to_pylist()
-    assert pickle.loads(content) == list(answers_to(work, Silent()))  # noqa: S301
+    actor = _Actor(place, lambda _: Silent(), model_of(Silent()), once)
+    assert answered(actor, work) == list(answers_to(work, Silent()))
     assert Path.cwd() == place.folder
 
 
@@ -133,17 +134,18 @@ def test_an_actor_that_does_not_see_the_sound_refuses_instead_of_answering_so(
     utterance = replace(seen.rated.utterance, path=nowhere)
     item = replace(seen, rated=replace(seen.rated, utterance=utterance))
     actor = _Actor(place, lambda _: Silent(), model_of(Silent()), once)
-    with pytest.raises(UsageError, match=rf"nowhere.wav: not on {socket.gethostname()}"):
-        actor(rows(Work(0, (item,), whole.record.questions)))
+    with pytest.raises(UsageError, match=rf"nowhere.wav: not on {socket.gethostname()}") as raised:
+        answered(actor, Work(0, (item,), whole.record.questions))
+    assert "under the same path on every node" in raised.value.hint
     unheard = replace(item, duration_s=None)  # nor could be read where the run was begun: that is an answer
-    assert actor(rows(Work(0, (unheard,), whole.record.questions))).num_rows == 1
+    assert len(answered(actor, Work(0, (unheard,), whole.record.questions))) == 6
 
 
 def test_an_actor_that_computes_otherwise_refuses(rated, whole: RunFolder, place: Place):
     there = Model({**Silent.facts, "whisper": "bfloat16"}, VERBALIZER)
     actor = _Actor(place, lambda _: Silent(), there, once)
     with pytest.raises(ModelError, match="computes otherwise than the node that was asked first"):
-        actor(rows(Work(0, (items_of(rated[:1])[0],), whole.record.questions)))
+        answered(actor, Work(0, (items_of(rated[:1])[0],), whole.record.questions))
 
 
 def test_a_block_that_was_begun_again_and_again_is_given_up(rated, whole: RunFolder, place: Place):
@@ -156,10 +158,10 @@ def test_a_block_that_was_begun_again_and_again_is_given_up(rated, whole: RunFol
     actor = _Actor(place, lambda _: Silent(), model_of(Silent()), times)
     first, second = (Work(n, tuple(items_of(rated[:2])), whole.record.questions) for n in (0, 1))
     for _ in range(ATTEMPTS):
-        actor(rows(first))
-    actor(rows(second))
+        answered(actor, first)
+    answered(actor, second)
     with pytest.raises(WorkerError, match=r"block 0 \(from utt_000 on\) has ended 4 processes"):
-        actor(rows(first))
+        answered(actor, first)
 
 
 @pytest.mark.parametrize(
