@@ -24,8 +24,9 @@ def folders(tmp_path_factory):
     return made
 
 
-def test_it_listens_live_and_gives_the_readings_of_the_python_interface(folders):
-    folder = folders["qwen2_audio"]
+@pytest.mark.parametrize("model_type", LIKELY)
+def test_it_listens_live_and_gives_the_readings_of_the_python_interface(folders, model_type):
+    folder = folders[model_type]
     done = run(
         "run", "--source", f"file:{SAMPLE}", "--headless", "--sink", "jsonl", "--mqtt", "off", "--speed", "max",
         "--model", str(folder), "--device", "cpu",
