@@ -25,7 +25,8 @@ from textual import events
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core.wire.commands import Quit
-from core.wire.events import Event, encode, timestamp
+from core.wire.events import Event, encode
+from core.wire.values import timestamp
 from monitor import dashboard
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import Backend

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from core.command_line import Parser, end_with
 from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
-from core.settings import Settings, load_settings
+from core.settings import Settings
+from core.settings_file import load_settings
 from core.sound.segmenter import Dropped, Output, SpeechSegmenter
 from core.sound.utterance import Utterance
 from core.sound.vad import Vad

@@ -44,8 +44,8 @@ def open_model(name: str | Path = EMBEDDED, *, device: str = "auto", settings: S
         name: `ltu-as-mini`, a model folder, `hf:OWNER/NAME` if it is on this machine already, `openai:URL` on a server,
             or a model that another package has installed.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        settings: Everything else, as `core.settings.load_settings` reads it from a file; by default the program's own
-            defaults. Your settings file and environment are not looked at.
+        settings: Everything else, as `core.settings_file.load_settings` reads it from a file; by default the program's
+            own defaults. Your settings file and environment are not looked at.
 
     Raises:
         UsageError: There is no such model or device.

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}  # the dashboard paints for the terminal it is in
 
-from core.wire.events import Event, HealthEvent, UtteranceEvent  # noqa: E402
+from core.wire.events import Event, UtteranceEvent  # noqa: E402
+from core.wire.health import HealthEvent  # noqa: E402
 from monitor.dashboard import DashboardApp, Session  # noqa: E402
 from monitor.recordings.lines import Line, read_line  # noqa: E402
 from tests.monitor.dashboard import scenes  # noqa: E402

@@ -288,7 +288,7 @@ def _settings(arguments: argparse.Namespace, flags: dict[str, dict[str, Any]] | 
 
 
 def _settings_of(file: Path | None, flags: dict[str, dict[str, Any]]) -> Any:
-    from core.settings import default_user_file, load_settings
+    from core.settings_file import default_user_file, load_settings
 
     given = {section: {k: v for k, v in keys.items() if v is not None} for section, keys in flags.items()}
     if file is None and default_user_file().exists():
@@ -339,7 +339,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _show_settings(_: argparse.Namespace) -> int:
     import os
 
-    from core.settings import ENV_PREFIX, default_user_file, documented_defaults
+    from core.settings_file import ENV_PREFIX, default_user_file, documented_defaults
 
     yours = default_user_file()
     log.info("your settings: %s, %s", yours, "in force" if yours.exists() else "which is not there; defaults hold")

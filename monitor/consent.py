@@ -12,7 +12,7 @@ from platformdirs import user_state_path
 from core.json_file import read_json
 from core.settings import Settings
 from core.speech_llm.server_address import is_server_name, server_address
-from core.wire.events import timestamp
+from core.wire.values import timestamp
 from monitor.mqtt.address import broker_address
 from monitor.outbox import outbox_path
 from monitor.sinks.jsonl import jsonl_target

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from core.errors import EmotionMonitorError
 from core.model import SAMPLE_RATE_HZ
-from core.settings import MqttSettings, OutputSettings, RecordSettings, Settings, default_user_file
-from core.wire.events import Event, HealthEvent, SinkHealth, UtteranceEvent, WorkerHealth
+from core.settings import MqttSettings, OutputSettings, RecordSettings, Settings
+from core.settings_file import default_user_file
+from core.wire.events import Event, UtteranceEvent
+from core.wire.health import HealthEvent, SinkHealth, WorkerHealth
 from monitor.consent import disclosure
 from monitor.finding import Finding, Verdict
 from monitor.model_check import ModelCheck, check_model

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, suppress
 from core.errors import AudioError, EmotionMonitorError, UsageError
 from core.settings import Settings
 from core.wire.commands import SwitchSource
-from core.wire.events import StreamHealth, Tuning
+from core.wire.health import StreamHealth, Tuning
 from core.worker.queue import DroppedJob
 from monitor.clock import WallClock
 from monitor.intake import Intake

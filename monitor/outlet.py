@@ -5,7 +5,9 @@ import time
 from collections.abc import Iterable, Sequence
 
 from core.errors import EmotionMonitorError
-from core.wire.events import ErrorEvent, Event, SinkHealth, timestamp
+from core.wire.events import ErrorEvent, Event
+from core.wire.health import SinkHealth
+from core.wire.values import timestamp
 from monitor.sinks.sink import Sink
 
 log = logging.getLogger(__name__)

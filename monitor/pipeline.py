@@ -29,7 +29,9 @@ from core.wire.commands import (
     SwitchSource,
     Unmute,
 )
-from core.wire.events import HealthEvent, NoteEvent, timestamp
+from core.wire.events import NoteEvent
+from core.wire.health import HealthEvent
+from core.wire.values import timestamp
 from core.worker import InferenceWorker, ModelReady, WorkerStatus
 from core.worker.eager import EarlyReading
 from core.worker.queue import Job

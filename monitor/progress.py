@@ -1,7 +1,7 @@
 """Whether readings come, where they must. No I/O, no clock."""
 
 from core.settings import WorkerSettings
-from core.wire.events import HealthEvent
+from core.wire.health import HealthEvent
 
 
 def longest_reading_s(settings: WorkerSettings) -> float:

@@ -17,18 +17,16 @@ from core.sound.segmenter import ABSENT, TOO_SHORT, Dropped, Output, SpeechSegme
 from core.sound.utterance import Utterance
 from core.wire.events import (
     DropEvent,
-    Emotion,
     Event,
     LatencyMs,
     LevelEvent,
     ModelStamp,
     StateEvent,
-    StreamHealth,
     TokensEvent,
-    Tuning,
     UtteranceEvent,
-    timestamp,
 )
+from core.wire.health import StreamHealth, Tuning
+from core.wire.values import Emotion, timestamp
 from core.worker.eager import EagerReading
 from core.worker.queue import DroppedJob, Job
 from monitor.sources.source import AudioBlock

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from core.settings import WorkerSettings
-from core.wire.events import HealthEvent
+from core.wire.health import HealthEvent
 from monitor.progress import Progress, longest_reading_s
 
 log = logging.getLogger(__name__)

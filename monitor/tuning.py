@@ -6,7 +6,7 @@ from typing import TypeAlias, cast
 from core.errors import UsageError
 from core.settings import READOUTS, ModelSettings, Prompt, Readout, Settings
 from core.wire.commands import SetModel, SetReading, SetSmoothing, SetVad
-from core.wire.events import Tuning
+from core.wire.health import Tuning
 
 Tune: TypeAlias = SetSmoothing | SetVad | SetReading | SetModel
 """A command that changes the tuning."""

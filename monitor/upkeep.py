@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from core.wire.events import HealthEvent
+from core.wire.health import HealthEvent
 
 EVERY_S = 60.0
 

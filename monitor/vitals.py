@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from core.load import ProcessLoad
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.sound.utterance import Utterance
-from core.wire.events import HealthEvent, SinkHealth, StreamHealth, Tuning, WorkerHealth, timestamp
+from core.wire.health import HealthEvent, SinkHealth, StreamHealth, Tuning, WorkerHealth
+from core.wire.values import timestamp
 from core.worker import WorkerStatus
 from monitor.label import labelled
 from monitor.percentile import percentile

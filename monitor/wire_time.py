@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core.wire.events import Timestamp
+from core.wire.values import Timestamp
 
 LATEST_S = 2e11
 """No clock shows a later second since the epoch."""

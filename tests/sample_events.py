@@ -8,20 +8,17 @@ from core.distribution import EmotionDistribution
 from core.wire.events import (
     DropEvent,
     ErrorEvent,
-    HealthEvent,
     LatencyMs,
     LevelEvent,
     ModelStamp,
     NoteEvent,
-    SinkHealth,
     StateEvent,
-    StreamHealth,
     TokensEvent,
     TokenStep,
     UtteranceEvent,
-    WorkerHealth,
-    timestamp,
 )
+from core.wire.health import HealthEvent, SinkHealth, StreamHealth, WorkerHealth
+from core.wire.values import timestamp
 
 MODEL = ModelStamp(name="ltu-as-mini", sha256="0" * 64, prompt="single", readout="seq_logprob")
 SAD = EmotionDistribution(0.1, 0.1, 0.6, 0.2)

@@ -9,7 +9,8 @@ from core.ltu_as.readout import InvalidReading, Kind, readout
 from core.ltu_as.steps import StepLogits
 from core.ltu_as.verbalizer import WORDS, Verbalizer
 from core.model import Explanation
-from core.wire.events import Emotion, TokenStep
+from core.wire.events import TokenStep
+from core.wire.values import Emotion
 
 _DECIMALS = 4
 """Of a natural logarithm; more would only make messages longer."""

@@ -9,7 +9,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from core.errors import UsageError
 from core.secret_file import read_secret
-from core.settings import ENV_PREFIX, ModelSettings
+from core.settings import ModelSettings
+from core.settings_file import ENV_PREFIX
 from core.this_machine import is_this_machine
 from core.user_path import user_path
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import EmotionMonitorError
-from core.wire.events import Timestamp
+from core.wire.values import Timestamp
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, 
 from annotated_types import Ge, Le, MaxLen
 
 from core.errors import EmotionMonitorError
-from core.wire.events import Timestamp
+from core.wire.values import Timestamp
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, 
 from annotated_types import Ge, Le, MaxLen
 
 from core.errors import EmotionMonitorError
-from core.wire.events import Adaptation, Integer, ModelStamp, Timestamp, TokenStep
+from core.wire.events import Adaptation, ModelStamp, TokenStep
+from core.wire.values import Integer, Timestamp
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -13,7 +13,7 @@ from core.errors import EmotionMonitorError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, WorkerSettings
 from core.speech_llm.server_address import is_server_name
-from core.wire.events import RemoteHealth
+from core.wire.health import RemoteHealth
 from core.worker.breaker import CircuitBreaker
 from core.worker.deadline import Deadline
 from core.worker.messages import Waveform

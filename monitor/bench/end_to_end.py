@@ -19,7 +19,8 @@ from core.model import SAMPLE_RATE_HZ
 from core.settings import Settings
 from core.sound.audio import read_audio
 from core.sound.frames import samples_in
-from core.wire.events import HealthEvent, UtteranceEvent, decode
+from core.wire.events import UtteranceEvent, decode
+from core.wire.health import HealthEvent
 from monitor.bench.footprint import Family
 from monitor.bench.machine import machine
 from monitor.bench.outcome import Outcome, Ratio

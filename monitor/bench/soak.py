@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from core.model import SAMPLE_RATE_HZ
-from core.wire.events import HealthEvent
+from core.wire.health import HealthEvent
 from monitor.bench.footprint import Footprint, Series
 from monitor.bench.growth import Trend, Verdict, rises, trend
 from monitor.bench.machine import machine

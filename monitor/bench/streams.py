@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from core.model import SAMPLE_RATE_HZ
 from core.settings import Settings
 from core.sound.audio import read_audio
-from core.wire.events import Event, HealthEvent, ModelStamp, SinkHealth, UtteranceEvent
+from core.wire.events import Event, ModelStamp, UtteranceEvent
+from core.wire.health import HealthEvent, SinkHealth
 from monitor.bench.machine import machine
 from monitor.bench.outcome import Outcome, Ratio
 from monitor.bench.percentiles import Percentiles

@@ -13,7 +13,8 @@ import numpy as np
 
 from core.model import SAMPLE_RATE_HZ
 from core.sound.audio import read_audio
-from core.wire.events import DropEvent, ErrorEvent, HealthEvent, UtteranceEvent, decode
+from core.wire.events import DropEvent, ErrorEvent, UtteranceEvent, decode
+from core.wire.health import HealthEvent
 from monitor.bench.footprint import Family, Series
 from monitor.bench.program import headless, login
 from monitor.broker_ports import HOST, USER

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from core.wire.events import timestamp
+from core.wire.values import timestamp
 from monitor.export.writing import write_new
 
 

@@ -3,7 +3,8 @@
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from core.wire.events import Event, SinkHealth
+from core.wire.events import Event
+from core.wire.health import SinkHealth
 
 if TYPE_CHECKING:
     from monitor.dashboard.app import DashboardApp

@@ -3,16 +3,9 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from core.wire.events import (
-    DropEvent,
-    ErrorEvent,
-    Event,
-    HealthEvent,
-    NoteEvent,
-    Timestamp,
-    UtteranceEvent,
-    encode,
-)
+from core.wire.events import DropEvent, ErrorEvent, Event, NoteEvent, UtteranceEvent, encode
+from core.wire.health import HealthEvent
+from core.wire.values import Timestamp
 from monitor.label import labelled
 from monitor.wire_time import epoch_s
 

@@ -13,7 +13,7 @@ from core.anchor import Anchor
 from core.errors import BrokerError, UsageError, WorkerError
 from core.model import SAMPLE_RATE_HZ, Reading
 from core.settings import ModelSettings, Settings
-from core.wire.events import RemoteHealth
+from core.wire.health import RemoteHealth
 from core.wire.jobs import MAX_SAMPLES, JobError, Offer
 from core.worker import ModelReady, WorkerState, WorkerStatus
 from monitor.clock import steady_s

@@ -16,8 +16,8 @@ from core import tasks
 from core.errors import BrokerError
 from core.model import Reading
 from core.settings import Settings
-from core.wire.events import timestamp
 from core.wire.jobs import JobError, Offer, encode_offer, model_identity
+from core.wire.values import timestamp
 from core.worker import InferenceWorker
 from monitor.clock import steady_s
 from monitor.jobs.desk import Desk, Held, Reply

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 from prometheus_client.metrics_core import Metric
 
 from core.model import SAMPLE_RATE_HZ
-from core.wire.events import HealthEvent, RemoteHealth, SinkHealth, StreamHealth, WorkerHealth
+from core.wire.health import HealthEvent, RemoteHealth, SinkHealth, StreamHealth, WorkerHealth
 from monitor.wire_time import epoch_s
 
 PREFIX = "emotion_monitor"

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, 
 from prometheus_client.registry import Collector
 
 from core.errors import UsageError
-from core.wire.events import HealthEvent
+from core.wire.health import HealthEvent
 from monitor.metrics.families import PREFIX, families
 
 log = logging.getLogger(__name__)

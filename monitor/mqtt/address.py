@@ -8,7 +8,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from core.errors import UsageError
 from core.secret_file import read_secret
-from core.settings import ENV_PREFIX, MqttSettings
+from core.settings import MqttSettings
+from core.settings_file import ENV_PREFIX
 from core.this_machine import is_this_machine
 from monitor.mqtt.tls import Tls
 

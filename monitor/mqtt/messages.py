@@ -14,7 +14,6 @@ from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,
-    HealthEvent,
     LevelEvent,
     NoteEvent,
     StateEvent,
@@ -22,6 +21,7 @@ from core.wire.events import (
     UtteranceEvent,
     encode,
 )
+from core.wire.health import HealthEvent
 
 ANSWER_EXPIRY_S = 60
 CLAIM_EXPIRY_S = 10

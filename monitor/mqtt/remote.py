@@ -10,7 +10,7 @@ import aiomqtt
 
 from core.errors import EmotionMonitorError
 from core.wire.commands import Answer, CommandError, WireCommand
-from core.wire.events import timestamp
+from core.wire.values import timestamp
 from monitor.mqtt.gate import Gate
 from monitor.mqtt.messages import Message, Topics, answer_message
 

@@ -4,7 +4,7 @@ import os
 import socket
 
 from core.wire.claim import Claim, ClaimError, decode_claim
-from core.wire.events import Timestamp
+from core.wire.values import Timestamp
 
 
 class Tenure:

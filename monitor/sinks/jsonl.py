@@ -9,7 +9,8 @@ from typing import Self
 from core.errors import UsageError
 from core.settings import OutputSettings
 from core.user_path import user_path
-from core.wire.events import Event, SinkHealth, UtteranceEvent, encode
+from core.wire.events import Event, UtteranceEvent, encode
+from core.wire.health import SinkHealth
 from monitor.sinks.lines import DRAIN_S, LineWriter
 
 QUEUE_LINES = 1000

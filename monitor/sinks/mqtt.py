@@ -13,18 +13,9 @@ from typing import Literal, Self
 from core import tasks
 from core.errors import BrokerError, UsageError
 from core.settings import MqttSettings
-from core.wire.events import (
-    Availability,
-    DropEvent,
-    Event,
-    HealthEvent,
-    LevelEvent,
-    SinkHealth,
-    StateEvent,
-    TokensEvent,
-    UtteranceEvent,
-    timestamp,
-)
+from core.wire.events import Availability, DropEvent, Event, LevelEvent, StateEvent, TokensEvent, UtteranceEvent
+from core.wire.health import HealthEvent, SinkHealth
+from core.wire.values import timestamp
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.connection import Connection, Connector, LoginRefusedError
 from monitor.mqtt.exchange import Exchange

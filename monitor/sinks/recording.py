@@ -17,7 +17,9 @@ from platformdirs import user_data_path
 from core.errors import UsageError
 from core.settings import RecordSettings
 from core.user_path import user_path
-from core.wire.events import Event, SinkHealth, Timestamp, encode, timestamp
+from core.wire.events import Event, encode
+from core.wire.health import SinkHealth
+from core.wire.values import Timestamp, timestamp
 from monitor.sinks.lines import LineWriter
 from monitor.sinks.sink import Sink
 

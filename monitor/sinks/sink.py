@@ -3,7 +3,8 @@
 from types import TracebackType
 from typing import Protocol, Self
 
-from core.wire.events import Event, SinkHealth
+from core.wire.events import Event
+from core.wire.health import SinkHealth
 
 
 class Sink(Protocol):

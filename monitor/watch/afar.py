@@ -7,14 +7,13 @@ from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,
-    HealthEvent,
     LevelEvent,
     NoteEvent,
     StateEvent,
-    StreamHealth,
     TokensEvent,
     UtteranceEvent,
 )
+from core.wire.health import HealthEvent, StreamHealth
 from monitor.mqtt.messages import topic_level
 
 T = TypeVar("T", bound=UtteranceEvent | StateEvent | LevelEvent | DropEvent | TokensEvent | StreamHealth)

@@ -2,17 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from core.wire.events import (
-    Event,
-    EventError,
-    HealthEvent,
-    NoteEvent,
-    SinkHealth,
-    StateEvent,
-    WorkerHealth,
-    decode,
-    timestamp,
-)
+from core.wire.events import Event, EventError, NoteEvent, StateEvent, decode
+from core.wire.health import HealthEvent, SinkHealth, WorkerHealth
+from core.wire.values import timestamp
 from monitor.mqtt.messages import topic_level
 from monitor.watch.afar import Origin, from_afar, node_of
 from monitor.wire_time import epoch_s

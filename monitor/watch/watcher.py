@@ -24,7 +24,9 @@ from core.wire.commands import (
     decode_answer,
     encode_command,
 )
-from core.wire.events import ErrorEvent, Event, SinkHealth, timestamp
+from core.wire.events import ErrorEvent, Event
+from core.wire.health import SinkHealth
+from core.wire.values import timestamp
 from monitor.dashboard.state import absence
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.mqtt.address import BrokerAddress

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from core.errors import UsageError
 from core.secret_file import read_secret
-from core.settings import ENV_PREFIX, WebSocketSettings
+from core.settings import WebSocketSettings
+from core.settings_file import ENV_PREFIX
 from core.user_path import user_path
 
 TOKEN_VARIABLE = f"{ENV_PREFIX}WEBSOCKET__TOKEN"

@@ -14,7 +14,8 @@ from websockets.http11 import Request, Response
 
 from core.errors import UsageError
 from core.settings import WebSocketSettings
-from core.wire.events import Event, SinkHealth
+from core.wire.events import Event
+from core.wire.health import SinkHealth
 from monitor.websocket.address import ListenAddress, allows_origin
 from monitor.websocket.connection import Connection
 from monitor.websocket.listener import MAX_CONNECTIONS, Listener

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from core.model import SAMPLE_RATE_HZ
 from core.sound.segmenter import OVERFLOW, PAUSED, TOO_SHORT
-from core.wire.events import DropEvent, Event, HealthEvent, LevelEvent, UtteranceEvent
+from core.wire.events import DropEvent, Event, LevelEvent, UtteranceEvent
+from core.wire.health import HealthEvent
 from monitor.websocket.messages import Drop, Measurement, ServerMessage, UtteranceEnd, UtteranceStart
 
 LOST = "lost"

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
-from core.settings import Settings, load_settings
+from core.settings import Settings
+from core.settings_file import load_settings
 
 DEFAULT_TOML = Path(__file__).parents[2] / "config" / "default.toml"
 

@@ -17,7 +17,8 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from core.distribution import EMOTIONS, EmotionDistribution
 from core.verdict import Worth, agreement, verdict
-from core.wire.events import Adaptation, encode, timestamp
+from core.wire.events import Adaptation, encode
+from core.wire.values import timestamp
 from monitor.broker import EmbeddedBroker
 from monitor.websocket.address import TOKEN_VARIABLE
 from tests import sample_events

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from core.settings import Settings, load_settings
+from core.settings import Settings
+from core.settings_file import load_settings
 from core.wire.events import decode, encode
 from monitor.cli import main
 from tests.program import REPOSITORY

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from core.settings import load_settings
+from core.settings_file import load_settings
 from monitor.consent import Consent, agreed_terms, disclosure
 
 MICROPHONE = ["mic:Desk microphone"]

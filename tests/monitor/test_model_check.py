@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from core.settings import load_settings
+from core.settings_file import load_settings
 from core.speech_llm.size import Memory, Size
 from monitor.model_check import check_model, fits
 from tests.hub_server import Hub, tiny_repository, use

@@ -32,16 +32,14 @@ from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,
-    HealthEvent,
     LevelEvent,
     NoteEvent,
-    SinkHealth,
     StateEvent,
-    StreamHealth,
     TokensEvent,
     UtteranceEvent,
     decode,
 )
+from core.wire.health import HealthEvent, SinkHealth, StreamHealth
 from monitor import pipeline as flow
 from monitor.dashboard.state.view_model import DashboardState
 from monitor.mqtt.messages import availability_of

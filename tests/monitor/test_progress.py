@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.settings import WorkerSettings
-from core.wire.events import HealthEvent
+from core.wire.health import HealthEvent
 from monitor.progress import Progress, longest_reading_s
 from tests.sample_events import health
 

@@ -12,16 +12,8 @@ from core.distribution import EmotionDistribution
 from core.model import Reading
 from core.settings import ModelSettings, Settings
 from core.sound.audio import read_audio
-from core.wire.events import (
-    Adaptation,
-    DropEvent,
-    LevelEvent,
-    ModelStamp,
-    StateEvent,
-    TokensEvent,
-    UtteranceEvent,
-    timestamp,
-)
+from core.wire.events import Adaptation, DropEvent, LevelEvent, ModelStamp, StateEvent, TokensEvent, UtteranceEvent
+from core.wire.values import timestamp
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 from monitor.stream import Pushed, Stream

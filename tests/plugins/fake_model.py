@@ -22,7 +22,8 @@ from core.distribution import EmotionDistribution
 from core.errors import ModelError, UsageError
 from core.model import SAMPLE_RATE_HZ, Explanation, Reading
 from core.settings import ModelSettings
-from core.wire.events import Emotion, ModelStamp, TokenStep
+from core.wire.events import ModelStamp, TokenStep
+from core.wire.values import Emotion
 
 Fault: TypeAlias = Literal["crash", "exit", "hang", "nan", "raise", "out of memory", "cuda error", "print"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from core.model import SAMPLE_RATE_HZ
-from core.wire.events import RemoteHealth, SinkHealth, StreamHealth
+from core.wire.health import RemoteHealth, SinkHealth, StreamHealth
 from monitor.dashboard.paint import wording
 from monitor.dashboard.paint.health_lines import TROUBLED, memory, restarted, verdict
 from monitor.dashboard.paint.meter import NOISE, meter

@@ -6,7 +6,7 @@ The same list feeds the message line, the health line and the health screen, so 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from core.wire.events import SinkHealth, WorkerHealth
+from core.wire.health import SinkHealth, WorkerHealth
 from monitor.dashboard.paint import wording
 from monitor.dashboard.state.view_model import DashboardState, Stream, one_line
 from monitor.label import labelled

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 
 from core.verdict import agreement, verdict
-from core.wire.events import SinkHealth, WorkerHealth
+from core.wire.health import SinkHealth, WorkerHealth
 from monitor.dashboard.state.rows import Heard, LostRow
 from monitor.dashboard.state.view_model import DashboardState, Stream
 from monitor.losses import ABSENT, EXPECTED, Lost, reason_words

@@ -13,17 +13,14 @@ from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,
-    HealthEvent,
     LevelEvent,
     ModelStamp,
     NoteEvent,
-    SinkHealth,
     StateEvent,
-    StreamHealth,
     TokensEvent,
     UtteranceEvent,
-    WorkerHealth,
 )
+from core.wire.health import HealthEvent, SinkHealth, StreamHealth, WorkerHealth
 from monitor.dashboard.state.latencies import Latencies
 from monitor.dashboard.state.level import Level, hear
 from monitor.dashboard.state.past import Past, possible

@@ -27,9 +27,9 @@ from core.wire.events import (
     decode,
     encode,
     schema_name,
-    timestamp,
 )
 from core.wire.json_schema import json_schemas
+from core.wire.values import timestamp
 
 SCHEMAS = json_schemas()
 NAMES = [schema_name(event_type) for event_type in EVENT_TYPES]

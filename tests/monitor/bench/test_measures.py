@@ -11,7 +11,7 @@ from core.errors import EmotionMonitorError, UsageError
 from core.ltu_as.config import AudioConfig
 from core.ltu_as.tiny import save_tiny
 from core.settings import ModelSettings, Settings
-from core.wire.events import StreamHealth
+from core.wire.health import StreamHealth
 from monitor.bench import original, roofline, streams, throughput, vad
 from monitor.bench.stages import LENGTHS_S
 from tests import sample_events

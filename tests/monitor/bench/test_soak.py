@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.wire.events import HealthEvent, StreamHealth, WorkerHealth
+from core.wire.health import HealthEvent, StreamHealth, WorkerHealth
 from monitor.bench.footprint import Footprint, Series
 from monitor.bench.growth import FEWEST
 from monitor.bench.soak import summary

@@ -6,16 +6,8 @@ Times are fixed, and so is every number, so that a scene always paints the same 
 from collections.abc import Callable
 from dataclasses import replace
 
-from core.wire.events import (
-    Adaptation,
-    Event,
-    HealthEvent,
-    LevelEvent,
-    RemoteHealth,
-    SinkHealth,
-    StreamHealth,
-    Tuning,
-)
+from core.wire.events import Adaptation, Event, LevelEvent
+from core.wire.health import HealthEvent, RemoteHealth, SinkHealth, StreamHealth, Tuning
 from tests.monitor.dashboard.script import STAMP, TALK, Script
 
 REFUSAL = "the broker refuses us: wrong user or password (mqtt://localhost:1883)"

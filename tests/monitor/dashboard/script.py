@@ -9,20 +9,17 @@ from core.wire.events import (
     DropEvent,
     ErrorEvent,
     Event,
-    HealthEvent,
     LatencyMs,
     LevelEvent,
     ModelStamp,
     NoteEvent,
-    SinkHealth,
     StateEvent,
-    StreamHealth,
     TokensEvent,
     TokenStep,
     UtteranceEvent,
-    WorkerHealth,
-    timestamp,
 )
+from core.wire.health import HealthEvent, SinkHealth, StreamHealth, WorkerHealth
+from core.wire.values import timestamp
 
 EPOCH = 1_767_261_600.0
 STAMP = ModelStamp(

@@ -3,7 +3,8 @@
 import pytest
 
 from core.errors import UsageError
-from core.settings import DashboardSettings, load_settings
+from core.settings import DashboardSettings
+from core.settings_file import load_settings
 from monitor.dashboard.look import Look, chosen_look, needs_ascii
 from monitor.dashboard.main_screen import SETTLE_S
 from monitor.dashboard.paint import themes

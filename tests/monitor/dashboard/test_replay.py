@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.wire.commands import Command, Quit
-from core.wire.events import HealthEvent, SinkHealth
+from core.wire.health import HealthEvent, SinkHealth
 from monitor.dashboard import DashboardApp
 from monitor.dashboard.backend import NEEDED, Backend
 from monitor.dashboard.paint.playback import playback as paint_playback

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.wire.events import DropEvent, ErrorEvent, HealthEvent, LevelEvent, NoteEvent, UtteranceEvent
+from core.wire.events import DropEvent, ErrorEvent, LevelEvent, NoteEvent, UtteranceEvent
+from core.wire.health import HealthEvent
 from monitor.export.session import Session, Spool, epoch_s, spoken
 from tests.monitor.dashboard import scenes
 from tests.monitor.dashboard.script import EPOCH

@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from core.wire.events import HealthEvent, RemoteHealth, SinkHealth, StreamHealth, WorkerHealth
+from core.wire.health import HealthEvent, RemoteHealth, SinkHealth, StreamHealth, WorkerHealth
 from monitor.metrics.families import families
 
 NAMES = Path(__file__).parents[3] / "docs" / "metrics.md"

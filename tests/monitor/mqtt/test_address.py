@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
-from core.settings import MqttSettings, load_settings
+from core.settings import MqttSettings
+from core.settings_file import load_settings
 from monitor import cli
 from monitor.mqtt.address import BrokerAddress, broker_address
 from monitor.mqtt.tls import Tls

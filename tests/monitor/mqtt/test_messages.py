@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
 from core.errors import UsageError
-from core.wire.events import SinkHealth, decode
+from core.wire.events import decode
+from core.wire.health import SinkHealth
 from monitor.mqtt.messages import Topics, availability_message, availability_of, message_of, topic_level
 from tests.sample_events import drop, error, health, level, note, state, tokens, utterance
 

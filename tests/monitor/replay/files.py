@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from core.wire.events import Event, encode, timestamp
+from core.wire.events import Event, encode
+from core.wire.values import timestamp
 from monitor.sinks.recording import RECORDING_SCHEMA
 from tests.monitor.dashboard.script import EPOCH, TALK, Script
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.settings import MqttSettings
-from core.wire.events import SinkHealth, UtteranceEvent, decode
+from core.wire.events import UtteranceEvent, decode
+from core.wire.health import SinkHealth
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.incoming import CommandHandler
 from monitor.mqtt.messages import Message

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
-from core.wire.events import SinkHealth, decode
+from core.wire.events import decode
+from core.wire.health import SinkHealth
 from monitor.broker import EmbeddedBroker
 from monitor.mqtt import connection
 from monitor.mqtt.address import BrokerAddress

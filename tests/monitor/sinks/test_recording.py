@@ -11,7 +11,8 @@ import pytest
 
 from core.errors import UsageError
 from core.settings import RecordSettings
-from core.wire.events import Event, decode, timestamp
+from core.wire.events import Event, decode
+from core.wire.values import timestamp
 from monitor.sinks import recording
 from monitor.sinks.recording import RECORDING_SCHEMA, Recorder, Recording, latest_recording
 from tests.patience import until

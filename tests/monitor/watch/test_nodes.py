@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.wire.events import Event, HealthEvent, LevelEvent, NoteEvent, SinkHealth, StateEvent, encode
+from core.wire.events import Event, LevelEvent, NoteEvent, StateEvent, encode
+from core.wire.health import HealthEvent, SinkHealth
 from monitor.dashboard.paint import health_lines
 from monitor.dashboard.paint.troubles import troubles
 from monitor.dashboard.state import absence

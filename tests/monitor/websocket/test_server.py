@@ -17,7 +17,8 @@ from core.errors import UsageError
 from core.model import Reading
 from core.settings import Settings, WebSocketSettings
 from core.sound.audio import read_audio
-from core.wire.events import HealthEvent, ModelStamp
+from core.wire.events import ModelStamp
+from core.wire.health import HealthEvent
 from monitor.sources.opening import SAMPLE
 from monitor.sources.source import AudioBlock
 from monitor.sources.websocket import WebSocketSource

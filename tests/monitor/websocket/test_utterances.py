@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from core.distribution import EmotionDistribution
 from core.model import Reading
 from core.settings import Settings
-from core.wire.events import DropEvent, HealthEvent, LevelEvent, ModelStamp, StreamHealth
+from core.wire.events import DropEvent, LevelEvent, ModelStamp
+from core.wire.health import HealthEvent, StreamHealth
 from core.worker.queue import DroppedJob
 from monitor.sources.source import AudioBlock
 from monitor.stream import Stream

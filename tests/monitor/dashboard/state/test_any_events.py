@@ -7,18 +7,8 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from core.distribution import EmotionDistribution
-from core.wire.events import (
-    DropEvent,
-    ErrorEvent,
-    Event,
-    HealthEvent,
-    LevelEvent,
-    SinkHealth,
-    StateEvent,
-    StreamHealth,
-    UtteranceEvent,
-    WorkerHealth,
-)
+from core.wire.events import DropEvent, ErrorEvent, Event, LevelEvent, StateEvent, UtteranceEvent
+from core.wire.health import HealthEvent, SinkHealth, StreamHealth, WorkerHealth
 from monitor.dashboard.state import view_model
 from monitor.dashboard.state.view_model import DashboardState
 from tests.monitor.dashboard.script import Script

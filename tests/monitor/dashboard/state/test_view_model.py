@@ -5,14 +5,8 @@ from dataclasses import replace
 import pytest
 
 from core.distribution import EmotionDistribution
-from core.wire.events import (
-    DropEvent,
-    HealthEvent,
-    StateEvent,
-    UtteranceEvent,
-    decode,
-    encode,
-)
+from core.wire.events import DropEvent, StateEvent, UtteranceEvent, decode, encode
+from core.wire.health import HealthEvent
 from monitor.dashboard.state import level as level_module
 from monitor.dashboard.state import view_model
 from monitor.dashboard.state.rows import HISTORY_LIMIT, LostRow, ReadingRow

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from core.wire.commands import Quit
-from core.wire.events import HealthEvent
+from core.wire.health import HealthEvent
 from monitor.dashboard.paint import health
 from monitor.dashboard.paint.health import Checkup
 from monitor.dashboard.paint.troubles import troubles
