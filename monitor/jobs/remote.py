@@ -321,6 +321,7 @@ class RemoteWorker:
         """Who is there, and whom to ask; on a new connection, offers are waited for a moment."""
         if self._looks_s is not None and self._looks_s <= now:
             self._looks_s = None
+        self._offers.expire(now)
         self._fitting = self._offers.fitting(self._model, now, sha256=self._settings.sha256)
         before = self._offer
         offer = chosen(self._fitting, stay=before.identity if before else None)
