@@ -168,11 +168,11 @@ class RemoteWorker:
         """Gives up what is not answered."""
         self._change("stopped")
         self._reachable.set()
-        self._finish(self._ownership.give_all_up(_STOPPED))
-        await self._line.close()
-        if self._pump is not None:
+        if self._pump is not None:  # first: it would say of those who still wait for a worker that none is there
             self._pump.cancel()
             await asyncio.wait({self._pump})
+        self._finish(self._ownership.give_all_up(_STOPPED))
+        await self._line.close()
 
     async def __aenter__(self) -> Self:
         try:

@@ -96,7 +96,9 @@ async def test_without_a_worker_utterances_wait_expire_and_are_counted_until_one
     async with serving(mosquitto.address):
         assert (await patient)[0].distribution
     await remote.close()
-    assert [reading.reason for reading in await remote.read(UTTERANCES[:1])] == ["worker stopped"]
+    for waits in (False, True):
+        (reading,) = await remote.read(UTTERANCES[:1], patient=waits)
+        assert reading.reason == "worker stopped"
 
 
 async def test_another_model_is_asked_if_somebody_reads_with_it_and_else_all_stays_as_it_is(mosquitto):
