@@ -141,7 +141,7 @@ class Ownership:
         return self._settle(held, "refused", reason=reason) if held else None
 
     def unheard(self, segment_id: str, now: float) -> None:
-        """The broker says that nobody is there to take it: that was no attempt, and soon somebody may be."""
+        """It was not sent, or the broker says that nobody takes it: that was no attempt; soon somebody may be there."""
         held = self._held.get(segment_id)
         if held is not None and held.attempt:
             held.attempt -= 1

@@ -251,7 +251,7 @@ class RemoteWorker:
         settled = self._ownership.take(result, steady_s())
         if settled is not None:
             self._finish([settled])
-        elif result.declined:
+        elif result.reading is None:
             log.info("jobs: %s declines: %s", result.worker, result.declined)
             self._changed.set()
 
@@ -293,7 +293,8 @@ class RemoteWorker:
         try:
             publication = connection.send(message, steady_s())
         except BrokerError:
-            return  # the connection ends in a moment, and the next one brings another attempt
+            self._ownership.unheard(segment.id, steady_s())  # the connection ends in a moment
+            return
         tasks.start(self._confirm(segment.id, publication), name="job")
 
     async def _confirm(self, segment_id: str, publication: Publication) -> None:
