@@ -265,7 +265,8 @@ class RemoteWorker:
                 log.warning("jobs: an utterance has no reading: %s", each.reason)
             self._finish(expired)
             if self._connection is not None and self._offer is not None and self._reachable.is_set():
-                for send in self._ownership.send(now):
+                read_s = max(offer.read_s or 0.0 for offer in self._fitting)
+                for send in self._ownership.send(now, read_s=read_s):
                     self._send(send, self._connection, self._offer.identity)
             await self._rest()
 
