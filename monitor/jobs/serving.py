@@ -241,11 +241,16 @@ class Serving:
 
     async def _read_batch(self, batch: Sequence[Held[Token]]) -> None:
         began_s = steady_s()
-        readings = await self._worker.read(
-            [held.job.waveform for held in batch],
-            explain=[held.job.message.explain for held in batch],
-            anchors=[held.job.anchor for held in batch],
-        )
+        try:
+            readings = await self._worker.read(
+                [held.job.waveform for held in batch],
+                explain=[held.job.message.explain for held in batch],
+                anchors=[held.job.anchor for held in batch],
+            )
+        except Exception as error:
+            for held in batch:  # else they would be held, and not acknowledged, for ever
+                self._say(self._desk.decline(held, f"reading failed: {type(error).__name__}"))
+            raise
         self._took_s.append(steady_s() - began_s)
         if len(self._took_s) == 1:
             self._changed.set()  # who asks need not wait for the next offer to know

@@ -169,6 +169,19 @@ async def test_no_more_is_sent_to_a_worker_than_twice_what_it_reads_at_once(mosq
         assert worker._desk.answered == 10
 
 
+async def test_a_job_at_which_the_reading_itself_fails_is_passed_on_and_the_worker_goes_on(mosquitto):
+    async with serving(mosquitto.address) as worker, asking(mosquitto.address, resend_s=60) as remote:
+        read = worker._worker.read
+
+        async def fail_once(*_, **__):
+            worker._worker.read = read
+            raise LookupError
+
+        worker._worker.read = fail_once
+        assert (await remote.read(UTTERANCES[:1]))[0].distribution
+        assert (worker._desk.declined, worker._desk.answered, worker._desk.held) == (1, 1, 0)
+
+
 async def test_a_job_is_acknowledged_only_after_its_result_is_with_the_broker(mosquitto):
     async with serving(mosquitto.address) as worker:
         order = []
