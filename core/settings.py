@@ -221,7 +221,8 @@ class RemoteSettings:
     window: Count = 8
     """Utterances asked at once, of as many streams."""
     resend_s: Positive = 3.0
-    """An utterance that is not answered is asked again after so long, and once more after twice as long."""
+    """An utterance that is not answered is asked again after so long, or after three times what workers take for a
+    reading if that is more, and once more after twice as long."""
     deadline_s: Annotated[float, Interval(gt=0, le=3600)] = 10.0
     """One that is not answered by then has no reading, and is counted."""
 

@@ -134,6 +134,9 @@ def unpack_job(data: bytes) -> Job:
     except ValueError as error:
         msg = f"not a valid job: anchor: {error}"
         raise JobError(msg) from error
+    if anchor is not None and not np.isfinite(anchor.mean).all():
+        msg = "not a valid job: anchor: not finite"
+        raise JobError(msg)
     return Job(message=message, waveform=waveform, anchor=anchor)
 
 
@@ -160,11 +163,13 @@ def unpack_result(data: bytes) -> Result:
     """
     message = decode_result(data)
     try:
-        heard = reading_from_json(asdict(message.reading)) if message.reading else None
-        reading = replace(heard, model=message.model) if heard else None
+        reading = reading_from_json(asdict(message.reading)) if message.reading else None
     except (TypeError, ValueError) as error:
         msg = f"not a valid result: {error}"
         raise JobError(msg) from error
+    if reading is not None:
+        heard = reading.heard if reading.heard and np.isfinite(reading.heard.features).all() else None
+        reading = replace(reading, model=message.model, heard=heard)  # one NaN would stay in the stream's anchor
     return Result(
         id=message.id,
         attempt=message.attempt,

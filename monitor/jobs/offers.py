@@ -40,6 +40,10 @@ class Offers:
         """On a new connection the broker says what there is."""
         self._offers.clear()
 
+    def expire(self, now: float) -> None:
+        """Void ones are forgotten; nobody says so of a worker that went together with the broker."""
+        self._offers = {topic: offered for topic, offered in self._offers.items() if offered[1] > now}
+
     def wake_s(self) -> float | None:
         """When the next one becomes void."""
         return min((until for _, until in self._offers.values()), default=None)

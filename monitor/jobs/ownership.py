@@ -12,6 +12,8 @@ from monitor.jobs.envelope import Result, Segment
 
 ATTEMPTS = 3
 UNHEARD_S = 0.5
+TAKEN_IN = 3
+"""Times that a worker may have to read until all it takes in (twice what it reads at once) is answered."""
 REMEMBERED = 1024
 """Segments that are over and whose results may still come: those are told from strangers."""
 
@@ -73,10 +75,11 @@ class Ownership:
     An attempt is made when the segment is due: at first, when an attempt has not been answered in its time, when a
     worker has declined, and on a new connection, since what was on its way on the old one may be lost. After ATTEMPTS
     it is only waited for. Each attempt is given twice the time of the one before: where workers are merely behind,
-    asking again and again would put them further behind.
+    asking again and again would put them further behind. For the same reason the first is given what workers need for
+    all that they take in, but no more than leaves as much for another.
 
     Args:
-        resend_s: Time that the first attempt is given.
+        resend_s: Time that the first attempt is given at least.
         attempts: Most attempts.
     """
 
@@ -96,13 +99,14 @@ class Ownership:
         self.counts.owned += 1
         self._held[segment.id] = _Held(segment, expires_s=now + valid_s, due_s=now)
 
-    def send(self, now: float) -> list[Send]:
-        """What is to be sent now, on a connection that lives, to a worker that is there."""
+    def send(self, now: float, *, read_s: float = 0.0) -> list[Send]:
+        """What is to be sent now, on a connection that lives, to a worker that is there; `read_s`: see `Offer`."""
         sends = []
         for held in self._held.values():
             if held.attempt < self._attempts and held.due_s <= now < held.expires_s:
                 held.attempt += 1
-                held.due_s = now + self._resend_s * 2 ** (held.attempt - 1)
+                first_s = max(self._resend_s, min(TAKEN_IN * read_s, (held.expires_s - now) / 2))
+                held.due_s = now + first_s * 2 ** (held.attempt - 1)
                 self.counts.sent += 1
                 self.counts.resent += held.attempt > 1
                 sends.append(Send(held.segment, held.attempt, held.expires_s - now))
@@ -141,7 +145,7 @@ class Ownership:
         return self._settle(held, "refused", reason=reason) if held else None
 
     def unheard(self, segment_id: str, now: float) -> None:
-        """The broker says that nobody is there to take it: that was no attempt, and soon somebody may be."""
+        """It was not sent, or the broker says that nobody takes it: that was no attempt; soon somebody may be there."""
         held = self._held.get(segment_id)
         if held is not None and held.attempt:
             held.attempt -= 1

@@ -168,11 +168,11 @@ class RemoteWorker:
         """Gives up what is not answered."""
         self._change("stopped")
         self._reachable.set()
-        self._finish(self._ownership.give_all_up(_STOPPED))
-        await self._line.close()
-        if self._pump is not None:
+        if self._pump is not None:  # first: it would say of those who still wait for a worker that none is there
             self._pump.cancel()
             await asyncio.wait({self._pump})
+        self._finish(self._ownership.give_all_up(_STOPPED))
+        await self._line.close()
 
     async def __aenter__(self) -> Self:
         try:
@@ -251,7 +251,7 @@ class RemoteWorker:
         settled = self._ownership.take(result, steady_s())
         if settled is not None:
             self._finish([settled])
-        elif result.declined:
+        elif result.reading is None:
             log.info("jobs: %s declines: %s", result.worker, result.declined)
             self._changed.set()
 
@@ -265,7 +265,8 @@ class RemoteWorker:
                 log.warning("jobs: an utterance has no reading: %s", each.reason)
             self._finish(expired)
             if self._connection is not None and self._offer is not None and self._reachable.is_set():
-                for send in self._ownership.send(now):
+                read_s = max(offer.read_s or 0.0 for offer in self._fitting)
+                for send in self._ownership.send(now, read_s=read_s):
                     self._send(send, self._connection, self._offer.identity)
             await self._rest()
 
@@ -293,7 +294,8 @@ class RemoteWorker:
         try:
             publication = connection.send(message, steady_s())
         except BrokerError:
-            return  # the connection ends in a moment, and the next one brings another attempt
+            self._ownership.unheard(segment.id, steady_s())  # the connection ends in a moment
+            return
         tasks.start(self._confirm(segment.id, publication), name="job")
 
     async def _confirm(self, segment_id: str, publication: Publication) -> None:
@@ -321,6 +323,7 @@ class RemoteWorker:
         """Who is there, and whom to ask; on a new connection, offers are waited for a moment."""
         if self._looks_s is not None and self._looks_s <= now:
             self._looks_s = None
+        self._offers.expire(now)
         self._fitting = self._offers.fitting(self._model, now, sha256=self._settings.sha256)
         before = self._offer
         offer = chosen(self._fitting, stay=before.identity if before else None)

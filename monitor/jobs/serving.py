@@ -5,6 +5,7 @@ import logging
 import socket
 import time
 import uuid
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,9 +29,12 @@ from monitor.jobs.topics import JobTopics
 from monitor.mqtt.address import BrokerAddress
 from monitor.mqtt.connection import Connection, Connector, PublishRefusedError
 from monitor.mqtt.messages import Message
+from monitor.percentile import percentile
 
 log = logging.getLogger(__name__)
 
+TIMED = 100
+"""Readings by which it is said how long one takes."""
 FINISH_S = 5.0
 """Time given to what is being read when the worker is stopped."""
 
@@ -80,6 +84,7 @@ class Serving:
         self._line = Line(connector, address.url, self._serve, reconnect_s=reconnect_s)
         self._connection: Connection | None = None
         self._unconfirmed: dict[str, Reply[Token]] = {}
+        self._took_s: deque[float] = deque(maxlen=TIMED)
         self._refused = 0
         self._is_offered = False
         self._stopping = False
@@ -175,6 +180,7 @@ class Serving:
             window_s=ready.window_s,
             capacity=self._most,
             transcribes=ready.transcribes,
+            read_s=self._read_s,
         )
         return Message(
             topic=self._topics.offer(self.name),
@@ -184,6 +190,11 @@ class Serving:
             model=ready.stamp.name,
             expiry_s=VALID_S,
         )
+
+    @property
+    def _read_s(self) -> float | None:
+        longest_s = percentile(self._took_s, 95)
+        return None if longest_s is None else min(round(longest_s, 3), 3600.0)
 
     def _withdrawal(self) -> Message:
         return Message(topic=self._topics.offer(self.name), payload=b"", retain=True)
@@ -229,11 +240,20 @@ class Serving:
                     await self._read_batch(batch)
 
     async def _read_batch(self, batch: Sequence[Held[Token]]) -> None:
-        readings = await self._worker.read(
-            [held.job.waveform for held in batch],
-            explain=[held.job.message.explain for held in batch],
-            anchors=[held.job.anchor for held in batch],
-        )
+        began_s = steady_s()
+        try:
+            readings = await self._worker.read(
+                [held.job.waveform for held in batch],
+                explain=[held.job.message.explain for held in batch],
+                anchors=[held.job.anchor for held in batch],
+            )
+        except Exception as error:
+            for held in batch:  # else they would be held, and not acknowledged, for ever
+                self._say(self._desk.decline(held, f"reading failed: {type(error).__name__}"))
+            raise
+        self._took_s.append(steady_s() - began_s)
+        if len(self._took_s) == 1:
+            self._changed.set()  # who asks need not wait for the next offer to know
         for held, reading in zip(batch, readings, strict=True):
             self._say(self._reply(held, reading))
 

@@ -223,18 +223,23 @@ class _Actor:
     def __init__(
         self, place: Place, respondent: Callable[[Path], "Respondent"], model: Model, times_begun: Callable[[int], int]
     ) -> None:
-        self._respondent = place.open(respondent)
-        self._same = model_of(self._respondent) == model
         self._times_begun = times_begun
+        self._refusal: EmotionMonitorError | None = None
+        try:
+            self._respondent = place.open(respondent)
+            if model_of(self._respondent) != model:
+                msg = f"{socket.gethostname()} computes otherwise than the node that was asked first"
+                raise ModelError(msg, hint="results would not be those of one process: take nodes of one kind")
+        except EmotionMonitorError as error:  # kept for the first block: of what ends an actor, Ray tells the name only
+            self._refusal = error
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         answers = [_packed(functools.partial(self._answers, pickle.loads(row.as_py()))) for row in batch["work"]]  # noqa: S301
         return pa.table({"answers": answers})
 
     def _answers(self, work: Work) -> list[BlockAnswers]:
-        if not self._same:
-            msg = f"{socket.gethostname()} computes otherwise than the node that was asked first"
-            raise ModelError(msg, hint="results would not be those of one process: take nodes of one kind")
+        if self._refusal is not None:
+            raise self._refusal
         if self._times_begun(work.block) > ATTEMPTS:
             first = work.items[0].rated.utterance.utterance_id
             msg = f"block {work.block} (from {first} on) has ended {ATTEMPTS} processes or their nodes"

@@ -184,6 +184,16 @@ def test_what_an_anchor_is_made_of_comes_back_to_the_last_bit():
     assert (back.reading.heard.encoder, back.reading.heard.features.tobytes()) == ("e", heard.features.tobytes())
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_no_number_that_is_none_gets_into_an_anchor(odd):
+    features = np.array([1.5, odd], np.float32)
+    reading = Reading(distribution=EmotionDistribution(0.1, 0.2, 0.3, 0.4), heard=Heard("e", features))
+    back = unpack_result(pack_result(Result(id="i", attempt=1, sha256="a", worker="w", model=STAMP, reading=reading)))
+    assert back.reading == dataclasses.replace(reading, model=STAMP, heard=None)
+    with pytest.raises(JobError, match="anchor: not finite"):
+        unpack_job(packed(new_segment(SOUND, anchor=dataclasses.replace(ANCHOR, mean=features))))
+
+
 def test_a_declined_job_has_no_reading():
     result = unpack_result(pack_result(Result(id="i", attempt=1, sha256="a", worker="w", declined="busy")))
     assert (result.reading, result.declined) == (None, "busy")

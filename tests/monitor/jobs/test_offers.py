@@ -68,6 +68,15 @@ def test_a_withdrawn_an_old_and_an_odd_offer_are_none():
     assert offers.known(VALID_S) == []
 
 
+def test_of_an_offer_that_is_void_nothing_is_left_to_wake_for():
+    offers = known(offer("w1"))
+    offers.take("w2", encode_offer(offer("w2")), 1.0)
+    offers.expire(VALID_S)
+    assert offers.wake_s() == VALID_S + 1.0
+    offers.expire(VALID_S + 1.0)
+    assert offers.wake_s() is None
+
+
 def test_the_model_that_is_asked_stays_as_long_as_anybody_reads_with_it():
     other = replace(MINI, sha256="77bb")
     offers = [offer("w1"), offer("w2", other), offer("w3", other)]

@@ -1,6 +1,7 @@
 """Who asks owns: whatever becomes of messages, each segment is answered once or expires, and all of them add up."""
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -36,6 +37,16 @@ def test_what_is_not_answered_is_asked_three_times_and_then_only_waited_for():
     assert attempts == {0: [1], 2.9: [], 3: [2], 8.9: [], 9: [3], 9.4: []}
     assert ownership.take(result(one), 9.5).result.reading is HEARD
     assert (ownership.counts.sent, ownership.counts.resent, ownership.counts.answered) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("read_s", "at_s"),
+    [(0.5, [0, 3, 9]), (1.2, [0, 3.6]), (60, [0, 5])],
+)
+def test_workers_that_take_long_are_given_longer_but_leave_time_for_another(read_s, at_s):
+    ownership = owning(segment())
+    sent_at_s = [now for now in (0, 3, 3.6, 5, 9) if ownership.send(now, read_s=read_s)]
+    assert sent_at_s == at_s
 
 
 def test_a_job_says_how_long_it_is_worth_anything():

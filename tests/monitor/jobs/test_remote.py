@@ -63,6 +63,7 @@ async def test_several_workers_share_what_is_asked_and_each_says_who_it_is(mosqu
         told = remote.health
         assert (told.state, told.model, told.remote.owned, told.remote.answered) == ("ready", "fake", 8, 8)
         assert told.remote.resent == told.remote.duplicates == 0
+        await until(lambda: all(offer.read_s is not None for offer in remote._fitting), "both say how long they take")
 
 
 async def test_transcripts_are_told_to_those_who_ask_for_them(mosquitto):
@@ -96,7 +97,9 @@ async def test_without_a_worker_utterances_wait_expire_and_are_counted_until_one
     async with serving(mosquitto.address):
         assert (await patient)[0].distribution
     await remote.close()
-    assert [reading.reason for reading in await remote.read(UTTERANCES[:1])] == ["worker stopped"]
+    for waits in (False, True):
+        (reading,) = await remote.read(UTTERANCES[:1], patient=waits)
+        assert reading.reason == "worker stopped"
 
 
 async def test_another_model_is_asked_if_somebody_reads_with_it_and_else_all_stays_as_it_is(mosquitto):
@@ -166,6 +169,19 @@ async def test_no_more_is_sent_to_a_worker_than_twice_what_it_reads_at_once(mosq
         assert worker._desk.answered == 10
 
 
+async def test_a_job_at_which_the_reading_itself_fails_is_passed_on_and_the_worker_goes_on(mosquitto):
+    async with serving(mosquitto.address) as worker, asking(mosquitto.address, resend_s=60) as remote:
+        read = worker._worker.read
+
+        async def fail_once(*_, **__):
+            worker._worker.read = read
+            raise LookupError
+
+        worker._worker.read = fail_once
+        assert (await remote.read(UTTERANCES[:1]))[0].distribution
+        assert (worker._desk.declined, worker._desk.answered, worker._desk.held) == (1, 1, 0)
+
+
 async def test_a_job_is_acknowledged_only_after_its_result_is_with_the_broker(mosquitto):
     async with serving(mosquitto.address) as worker:
         order = []
@@ -175,7 +191,8 @@ async def test_a_job_is_acknowledged_only_after_its_result_is_with_the_broker(mo
 
         async def noting_publish(self, message, now):
             await publish(self, message, now)
-            order.append("result published")
+            if not message.retain:  # an offer
+                order.append("result published")
 
         def noting_acknowledge(self, message):
             order.append("job acknowledged")

@@ -148,6 +148,17 @@ def test_an_actor_that_computes_otherwise_refuses(rated, whole: RunFolder, place
         answered(actor, Work(0, (items_of(rated[:1])[0],), whole.record.questions))
 
 
+def test_what_is_wrong_with_the_model_on_one_node_is_said_whole(rated, whole: RunFolder, place: Place):
+    def missing(_: Path):
+        msg = "models/ltu-as: no such folder"
+        raise UsageError(msg, hint="put it there")
+
+    actor = _Actor(place, missing, model_of(Silent()), once)
+    with pytest.raises(UsageError, match=r"^models/ltu-as: no such folder$") as raised:
+        answered(actor, Work(0, tuple(items_of(rated[:1])), whole.record.questions))
+    assert raised.value.hint == "put it there"
+
+
 def test_a_block_that_was_begun_again_and_again_is_given_up(rated, whole: RunFolder, place: Place):
     begun = Counter()
 
