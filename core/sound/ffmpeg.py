@@ -220,8 +220,9 @@ def _stated_packets(file: BinaryIO) -> int | None:
 def _count_indexes(file: BinaryIO) -> int:
     """How many `moov` atoms an MP4 has: one, but for files that were torn or joined."""
     at = count = 0
+    end = file.seek(0, os.SEEK_END)
     while True:
-        file.seek(at)
+        file.seek(min(at, end))  # an atom may say that it is longer than any file
         header = file.read(16)
         size = int.from_bytes(header[:4], "big")
         size = int.from_bytes(header[8:], "big") if size == 1 else size
