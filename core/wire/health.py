@@ -81,6 +81,8 @@ class RemoteHealth:
     """Results that came again."""
     late: Integer = 0
     """Results that nobody waited for any more."""
+    strangers: Integer = 0
+    """Results that cannot be read, or are of what was not asked here: somebody else writes where only workers may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

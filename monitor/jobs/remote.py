@@ -382,6 +382,7 @@ class RemoteWorker:
                 declined=counts.declined,
                 duplicates=counts.duplicates,
                 late=counts.late,
+                strangers=counts.strangers,
             ),
         )
 

@@ -113,6 +113,8 @@ def _remote(remote: list[RemoteHealth]) -> Iterator[Metric]:
     yield _counter("remote_resent", "Attempts beyond the first of each.", [(node, each.resent) for each in remote])
     repeated: list[Sample] = [(node, each.duplicates + each.late) for each in remote]
     yield _counter("remote_repeated_results", "Results that came again, or too late.", repeated)
+    strange: list[Sample] = [(node, each.strangers) for each in remote]
+    yield _counter("remote_strange_results", "Results that cannot be read, or are of what was not asked here.", strange)
 
 
 def _processes(event: HealthEvent) -> Iterator[Metric]:

@@ -190,11 +190,12 @@ def _remote(remote: RemoteHealth) -> list[Row]:
     asked = [f"{remote.owned} asked", f"{remote.answered} read", f"{lost} not read in time"]
     again = [f"{remote.resent} asked again", f"{remote.declined} passed on"]
     again += [f"{remote.duplicates + remote.late} came twice or too late"]
+    again += [f"{remote.strangers} strange results"] if remote.strangers else []
     return [
         ("workers", Content.styled(one_line(", ".join(remote.workers)) or "none", _bad(not remote.workers))),
         ("over", f"{one_line(remote.broker)}, site {one_line(remote.site)}"),
         ("utterances", Content.styled(", ".join(asked), "$warning" if lost else "")),
-        ("delivery", ", ".join(again)),
+        ("delivery", Content.styled(", ".join(again), "$warning" if remote.strangers else "")),
     ]
 
 

@@ -1,5 +1,7 @@
 """The health screen, as someone meets it who wants to know whether all is well."""
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
@@ -157,4 +159,13 @@ def test_who_reads_elsewhere_is_named_and_what_became_of_what_they_were_asked():
     assert "mqtts://broker.lan:8883, site main" in text
     assert "9 asked, 6 read, 1 not read in time" in text
     assert "3 asked again, 0 passed on, 1 came twice or too late" in text
+    assert "strange" not in text
     assert "process" not in text
+
+
+def test_results_that_nobody_asked_for_are_told():
+    told = checkup("no_worker")
+    event = told.state.health
+    remote = replace(event.worker.remote, strangers=2)
+    forged = replace(told.state, health=replace(event, worker=replace(event.worker, remote=remote)))
+    assert "2 strange results" in health.model(replace(told, state=forged), 76).plain
