@@ -174,9 +174,8 @@ def test_a_stream_that_does_not_add_up_shows():
 
 def test_where_others_read_it_is_counted_what_became_of_what_they_were_asked():
     counts = {"owned": 9, "answered": 6, "refused": 1, "expired": 1, "in_flight": 1, "resent": 3}
-    remote = RemoteHealth(
-        broker="mqtts://b", site="main", workers=("a", "b"), duplicates=2, late=1, strangers=4, **counts
-    )
+    repeated = {"duplicates": 2, "late": 1, "strangers": 4}
+    remote = RemoteHealth(broker="mqtts://b", site="main", workers=("a", "b"), **repeated, **counts)
     here = event()
     found = samples_of(replace(here, worker=replace(here.worker, remote=remote)))
     fates = {next(iter(labels))[1]: count for labels, count in found["emotion_monitor_remote_utterances_total"].items()}

@@ -168,4 +168,4 @@ def test_results_that_nobody_asked_for_are_told():
     event = told.state.health
     remote = replace(event.worker.remote, strangers=2)
     forged = replace(told.state, health=replace(event, worker=replace(event.worker, remote=remote)))
-    assert "2 strange results" in health.model(replace(told, state=forged), 76).plain
+    assert "2 strange results" in health.model(replace(told, state=forged), 120).plain
