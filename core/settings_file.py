@@ -7,6 +7,7 @@ variables are named EMOTION_MONITOR_SECTION__KEY.
 import difflib
 import os
 import reprlib
+import textwrap
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -73,8 +74,8 @@ def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
     except RecursionError as error:
         msg = f"{path}: not readable as TOML: nested too deeply"
         raise UsageError(msg, hint="a section holds keys, a key a value or a list") from error
-    except (OSError, ValueError) as error:
-        msg = f"{path}: not readable as TOML: {error}"
+    except (OSError, ValueError) as error:  # which may quote all of the file
+        msg = f"{path}: not readable as TOML: {textwrap.shorten(str(error), _SHOWN_CHARACTERS)}"
         raise UsageError(msg) from error
     return data
 

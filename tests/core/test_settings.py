@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
@@ -126,6 +126,7 @@ def any_file(tmp_path_factory) -> Path:
 
 @pytest.mark.fuzz
 @given(contents)
+@example(b"dashboard.keymap = {}\ndashboard.keymap" + 400 * b".a" + b" = 1")
 def test_any_bytes_are_settings_or_one_short_line_of_ours(any_file, content):
     any_file.write_bytes(content)
     try:
