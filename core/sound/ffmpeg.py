@@ -44,6 +44,7 @@ _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _JUNK_BYTES = 2048
 """So much behind the last frame is padding; more may have been sound."""
 _CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
+_DTYPES = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
 _FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
 
 
@@ -236,9 +237,11 @@ def _count_indexes(file: BinaryIO) -> int:
 
 def _as_float(frame: "AudioFrame") -> NDArray[np.float32]:
     """[frames, channels] in -1..1."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    full_scale = _FULL_SCALE.get(frame.format.name.removesuffix("p"), 1.0)
-    centre = 128 if frame.format.name.startswith("u8") else 0
-    return ((samples.T - centre) / full_scale).astype(np.float32)
+    kind, channels = frame.format.name.removesuffix("p"), frame.layout.nb_channels
+    # Not frame.to_ndarray(): behind eight planes or more, PyAV 18 finds others that point anywhere.
+    planes = frame.planes[: channels if frame.format.is_planar else 1]
+    count = frame.samples * channels // len(planes)
+    read = [np.frombuffer(memoryview(plane), _DTYPES[kind], count) for plane in planes]
+    samples = np.stack(read, axis=1).reshape(-1, channels)
+    centre = 128 if kind == "u8" else 0
+    return ((samples - centre) / _FULL_SCALE.get(kind, 1.0)).astype(np.float32)

@@ -26,6 +26,19 @@ def encode(path, samples, *, container, codec, rate_hz=48_000, **options):
             file.mux(stream.encode(fitted))
 
 
+def encode_channels(path, samples, *, container, codec, layout, rate_hz=48_000):
+    """Writes sound of several channels, [frames, channels], in a codec that has a plane for each."""
+    with av.open(path, "w", format=container) as file:
+        stream = file.add_stream(codec, rate=rate_hz, layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.float32(samples).reshape(1, -1), format="flt", layout=layout)
+        frame.sample_rate = rate_hz
+        stream.codec_context.open()
+        context = stream.codec_context
+        fit = av.AudioResampler(format=context.format, layout=layout, rate=rate_hz, frame_size=context.frame_size)
+        for fitted in [*fit.resample(frame), *fit.resample(None), None]:
+            file.mux(stream.encode(fitted))
+
+
 def mp3(path, samples, rate_hz, *, mode="CONSTANT", states_length=True):
     """Writes an MP3; as to a pipe, without the frame that states its length, if so wished."""
     soundfile.write(path, samples, rate_hz, format="MP3", bitrate_mode=mode)

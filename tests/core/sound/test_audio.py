@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from core.errors import AudioError, UsageError
 from core.sound.audio import AudioFile, decode_blocks, read_audio
 from core.sound.mono import pcm16
+from tests.core.sound import encoding
 
 PHRASE_S = 1.5
 
@@ -116,6 +117,15 @@ class TestFormats:
         assert len(heard) == len(expected)
         difference = heard.astype(float) - expected
         assert np.sqrt(np.mean(difference**2)) < 0.01 * np.sqrt(np.mean(expected.astype(float) ** 2))
+
+    @pytest.mark.parametrize("layout", ["stereo", "5.1", "7.1"])
+    def test_channels_that_are_coded_apart_are_all_heard_and_nothing_behind_them(self, tmp_path, layout):
+        speech = np.zeros((48_000, {"stereo": 2, "5.1": 6, "7.1": 8}[layout]))
+        speech[:, 0] = np.sin(np.arange(48_000) * 0.05) / 2
+        encoding.encode_channels(tmp_path / "a.m4a", speech, container="mp4", codec="aac", layout=layout)
+        heard = read_audio(tmp_path / "a.m4a")
+        assert 16_000 <= len(heard) <= 17_000
+        assert 0.2 < np.abs(heard[4_000:12_000]).max() / 32_768 < 0.6
 
 
 class TestBlocks:
