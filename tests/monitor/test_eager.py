@@ -20,7 +20,7 @@ from core.worker.queue import Job
 from monitor.pipeline import Pipeline
 from monitor.sources.source import AudioBlock
 from monitor.stream import Stream
-from tests.monitor.test_pipeline import Clip, Memory
+from tests.monitor.playing import Clip, Memory
 from tests.monitor.websocket.test_utterances import Voiced
 from tests.patience import PATIENCE_S, until
 

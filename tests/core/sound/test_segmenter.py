@@ -1,12 +1,10 @@
-import csv
+"""The segmenter, which never loses a sample and never cuts an utterance too long."""
+
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import soundfile
-import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,125 +12,27 @@ from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
 from core.settings import SegmenterSettings, VadSettings
 from core.sound.audio import read_audio
-from core.sound.segmenter import OVERFLOW, PAUSED, TOO_SHORT, Dropped, Output, Segmenter, SpeechSegmenter, SpeechStarted
+from core.sound.segmenter import OVERFLOW, PAUSED, TOO_SHORT, Dropped, Segmenter, SpeechSegmenter, SpeechStarted
 from core.sound.utterance import Utterance
+from tests.core.sound.stretches import (
+    FRAME,
+    NO_INTERIM,
+    LoudIsVoiced,
+    any_settings,
+    at,
+    check_counts,
+    drops,
+    finals,
+    frame_lengths,
+    listen,
+    plain,
+    seconds_of,
+    sound,
+    streams,
+)
 from tests.program import SAMPLE
 
-FRAME = 480
-NO_INTERIM = SegmenterSettings(interim_every_s=0)
 TALK = read_audio(SAMPLE, max_s=None)[: 16_000 * 12]
-
-
-class LoudIsVoiced:
-    """A detector whose verdict can be read off the sound: voiced means a peak of at least 1000."""
-
-    def __init__(self, frame_ms: int = 30) -> None:
-        self.frame_ms = frame_ms
-
-    def verdicts(self, sound: bytes) -> list[bool]:
-        frames = np.frombuffer(sound, np.int16).reshape(-1, self.frame_ms * SAMPLE_RATE_HZ // 1000)
-        return [bool(loudest >= 1000) for loudest in np.abs(frames).max(axis=1)]
-
-    def reset(self) -> None:
-        """It remembers nothing."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """`loud`, `quiet`: sound; `lost`: missed by the capture; `paused`: sound while the user asked not to listen."""
-
-    kind: str
-    samples: int
-
-
-def at(seconds: float) -> int:
-    return round(seconds * SAMPLE_RATE_HZ)
-
-
-def sound(stretches: Sequence[Stretch]) -> np.ndarray:
-    """All sound of the stream, zeros where it was lost; no two frames are equally loud."""
-    parts = [np.zeros(0)]
-    for seed, stretch in enumerate(stretches):
-        low, high = {"loud": (1000, 9000), "quiet": (1, 900), "paused": (1000, 9000), "lost": (0, 1)}[stretch.kind]
-        parts.append(np.random.default_rng(seed).integers(low, high, stretch.samples))
-    return np.concatenate(parts).astype(np.int16)
-
-
-def listen(
-    stretches: Sequence[Stretch], options: SegmenterSettings, *, frame_ms: int = 30, block: int = 320
-) -> tuple[list[Output], SpeechSegmenter]:
-    """Plays the stretches in blocks; after every step the sample counts must add up."""
-    segmenter = SpeechSegmenter(options, LoudIsVoiced(frame_ms))
-    whole = sound(stretches)
-    outputs: list[Output] = []
-    position = lost = 0
-    for stretch in stretches:
-        end = position + stretch.samples
-        if stretch.kind == "lost":
-            lost += stretch.samples
-            position = end
-            continue
-        outputs += segmenter.pause() if stretch.kind == "paused" else segmenter.resume()
-        while position < end:
-            outputs += segmenter.push(whole[position : min(position + block, end)], lost=lost)
-            position, lost = min(position + block, end), 0
-            check_counts(segmenter, position)
-    outputs += segmenter.push(whole[:0], lost=lost)
-    check_counts(segmenter, position)
-    outputs += segmenter.flush()
-    check_counts(segmenter, position)
-    return outputs, segmenter
-
-
-def check_counts(segmenter: SpeechSegmenter, captured: int) -> None:
-    counts = segmenter.counts
-    assert counts.captured == captured == segmenter.position
-    assert counts.captured == counts.silence + counts.segmented + counts.pending + sum(counts.dropped.values())
-    assert counts.adds_up
-    assert min(counts.silence, counts.segmented, counts.pending, *counts.dropped.values(), 0) == 0
-
-
-def seconds_of(*plan: tuple[str, float]) -> list[Stretch]:
-    return [Stretch(kind, at(length_s)) for kind, length_s in plan]
-
-
-def finals(outputs: Sequence[Output]) -> list[Utterance]:
-    return [output for output in outputs if isinstance(output, Utterance) and output.final]
-
-
-def drops(outputs: Sequence[Output]) -> list[Dropped]:
-    return [output for output in outputs if isinstance(output, Dropped)]
-
-
-def plain(outputs: Sequence[Output]) -> list[object]:
-    """Outputs that can be compared."""
-    return [
-        (o.number, o.start, o.samples.tobytes(), o.final, o.hangover) if isinstance(o, Utterance) else o
-        for o in outputs
-    ]
-
-
-streams = st.lists(
-    st.builds(
-        Stretch,
-        st.sampled_from(["loud", "quiet", "loud", "quiet", "loud", "quiet", "lost", "paused"]),
-        st.one_of(st.integers(1, 1500), st.integers(1, 20_000)),
-    ),
-    max_size=14,
-)
-frame_lengths = st.sampled_from([10, 20, 30])
-any_settings = st.builds(
-    SegmenterSettings,
-    start_window_s=st.floats(0.01, 0.3),
-    start_ratio=st.floats(0.1, 1.0),
-    hangover_s=st.floats(0.01, 0.7),
-    pre_roll_s=st.floats(0, 0.3),
-    post_pad_s=st.floats(0, 0.4),
-    min_utterance_s=st.floats(0, 0.5),
-    max_utterance_s=st.floats(0.7, 2.0),
-    cut_search_s=st.floats(0, 1.5),
-    interim_every_s=st.one_of(st.just(0.0), st.floats(0.05, 1.0)),
-)
 
 
 @given(streams, any_settings, frame_lengths)
@@ -442,135 +342,3 @@ def test_settings_that_contradict_each_other_are_named(options):
     with pytest.raises(UsageError, match=r"segmenter\.max_utterance_s") as raised:
         Segmenter(SegmenterSettings(**options), 30)
     assert "pre_roll_s" in raised.value.one_line()
-
-
-def read(path) -> np.ndarray:
-    samples, rate = soundfile.read(path, dtype="float32")
-    if rate != SAMPLE_RATE_HZ:
-        samples = soxr.resample(samples, rate, SAMPLE_RATE_HZ)
-    return np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16)
-
-
-def hear(samples: np.ndarray) -> list[Utterance]:
-    segmenter = SpeechSegmenter(SegmenterSettings(), VadSettings())
-    outputs = [*segmenter.push(samples), *segmenter.flush()]
-    check_counts(segmenter, len(samples))
-    return finals(outputs)
-
-
-@pytest.mark.shared
-def test_utterances_cover_the_speech_that_people_marked_and_hold_some(shared):
-    folder = shared / "data" / "vad"
-    marks: dict[str, list[tuple[int, int]]] = {}
-    with (folder / "segments.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["label"] == "speech" and row["clip_id"].startswith("tenvad"):
-                marks.setdefault(row["clip_id"], []).append((at(float(row["start_s"])), at(float(row["end_s"]))))
-    assert len(marks) == 30
-    speech = found = 0
-    for clip, spans in marks.items():
-        marked = np.zeros(at(60), bool)
-        for start, end in spans:
-            marked[start:end] = True
-        covered = np.zeros(at(60), bool)
-        for utterance in hear(read(folder / f"{clip}.flac")):
-            assert marked[utterance.start : utterance.end].any()
-            covered[utterance.start : utterance.end] = True
-        speech += int(marked.sum())
-        found += int((marked & covered).sum())
-    assert found / speech > 0.98
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize("corpus", ["ravdess", "nemo"])
-def test_acted_sentences_are_found_even_at_minus_forty_decibel(shared, corpus):
-    with (shared / "data" / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["dataset"] == corpus][::30]
-    with_one = [len(hear(read(shared / "data" / row["path"]))) >= 1 for row in rows]
-    assert len(rows) >= 40
-    assert np.mean(with_one) > 0.97
-
-
-@pytest.mark.shared
-def test_a_reading_becomes_sentences_that_fit_the_model(shared):
-    utterances = hear(read(shared / "sample" / "two_cities.flac"))
-    assert 5 <= len(utterances) <= 12
-    assert sum(u.end_s - u.start_s for u in utterances) > 38
-    assert max(u.end_s - u.start_s for u in utterances) <= 10
-
-
-def foreseen_and_final(
-    stretches: Sequence[Stretch], options: SegmenterSettings, *, frame_ms: int, block: int
-) -> tuple[list[Utterance], list[Output]]:
-    """Every utterance foreseen, each once, and all that came out; whoever foresees looks after every push."""
-    segmenter = SpeechSegmenter(options, LoudIsVoiced(frame_ms))
-    whole, foreseen, outputs = sound(stretches), [], []
-    position = lost = 0
-    for stretch in stretches:
-        end = position + stretch.samples
-        if stretch.kind == "lost":
-            lost, position = lost + stretch.samples, end
-            continue
-        outputs += segmenter.pause() if stretch.kind == "paused" else segmenter.resume()
-        while position < end:
-            new = segmenter.push(whole[position : min(position + block, end)], lost=lost)
-            outputs += new
-            position, lost = min(position + block, end), 0
-            if (now := segmenter.foreseen) is not None and not any(now is one for one in foreseen):
-                foreseen.append(now)
-    return foreseen, [*outputs, *segmenter.push(whole[:0], lost=lost), *segmenter.flush()]
-
-
-@given(streams, any_settings, frame_lengths, st.floats(0.01, 0.5), st.integers(37, 2000))
-def test_whether_anyone_foresees_utterances_or_not_the_same_come(stretches, options, frame_ms, after_s, block):
-    eager = replace(options, eager_after_s=after_s)
-    foreseen, outputs = foreseen_and_final(stretches, eager, frame_ms=frame_ms, block=block)
-    without, _ = listen(stretches, replace(options, eager_after_s=0), frame_ms=frame_ms, block=block)
-    assert plain(outputs) == plain(without)
-
-    final = {utterance.number: utterance for utterance in finals(outputs)}
-    for one in foreseen:
-        whole = final[one.number]  # what is foreseen is never dropped as too short
-        assert one.final
-        if one.end <= whole.end:  # else the pause fell behind a forced cut
-            np.testing.assert_array_equal(one.samples, whole.samples[: len(one.samples)])
-            assert one.start == whole.start
-
-
-@given(streams, any_settings, frame_lengths)
-def test_an_utterance_that_ends_by_silence_was_foreseen_bit_for_bit(stretches, options, frame_ms):
-    frame = frame_ms * SAMPLE_RATE_HZ // 1000
-    eager = replace(options, eager_after_s=0.01)
-    foreseen, outputs = foreseen_and_final(stretches, eager, frame_ms=frame_ms, block=frame)
-    known = {(one.number, one.start, one.samples.tobytes()) for one in foreseen}
-    hangover = max(round(options.hangover_s * SAMPLE_RATE_HZ / frame), 1) * frame
-    pad = max(round(options.post_pad_s * SAMPLE_RATE_HZ / frame), 1) * frame
-    gaps = any(stretch.kind in ("lost", "paused") for stretch in stretches)
-    for utterance in finals(outputs):
-        if utterance.hangover == hangover and pad < hangover and not gaps:
-            assert (utterance.number, utterance.start, utterance.samples.tobytes()) in known
-
-
-def test_an_utterance_is_foreseen_once_its_padding_is_complete_until_speech_goes_on():
-    segmenter = SpeechSegmenter(NO_INTERIM, LoudIsVoiced())
-    segmenter.push(sound(seconds_of(("loud", 1.2), ("quiet", 0.18))))
-    assert segmenter.foreseen is None
-    segmenter.push(sound(seconds_of(("quiet", 0.03))))
-    early = segmenter.foreseen
-    assert early is not None
-    assert (early.start, early.end) == (0, at(1.2 + 0.21))
-    segmenter.push(sound(seconds_of(("quiet", 0.3))))
-    assert segmenter.foreseen is early
-    segmenter.push(sound(seconds_of(("loud", 0.03))))
-    assert segmenter.foreseen is None
-    segmenter.push(sound(seconds_of(("quiet", 0.3))))
-    assert segmenter.foreseen.end == at(1.2 + 0.51 + 0.03 + 0.21)
-    segmenter.push(sound(seconds_of(("quiet", 0.3))))
-    assert segmenter.foreseen is None
-
-
-def test_a_cry_too_short_to_be_read_is_not_foreseen():
-    segmenter = SpeechSegmenter(NO_INTERIM, LoudIsVoiced())
-    segmenter.push(sound(seconds_of(("loud", 0.36), ("quiet", 0.54))))
-    assert segmenter.speaking
-    assert segmenter.foreseen is None
