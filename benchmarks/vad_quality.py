@@ -24,7 +24,8 @@ from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
 from core.settings import Settings
 from core.settings_file import load_settings
-from core.sound.segmenter import Dropped, Output, SpeechSegmenter
+from core.sound.segmenter import Dropped, Output
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 from core.sound.vad import Vad
 

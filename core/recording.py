@@ -10,7 +10,8 @@ from core.adaptation import StreamAdaptation
 from core.errors import AudioError
 from core.model import EmotionModel, Reading
 from core.settings import Settings
-from core.sound.segmenter import Output, SpeechSegmenter
+from core.sound.segmenter import Output
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 
 

@@ -10,7 +10,7 @@ from core.model import SAMPLE_RATE_HZ
 from core.settings import Settings
 from core.sound.level import measure_level
 from core.sound.noise_floor import NoiseFloor
-from core.sound.segmenter import SpeechSegmenter
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 from core.sound.vad import Vad
 

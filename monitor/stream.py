@@ -13,7 +13,8 @@ from core.settings import Settings
 from core.smoothing import Smoother
 from core.sound.level import is_clipped, measure_level
 from core.sound.noise_floor import NoiseFloor
-from core.sound.segmenter import ABSENT, TOO_SHORT, Dropped, Output, SpeechSegmenter
+from core.sound.segmenter import ABSENT, TOO_SHORT, Dropped, Output
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 from core.wire.events import (
     DropEvent,

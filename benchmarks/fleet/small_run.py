@@ -37,7 +37,7 @@ from benchmarks.fleet.speech import Heard
 from core.model import SAMPLE_RATE_HZ
 from core.settings import SegmenterSettings, VadSettings
 from core.sound.audio import read_audio
-from core.sound.segmenter import SpeechSegmenter
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 from monitor.bench.machine import conditions
 from monitor.sources.opening import SAMPLE

@@ -1,7 +1,7 @@
 """From sound to utterances: a pure state machine whose only clock is the count of samples.
 
-`Segmenter` judges frames that a detector has called voiced or not; `SpeechSegmenter` puts a detector and the cutting
-into frames before it, so that blocks of any length may come in.
+It judges frames that a detector has called voiced or not; `core.sound.speech_segmenter` puts a detector and the cutting
+into frames before it.
 
 Every sample has one fate, and at every moment captured = silence + segmented + pending + sum(dropped).
 """
@@ -9,18 +9,14 @@ Every sample has one fate, and at every moment captured = silence + segmented + 
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
-from core.settings import SegmenterSettings, VadSettings
-from core.sound.frames import SAMPLE_BYTES, HeldFrames, Run, joined, runs_of, samples_in
+from core.settings import SegmenterSettings
+from core.sound.frames import SAMPLE_BYTES, HeldFrames, Run, joined, samples_in
 from core.sound.utterance import Utterance
-from core.sound.vad import Vad, VoiceActivityDetector
 
 TOO_SHORT = "too_short"
 """Reason of a drop: speech began, but less than min_utterance_s of it was voiced."""
@@ -30,8 +26,6 @@ PAUSED = "paused"
 """Reason of a drop: the user asked not to listen."""
 ABSENT = "absent"
 """Reason of a drop: the microphone was away."""
-
-_INT16 = np.dtype(np.int16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,122 +284,3 @@ def _length(runs: list[Run]) -> int:
 
 def _utterance(number: int, start: int, runs: list[Run], *, final: bool, hangover: int = 0) -> Utterance:
     return Utterance(number=number, start=start, samples=joined(runs), final=final, hangover=hangover)
-
-
-class SpeechSegmenter:
-    """Detector and segmenter of one stream: blocks of any length in, utterances out.
-
-    What comes out depends on the samples alone, not on how they were cut into blocks.
-
-    Args:
-        settings: How voiced frames become utterances.
-        vad: Settings of the WebRTC detector, or another detector.
-    """
-
-    def __init__(self, settings: SegmenterSettings, vad: VadSettings | VoiceActivityDetector) -> None:
-        self._vad = Vad(vad) if isinstance(vad, VadSettings) else vad
-        self._segmenter = Segmenter(settings, self._vad.frame_ms)
-        self._frame = samples_in(self._vad.frame_ms)
-        self._rest = b""
-        self._voiced = False
-        self._paused = False
-        self._skipped = 0
-
-    @property
-    def position(self) -> int:
-        """Samples of the stream so far: heard, lost and skipped."""
-        return self._segmenter.position + len(self._rest) // SAMPLE_BYTES + self._skipped
-
-    @property
-    def voiced(self) -> bool:
-        """The detector's verdict on the last whole frame."""
-        return self._voiced
-
-    @property
-    def speaking(self) -> bool:
-        """Whether an utterance is running."""
-        return self._segmenter.speaking
-
-    @property
-    def foreseen(self) -> Utterance | None:
-        """The running utterance as it will be if nobody speaks before its hangover is over; see `Segmenter`."""
-        return self._segmenter.foreseen
-
-    @property
-    def paused(self) -> bool:
-        """Whether sound is being dropped."""
-        return self._paused
-
-    @property
-    def counts(self) -> SampleCounts:
-        """Where the samples went so far."""
-        counts = self._segmenter.counts
-        dropped = Counter(counts.dropped)
-        if self._skipped:
-            dropped[PAUSED] += self._skipped
-        pending = counts.pending + len(self._rest) // SAMPLE_BYTES
-        return replace(counts, captured=self.position, pending=pending, dropped=dict(dropped))
-
-    def push(self, block: NDArray[np.int16], *, lost: int = 0) -> list[Output]:
-        """Takes the next samples of the stream.
-
-        Args:
-            block: int16, 16 kHz mono, any length. It is copied: the caller may use the array again.
-            lost: Samples that the capture lost just before this block.
-
-        Raises:
-            ValueError: The block is not a one-dimensional int16 array, or `lost` is negative.
-        """
-        if block.dtype != _INT16 or block.ndim != 1 or lost < 0:
-            msg = f"expected int16 in one dimension and lost >= 0: got {block.dtype}, {block.shape}, lost {lost}"
-            raise ValueError(msg)
-        if self._paused:
-            self._skipped += lost + len(block)
-            return []
-        outputs = [*self._push_rest(), *self._segmenter.lose(lost)] if lost else []
-        sound = self._rest + block.tobytes()
-        whole = len(sound) - len(sound) % (self._frame * SAMPLE_BYTES)
-        sound, self._rest = sound[:whole], sound[whole:]
-        if sound:
-            verdicts = self._vad.verdicts(sound)
-            self._voiced = verdicts[-1]
-            for run in runs_of(sound, verdicts, self._frame):
-                outputs += self._segmenter.push(run)
-        return outputs
-
-    def flush(self) -> list[Output]:
-        """Ends what is running, the rest of a partial frame included; nothing is pending afterwards."""
-        if self._skipped:
-            skipped, self._skipped = self._skipped, 0
-            return self._segmenter.skip(skipped, PAUSED)
-        outputs = [*self._push_rest(), *self._segmenter.flush()]
-        self._voiced = False
-        return outputs
-
-    def skip(self, samples: int, reason: str) -> list[Output]:
-        """Ends what is running, then moves the clock over samples that are dropped for `reason`."""
-        return [*self.flush(), *self._segmenter.skip(samples, reason)]
-
-    def pause(self) -> list[Output]:
-        """Stops listening: what was said up to now still becomes an utterance, what follows is dropped."""
-        if self._paused:
-            return []
-        self._paused = True
-        return self.flush()
-
-    def resume(self) -> list[Output]:
-        """Listens again; the whole pause comes out as one drop."""
-        if not self._paused:
-            return []
-        self._paused = False
-        return self.flush()
-
-    def set_vad_mode(self, mode: int) -> None:
-        """Another sensitivity of the detector, from the next frame on; nothing else changes."""
-        self._vad.set_mode(mode)
-
-    def _push_rest(self) -> list[Output]:
-        """Hands on a partial frame, too short for the detector, with the verdict of the frame before it."""
-        rest, self._rest = self._rest, b""
-        size = len(rest) // SAMPLE_BYTES
-        return self._segmenter.push(Run(rest, size, size, self._voiced)) if rest else []

@@ -17,7 +17,8 @@ from core.model import SAMPLE_RATE_HZ
 from core.settings import Settings, VadSettings
 from core.sound.audio import read_audio
 from core.sound.frames import SAMPLE_BYTES, samples_in
-from core.sound.segmenter import Output, SpeechSegmenter
+from core.sound.segmenter import Output
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 from monitor.bench.machine import machine
 from monitor.bench.outcome import Outcome, Ratio

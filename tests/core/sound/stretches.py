@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from core.model import SAMPLE_RATE_HZ
 from core.settings import SegmenterSettings
-from core.sound.segmenter import Dropped, Output, SpeechSegmenter
+from core.sound.segmenter import Dropped, Output
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 
 FRAME = 480

@@ -12,7 +12,8 @@ from core.errors import UsageError
 from core.model import SAMPLE_RATE_HZ
 from core.settings import SegmenterSettings, VadSettings
 from core.sound.audio import read_audio
-from core.sound.segmenter import OVERFLOW, PAUSED, TOO_SHORT, Dropped, Segmenter, SpeechSegmenter, SpeechStarted
+from core.sound.segmenter import OVERFLOW, PAUSED, TOO_SHORT, Dropped, Segmenter, SpeechStarted
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 from tests.core.sound.stretches import (
     FRAME,

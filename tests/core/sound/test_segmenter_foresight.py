@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from core.model import SAMPLE_RATE_HZ
 from core.settings import SegmenterSettings
-from core.sound.segmenter import Output, SpeechSegmenter
+from core.sound.segmenter import Output
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 from tests.core.sound.stretches import (
     NO_INTERIM,

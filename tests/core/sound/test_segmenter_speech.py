@@ -9,7 +9,7 @@ import soxr
 
 from core.model import SAMPLE_RATE_HZ
 from core.settings import SegmenterSettings, VadSettings
-from core.sound.segmenter import SpeechSegmenter
+from core.sound.speech_segmenter import SpeechSegmenter
 from core.sound.utterance import Utterance
 from tests.core.sound.stretches import at, check_counts, finals
 
